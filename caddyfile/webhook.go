@@ -1,0 +1,273 @@
+package caddyfile
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Webhook is what a handle_webhook block says.
+type Webhook struct {
+	Config    verify.Config
+	Branches  []Branch             // the on blocks, in their order
+	Otherwise *caddyfile.Dispenser // the otherwise block; nil: pass
+	pass      bool                 // otherwise pass
+}
+
+// Branch is an on block.
+type Branch struct {
+	Events []string             // patterns of event names; empty: any event
+	When   string               // expression that must be true; empty: none
+	Block  *caddyfile.Dispenser // the directives, after a token that plays their directive
+}
+
+// ParseAuth reads a webhook_auth directive, of which d has consumed the name
+// and the matcher. Operators' own providers are given by name. Syntax:
+//
+//	webhook_auth [<matcher>] <provider> [<secret...>] {
+//	    secret       <value...>
+//	    token        <value...>
+//	    token_header <name> <value...>
+//	    basic        <user> <password>
+//	    unverified
+//	    sources      [<cidr...>]
+//	    methods      <method...>
+//	    content      <template>
+//	    event        <name|source...>
+//	    id           <source...>
+//	    tolerance    <duration>|off
+//	    max_size     <size>
+//	}
+func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Config, error) {
+	p := parser{own: own}
+	if err := p.parse(d); err != nil {
+		return nil, err
+	}
+	return &p.webhook.Config, nil
+}
+
+// ParseWebhook reads a handle_webhook directive: all that ParseAuth reads, and
+// the routes. Syntax:
+//
+//	handle_webhook [<matcher>] <provider> [<secret...>] {
+//	    <subdirectives of webhook_auth>
+//	    on <event...> [when <expr>] {
+//	        <directives...>
+//	    }
+//	    otherwise pass
+//	    otherwise {
+//	        <directives...>
+//	    }
+//	}
+func ParseWebhook(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*Webhook, error) {
+	p := parser{own: own, routes: true}
+	if err := p.parse(d); err != nil {
+		return nil, err
+	}
+	w := &p.webhook
+	if w.Otherwise == nil && !w.pass {
+		return nil, d.Err("handle_webhook has no otherwise, so other events would be acknowledged and lost; " +
+			"write an otherwise block (with respond 204 to drop them), or otherwise pass for the next directives")
+	}
+	return w, nil
+}
+
+// parser reads one webhook_auth or handle_webhook directive.
+type parser struct {
+	own     map[string]*verify.Spec
+	routes  bool // on and otherwise are allowed
+	webhook Webhook
+	spec    *verify.Spec
+	seen    map[string]bool
+}
+
+func (p *parser) parse(d *caddyfile.Dispenser) error {
+	directive := d.Val()
+	if !d.NextArg() {
+		return d.Errf("%s needs the name of a provider", directive)
+	}
+	if err := p.provider(d); err != nil {
+		return err
+	}
+	start := *d
+	p.webhook.Config.Secrets = d.RemainingArgs()
+	p.seen = make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		if err := p.subdirective(d); err != nil {
+			return err
+		}
+	}
+	if err := p.webhook.Config.Check(p.spec); err != nil {
+		return start.WrapErr(err)
+	}
+	p.checkEvents(&start, p.fixedEvents())
+	return nil
+}
+
+// provider finds the description of the provider that d names.
+func (p *parser) provider(d *caddyfile.Dispenser) error {
+	name := d.Val()
+	p.webhook.Config.Provider = name
+	if p.spec = p.own[name]; p.spec != nil {
+		return nil
+	}
+	var ok bool
+	if p.spec, ok = verify.Builtin(name); !ok {
+		return d.WrapErr(verify.UnknownProvider(name, slices.Collect(maps.Keys(p.own))))
+	}
+	return nil
+}
+
+// fixedEvents returns the names that an event subdirective gives.
+func (p *parser) fixedEvents() []string {
+	spec := *p.spec
+	spec.Event = p.webhook.Config.Event
+	provider, err := verify.Compile(&spec)
+	if err != nil {
+		return nil
+	}
+	if name, ok := provider.FixedEvent(); ok {
+		return []string{name}
+	}
+	return nil
+}
+
+// subdirectives are the names that a block may contain.
+var subdirectives = []string{
+	"secret", "token", "token_header", "basic", "unverified", "sources", "methods", "content", "event", "id",
+	"tolerance", "max_size", "on", "otherwise",
+}
+
+func (p *parser) subdirective(d *caddyfile.Dispenser) error {
+	switch name := d.Val(); {
+	case p.routes && name == "on":
+		return p.on(d)
+	case p.routes && name == "otherwise":
+		return p.otherwise(d)
+	case name == "on" || name == "otherwise":
+		return d.Errf("%s belongs into handle_webhook; webhook_auth only verifies", name)
+	case strings.HasPrefix(name, "@"):
+		return d.Errf("the matcher %s cannot be defined here; define it in the site or inside an on block", name)
+	case credentials[name] != nil:
+		return credentials[name](d, &p.webhook.Config)
+	case options[name] != nil:
+		if p.seen[name] {
+			return d.Errf("%s is already specified", name)
+		}
+		p.seen[name] = true
+		return options[name](d, &p.webhook.Config)
+	default:
+		return d.Errf("unrecognized subdirective %s%s", name, suggest.DidYouMean(name, subdirectives))
+	}
+}
+
+// on reads "on <event...> [when <expr>] {".
+func (p *parser) on(d *caddyfile.Dispenser) error {
+	segment := d.NewFromNextSegment()
+	segment.Next()
+	var branch Branch
+	for segment.NextArg() {
+		if segment.Val() == "{" && !segment.Token().Quoted() {
+			segment.Prev()
+			break
+		}
+		if segment.Val() == "when" && !segment.Token().Quoted() {
+			when, err := expression(segment)
+			if err != nil {
+				return err
+			}
+			if _, err := route.CompileRule(when); err != nil {
+				return segment.Errf("when: %v", err)
+			}
+			branch.When = when
+			break
+		}
+		branch.Events = append(branch.Events, segment.Val())
+	}
+	if len(branch.Events) == 0 && branch.When == "" {
+		return segment.Err("on needs event names, or when with an expression; use otherwise for all the rest")
+	}
+	if p.webhook.Otherwise != nil || p.webhook.pass {
+		return segment.Err("on must stand before otherwise, which takes all events that are left")
+	}
+	p.checkEvents(segment, branch.Events)
+	if branch.Block = block(segment); branch.Block == nil {
+		return segment.Err("on needs a block of directives")
+	}
+	p.webhook.Branches = append(p.webhook.Branches, branch)
+	return nil
+}
+
+// otherwise reads "otherwise pass" or "otherwise {".
+func (p *parser) otherwise(d *caddyfile.Dispenser) error {
+	if p.webhook.Otherwise != nil || p.webhook.pass {
+		return d.Err("otherwise is already specified")
+	}
+	segment := d.NewFromNextSegment()
+	segment.Next()
+	switch args := segment.RemainingArgs(); {
+	case len(args) == 1 && args[0] == "pass":
+		p.webhook.pass = true
+		if block(segment) != nil {
+			return segment.Err("otherwise pass has no block: the directives after handle_webhook follow")
+		}
+		return nil
+	case len(args) > 0:
+		return segment.Errf("otherwise takes pass or a block, not %s", strings.Join(args, " "))
+	}
+	if p.webhook.Otherwise = block(segment); p.webhook.Otherwise == nil {
+		return segment.Err("otherwise needs a block of directives, or pass")
+	}
+	return nil
+}
+
+// block returns the block that follows the current token, with that token in
+// front of it, as Caddy's parser of nested directives expects it. It is nil
+// where there is no block, or an empty one, which would handle nothing.
+func block(d *caddyfile.Dispenser) *caddyfile.Dispenser {
+	ahead := *d
+	if !ahead.Next() || ahead.Val() != "{" {
+		return nil
+	}
+	if ahead.Next() && ahead.Val() == "}" {
+		return nil
+	}
+	return d.NewFromNextSegment()
+}
+
+// expression reads the rest of the line as an expression, as Caddy's own
+// expression matcher does: one token is unquoted, several are taken as written.
+func expression(d *caddyfile.Dispenser) (string, error) {
+	if d.CountRemainingArgs() == 0 {
+		return "", d.Errf("%s needs an expression", d.Val())
+	}
+	if d.CountRemainingArgs() == 1 {
+		d.NextArg()
+		return d.Val(), nil
+	}
+	return strings.Join(d.RemainingArgsRaw(), " "), nil
+}
+
+// checkEvents warns of names that the provider does not document. They are no
+// errors: catalogues grow.
+func (p *parser) checkEvents(d *caddyfile.Dispenser, events []string) {
+	if len(p.spec.Events) == 0 {
+		return
+	}
+	for _, event := range events {
+		patterns := route.Patterns{event}
+		if !slices.ContainsFunc(p.spec.Events, patterns.Match) {
+			caddy.Log().Named("config.adapter.caddyfile").Warn(
+				"unknown event "+event+" for "+p.spec.Name+suggest.DidYouMean(event, p.spec.Events),
+				zap.String("file", d.File()), zap.Int("line", d.Line()))
+		}
+	}
+}

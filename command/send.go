@@ -1,0 +1,221 @@
+package command
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// sendTimeout bounds how long a test webhook may take.
+const sendTimeout = 30 * time.Second
+
+// sender is one run of caddy webhooks send.
+type sender struct {
+	samples     fs.FS
+	out         io.Writer
+	provider    string
+	to          string
+	event       string
+	payloadFile string
+	tamper      bool
+	credentials credentialFlags
+}
+
+func sendCommand(samples fs.FS) *cobra.Command {
+	s := &sender{samples: samples}
+	cmd := &cobra.Command{
+		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--event E] [--payload FILE] [--tamper]",
+		Short: "Sends a sample webhook, signed as the provider would",
+		Long: `Sends a sample webhook, signed as the provider would, and prints what was sent
+and what was answered, with the status line last. Tokens and passwords are not
+printed.
+
+With --tamper it spoils what the provider's scheme protects, after signing: a
+signed field, the body, or else the credential. Such a webhook must be refused.
+
+Exit codes: 0 the answer's status is below 400, 1 it is not, 2 nothing was sent.`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().StringVar(&s.to, "to", "", "URL to send to (required)")
+	cmd.Flags().StringVar(&s.event, "event", "", "Event to send (default: the sample's)")
+	cmd.Flags().StringVar(&s.payloadFile, "payload", "", "File with the payload (default: the built-in sample)")
+	cmd.Flags().BoolVar(&s.tamper, "tamper", false, "Spoil the webhook after signing it")
+	s.credentials.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		s.provider, s.out = args[0], cmd.OutOrStdout()
+		return run(s.run)(cmd, args)
+	}
+	return cmd
+}
+
+func (s *sender) run() (int, error) {
+	request, body, err := s.prepare()
+	if err != nil {
+		return exitUsage, err
+	}
+	s.printRequest(request, body)
+	client := &http.Client{
+		Timeout:       sendTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return exitUsage, err
+	}
+	defer response.Body.Close()
+	if err := s.printResponse(response); err != nil {
+		return exitUsage, err
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+// prepare makes the signed, and perhaps spoilt, request.
+func (s *sender) prepare() (*http.Request, []byte, error) {
+	spec, ok := verify.Builtin(s.provider)
+	if !ok {
+		return nil, nil, verify.UnknownProvider(s.provider, nil)
+	}
+	target, err := url.Parse(s.to)
+	if err != nil || target.Host == "" {
+		return nil, nil, fmt.Errorf("--to needs a URL such as http://localhost:8080/hook, not %q", s.to)
+	}
+	config, err := s.credentials.config(s.provider)
+	if err != nil {
+		return nil, nil, err
+	}
+	sample, err := s.sample(spec)
+	if err != nil {
+		return nil, nil, err
+	}
+	request := sample.request(spec, target)
+	if err := verify.Sign(spec, config, request); err != nil {
+		return nil, nil, err
+	}
+	body := sample.body
+	if s.tamper {
+		if body, err = tamper(spec, config, request, body); err != nil {
+			return nil, nil, err
+		}
+	}
+	out, err := http.NewRequest(request.Method, s.to, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	out.Header = request.Header
+	out.Header.Set("User-Agent", userAgent())
+	return out, body, nil
+}
+
+// request makes an unsigned request of a sample.
+func (s *sample) request(spec *verify.Spec, target *url.URL) *verify.Request {
+	method := http.MethodPost
+	if len(spec.Methods) > 0 && !slices.Contains(spec.Methods, method) {
+		method = spec.Methods[0]
+	}
+	return &verify.Request{
+		Method:   method,
+		URL:      target,
+		Header:   s.header.Clone(),
+		Received: time.Now(),
+		Body:     payload.New(s.body, s.header.Get("Content-Type"), spec.FormField),
+	}
+}
+
+// tamper spoils what protects a signed request.
+func tamper(spec *verify.Spec, config *verify.Config, r *verify.Request, body []byte) ([]byte, error) {
+	provider, err := verify.Compile(spec)
+	if err != nil {
+		return nil, err
+	}
+	if len(config.Secrets) > 0 && provider.Coverage() == verify.SignedBody {
+		return append(slices.Clone(body), ' '), nil
+	}
+	if len(config.Secrets) > 0 && provider.Coverage() == verify.SignedFields {
+		return tamperField(provider, r, body)
+	}
+	for name, values := range r.Header {
+		if isCredential(config, spec, name) {
+			r.Header[name] = []string{values[0] + "x"}
+			return body, nil
+		}
+	}
+	return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
+}
+
+// tamperField changes the last signed field that stands in the body or in a
+// header.
+func tamperField(provider *verify.Provider, r *verify.Request, body []byte) ([]byte, error) {
+	for _, name := range slices.Backward(provider.SignedFields()) {
+		if path, ok := strings.CutPrefix(name, "body."); ok {
+			return changeField(body, path, func(old string) string { return old + "X" })
+		}
+		if header, ok := strings.CutPrefix(name, "header."); ok {
+			r.Header.Set(header, r.Header.Get(header)+"X")
+			return body, nil
+		}
+	}
+	return nil, errors.New("cannot spoil any of the signed fields")
+}
+
+// isCredential reports whether a header of the request holds a credential.
+func isCredential(config *verify.Config, spec *verify.Spec, name string) bool {
+	for _, token := range config.TokenHeaders {
+		if http.CanonicalHeaderKey(token.Name) == name {
+			return true
+		}
+	}
+	if name == "Authorization" {
+		return true
+	}
+	return spec.Token != nil && http.CanonicalHeaderKey(spec.Token.Header) == name
+}
+
+// printRequest shows what is sent, without tokens and passwords.
+func (s *sender) printRequest(r *http.Request, body []byte) {
+	config, _ := s.credentials.config(s.provider)
+	spec, _ := verify.Builtin(s.provider)
+	fmt.Fprintf(s.out, "> %s %s\n", r.Method, r.URL)
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, value := range r.Header[name] {
+			if isCredential(config, spec, name) {
+				value = "(not shown)"
+			}
+			fmt.Fprintf(s.out, "> %s: %s\n", name, value)
+		}
+	}
+	fmt.Fprintf(s.out, "\n%s\n\n", bytes.TrimRight(body, "\n"))
+}
+
+// printResponse shows what was answered.
+func (s *sender) printResponse(r *http.Response) error {
+	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
+		for _, value := range r.Header[name] {
+			fmt.Fprintf(s.out, "< %s: %s\n", name, value)
+		}
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if len(body) > 0 {
+		fmt.Fprintf(s.out, "\n%s\n\n", bytes.TrimRight(body, "\n"))
+	}
+	_, err = fmt.Fprintf(s.out, "%s %s\n", r.Proto, r.Status)
+	return err
+}

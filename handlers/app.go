@@ -1,0 +1,108 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// appName is the app's module ID and the name of the global option.
+const appName = "webhooks"
+
+// App holds what all webhook handlers share: the providers that operators
+// define beside the built-in ones.
+type App struct {
+	// Providers by their names. A provider is described by the same fields as
+	// the built-in ones, whose names cannot be used again.
+	Providers map[string]*verify.Spec `json:"providers,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appName,
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision checks the providers.
+func (a *App) Provision(caddy.Context) error {
+	for _, name := range slices.Sorted(maps.Keys(a.Providers)) {
+		if _, exists := verify.Builtin(name); exists {
+			return fmt.Errorf("provider %s is built in; choose another name", name)
+		}
+		spec := a.Providers[name]
+		spec.Name = name
+		provider, err := verify.Compile(spec)
+		if err != nil {
+			return fmt.Errorf("provider %s: %v", name, err)
+		}
+		if _, err := route.NewIdentity(provider); err != nil {
+			return fmt.Errorf("provider %s: %v", name, err)
+		}
+	}
+	return nil
+}
+
+// Start does nothing: the app has no work of its own.
+func (*App) Start() error { return nil }
+
+// Stop does nothing.
+func (*App) Stop() error { return nil }
+
+// spec returns the description of a provider.
+func (a *App) spec(name string) (*verify.Spec, error) {
+	if spec, ok := a.Providers[name]; ok {
+		return spec, nil
+	}
+	if spec, ok := verify.Builtin(name); ok {
+		return spec, nil
+	}
+	return nil, verify.UnknownProvider(name, slices.Collect(maps.Keys(a.Providers)))
+}
+
+// ParseApp sets up the app from the global option webhooks, which may be
+// given several times. See caddyfile.ParseProviders for its syntax.
+func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	app, err := appFromOption(existing)
+	if err != nil {
+		return nil, err
+	}
+	if err := fromcaddyfile.ParseProviders(d, app.Providers); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// appFromOption returns the app that the global option has defined so far.
+func appFromOption(option any) (*App, error) {
+	app := new(App)
+	if defined, ok := option.(httpcaddyfile.App); ok {
+		if err := json.Unmarshal(defined.Value, app); err != nil {
+			return nil, err
+		}
+	}
+	if app.Providers == nil {
+		app.Providers = make(map[string]*verify.Spec)
+	}
+	for name, spec := range app.Providers {
+		spec.Name = name
+	}
+	return app, nil
+}
+
+// Interface guards
+var (
+	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner = (*App)(nil)
+)

@@ -1,0 +1,225 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Auth is a middleware that lets only those requests pass that are webhooks
+// of a provider, proven by a signature, a token or Basic credentials.
+//
+// The body is read once and bounded, and goes on byte for byte. The event is
+// then known to the matchers `webhook_event` and `webhook_expr`, to the handler
+// `webhook_rewrite`, and to these placeholders:
+//
+// Placeholder | Description
+// ------------|-------------
+// `{http.webhook.provider}` | The provider's name
+// `{http.webhook.event}` | The event's name
+// `{http.webhook.id}` | The delivery's id
+// `{http.webhook.timestamp}` | When the provider says it happened (RFC 3339), else when it arrived
+// `{http.webhook.signed}` | What the provider's signature covers: `body`, `fields` or `none`
+// `{http.webhook.body.<path>}` | A value of the payload, by a dotted path
+// `{http.webhook.error}` | Why a request was refused, as one word; empty if it was not
+//
+// The upstream gets the headers `Webhook-Provider`, `Webhook-Event` and
+// `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
+// those that the provider's own scheme reads. A refused request goes to the
+// error routes with status 400, 401, 403, 405, 413 or 415. An event that passes
+// but that no other handler answers is not acknowledged: it ends as a 503.
+type Auth struct {
+	verify.Config
+
+	// The longest time that reading a body may take. Default: 10s.
+	ReadBody caddy.Duration `json:"read_body,omitempty"`
+
+	verifier  *verify.Verifier
+	identity  *route.Identity
+	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
+	challenge []string        // values of WWW-Authenticate on a 401
+	logger    *zap.Logger
+}
+
+// defaultReadBody is how long reading a body may take where nothing is said.
+const defaultReadBody = caddy.Duration(10 * time.Second)
+
+// CaddyModule returns the Caddy module information.
+func (Auth) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_auth",
+		New: func() caddy.Module { return new(Auth) },
+	}
+}
+
+// Provision finds the provider, fills in the credentials and compiles both.
+func (a *Auth) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	app, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	spec, err := app.(*App).spec(a.Provider)
+	if err != nil {
+		return err
+	}
+	config, err := expandCredentials(a.Config)
+	if err != nil {
+		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+	}
+	if a.verifier, err = verify.New(spec, &config); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+	}
+	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+	}
+	a.ownHeader = make(map[string]bool)
+	for _, name := range a.verifier.Provider().HeaderNames() {
+		a.ownHeader[name] = true
+	}
+	a.challenge = challenges(spec, &config)
+	if a.MaxSize == 0 {
+		a.MaxSize = verify.DefaultMaxSize
+	}
+	if a.ReadBody == 0 {
+		a.ReadBody = defaultReadBody
+	}
+	return nil
+}
+
+// Validate checks the limits.
+func (a *Auth) Validate() error {
+	if a.MaxSize < 0 || a.ReadBody < 0 {
+		return errors.New("max_size and read_body cannot be negative")
+	}
+	return nil
+}
+
+func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set(errorPlaceholder, "")
+
+	event, err := a.authenticate(w, r)
+	if err != nil {
+		return a.refuse(w, r, repl, err)
+	}
+	removeSpoofable(r, a.ownHeader)
+	addEventHeaders(r, event)
+	caddyhttp.SetVar(r.Context(), eventVar, event)
+	repl.Map(func(key string) (any, bool) { return eventPlaceholder(event, key) })
+	setLogFields(r, event, "accepted")
+	if c := a.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
+		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
+			zap.String("id", event.ID), zap.String("signed", string(event.Signed)))
+	}
+	return a.forward(w, r, event, next)
+}
+
+// authenticate verifies a request and puts its body in place for others.
+func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Event, error) {
+	request := newRequest(r)
+	if err := a.verifier.Admit(request); err != nil {
+		return nil, err
+	}
+	raw, err := readBody(w, r, a.MaxSize, time.Duration(a.ReadBody))
+	if err != nil {
+		return nil, err
+	}
+	spec := a.verifier.Provider().Spec
+	request.Body = payload.New(raw, r.Header.Get("Content-Type"), spec.FormField)
+	result, err := a.verifier.Verify(request)
+	if err != nil {
+		return nil, err
+	}
+	event, err := route.NewEvent(a.verifier.Provider(), a.identity, request, result)
+	if err != nil {
+		return nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
+	}
+	replaceBody(r, raw)
+	return event, nil
+}
+
+// forward hands the request on, and makes sure that it is not acknowledged
+// unless somebody answered it: Caddy's own answer to a request that no handler
+// takes is an empty 200.
+func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Event, next caddyhttp.Handler) error {
+	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
+	if err := next.ServeHTTP(answer, r); err != nil {
+		return err
+	}
+	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)
+	if answer.Status() != 0 || !unhandled {
+		return nil
+	}
+	setLogFields(r, event, "unrouted")
+	a.logger.Error("no directive answers this webhook; it is not acknowledged",
+		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
+	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))
+}
+
+// refuse turns an error into an answer: the status for the sender, the reason
+// for the operator.
+func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, err error) error {
+	refusal, ok := errors.AsType[*verify.Error](err)
+	if !ok {
+		return err
+	}
+	repl.Set(errorPlaceholder, string(refusal.Reason))
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("webhook_provider", a.Provider))
+		extra.Set(zap.String("webhook_outcome", string(refusal.Reason)))
+	}
+	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	a.logger.Warn("webhook refused",
+		zap.String("provider", a.Provider),
+		zap.String("reason", string(refusal.Reason)),
+		zap.String("detail", refusal.Detail),
+		zap.String("client_ip", clientIP),
+		zap.String("method", r.Method),
+		zap.String("path", r.URL.Path),
+	)
+	status := statuses[refusal.Reason]
+	switch status {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", strings.Join(a.verifier.Methods(), ", "))
+	case http.StatusUnauthorized:
+		for _, challenge := range a.challenge {
+			w.Header().Add("WWW-Authenticate", challenge)
+		}
+	}
+	// What was wrong goes to the log only: an error route may show the
+	// message to the sender.
+	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
+}
+
+// statuses are the answers to refused requests.
+var statuses = map[verify.Reason]int{
+	verify.MissingSignature: http.StatusUnauthorized,
+	verify.MissingToken:     http.StatusUnauthorized,
+	verify.BadSignature:     http.StatusUnauthorized,
+	verify.BadToken:         http.StatusUnauthorized,
+	verify.Stale:            http.StatusUnauthorized,
+	verify.BadSource:        http.StatusForbidden,
+	verify.BadMethod:        http.StatusMethodNotAllowed,
+	verify.BadEncoding:      http.StatusUnsupportedMediaType,
+	verify.TooLarge:         http.StatusRequestEntityTooLarge,
+	verify.SlowBody:         http.StatusRequestTimeout,
+	verify.Malformed:        http.StatusBadRequest,
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Auth)(nil)
+	_ caddy.Validator             = (*Auth)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Auth)(nil)
+)

@@ -1,0 +1,65 @@
+package handlers
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// expandCredentials returns a copy of config in which placeholders such as
+// {env.NAME} and {file./path} are replaced. The original keeps them, so that
+// no secret appears where configurations are shown. Errors name the
+// placeholder, never its value.
+func expandCredentials(config verify.Config) (verify.Config, error) {
+	repl := caddy.NewReplacer()
+	expand := func(what string, values []string) ([]string, error) {
+		expanded := make([]string, len(values))
+		for i, value := range values {
+			var err error
+			if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
+				return nil, fmt.Errorf("%s %d cannot be used: %v (is the variable set, or the file there?)", what, i+1, err)
+			}
+		}
+		return expanded, nil
+	}
+	var err error
+	if config.Secrets, err = expand("secret", config.Secrets); err != nil {
+		return config, err
+	}
+	if config.Tokens, err = expand("token", config.Tokens); err != nil {
+		return config, err
+	}
+	headers := make([]verify.TokenHeader, len(config.TokenHeaders))
+	for i, header := range config.TokenHeaders {
+		headers[i].Name = header.Name
+		if headers[i].Values, err = expand("token_header "+header.Name, header.Values); err != nil {
+			return config, err
+		}
+	}
+	config.TokenHeaders = headers
+	accounts := make([]verify.Account, len(config.Basic))
+	for i, account := range config.Basic {
+		pair, err := expand(fmt.Sprintf("basic account %d, value", i+1), []string{account.Username, account.Password})
+		if err != nil {
+			return config, err
+		}
+		accounts[i] = verify.Account{Username: pair[0], Password: pair[1]}
+	}
+	config.Basic = accounts
+	return config, nil
+}
+
+// challenges returns what a 401 says in WWW-Authenticate. It depends on the
+// configuration only, not on what was wrong with a request.
+func challenges(spec *verify.Spec, config *verify.Config) []string {
+	var values []string
+	if len(config.Basic) > 0 {
+		values = append(values, `Basic realm="webhooks", charset="UTF-8"`)
+	}
+	if len(config.Tokens) > 0 && spec.Token == nil {
+		values = append(values, `Bearer realm="webhooks"`)
+	}
+	return values
+}

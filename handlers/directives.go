@@ -1,0 +1,129 @@
+package handlers
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+)
+
+// ParseAuth sets up a handler from the directive webhook_auth. See
+// caddyfile.ParseAuth for its syntax.
+func ParseAuth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive's name
+	app, err := appFromOption(h.Option(appName))
+	if err != nil {
+		return nil, err
+	}
+	config, err := fromcaddyfile.ParseAuth(h.Dispenser, app.Providers)
+	if err != nil {
+		return nil, err
+	}
+	return &Auth{Config: *config}, nil
+}
+
+// ParseRewrite sets up a handler from the directive webhook_rewrite. See
+// caddyfile.ParseRewrite for its syntax.
+func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive's name
+	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	return &Rewrite{Rewrite: *rewrite}, nil
+}
+
+// ParseHandleWebhook expands the directive handle_webhook. See
+// caddyfile.ParseWebhook for its syntax. The block
+//
+//	handle_webhook /hook github {env.SECRET} {
+//	    on push when body.ref == "refs/heads/main" {
+//	        reverse_proxy ci:9000
+//	    }
+//	    otherwise {
+//	        respond 204
+//	    }
+//	}
+//
+// is equivalent to this, save that an expression that fails does not match
+// instead of being an error:
+//
+//	@hook path /hook
+//	route @hook {
+//	    webhook_auth github {env.SECRET}
+//	    @push {
+//	        webhook_event push
+//	        webhook_expr body.ref == "refs/heads/main"
+//	    }
+//	    handle @push {
+//	        reverse_proxy ci:9000
+//	    }
+//	    handle {
+//	        respond 204
+//	    }
+//	}
+func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	h.Next()
+	matcher, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	h.Next() // extracting the matcher has moved back to before the name
+	app, err := appFromOption(h.Option(appName))
+	if err != nil {
+		return nil, err
+	}
+	webhook, err := fromcaddyfile.ParseWebhook(h.Dispenser, app.Providers)
+	if err != nil {
+		return nil, err
+	}
+	branches, err := branchRoutes(h, webhook)
+	if err != nil {
+		return nil, err
+	}
+	subroute := new(caddyhttp.Subroute)
+	for _, value := range append(h.NewRoute(nil, &Auth{Config: webhook.Config}), branches...) {
+		subroute.Routes = append(subroute.Routes, value.Value.(caddyhttp.Route))
+	}
+	return h.NewRoute(matcher, subroute), nil
+}
+
+// branchRoutes makes one route of each block, in a group of which the first
+// that matches is taken.
+func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]httpcaddyfile.ConfigValue, error) {
+	var routes []httpcaddyfile.ConfigValue
+	add := func(block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
+		handler, err := httpcaddyfile.ParseSegmentAsSubroute(h.WithDispenser(block))
+		if err != nil {
+			return err
+		}
+		routes = append(routes, h.NewRoute(matcher, handler)...)
+		return nil
+	}
+	for _, branch := range webhook.Branches {
+		matcher := make(caddy.ModuleMap)
+		if len(branch.Events) > 0 {
+			matcher["webhook_event"] = moduleJSON(MatchEvent(branch.Events))
+		}
+		if branch.When != "" {
+			matcher["webhook_expr"] = moduleJSON(MatchExpr{Expr: branch.When, FailAsFalse: true})
+		}
+		if err := add(branch.Block, matcher); err != nil {
+			return nil, err
+		}
+	}
+	if webhook.Otherwise != nil {
+		if err := add(webhook.Otherwise, nil); err != nil {
+			return nil, err
+		}
+	}
+	h.GroupRoutes(routes)
+	return routes, nil
+}
+
+func moduleJSON(value any) json.RawMessage { return caddyconfig.JSON(value, nil) }

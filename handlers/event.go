@@ -1,0 +1,121 @@
+package handlers
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+)
+
+const (
+	// eventVar is the request variable that holds the *route.Event.
+	eventVar = "webhook"
+
+	// placeholderPrefix begins all placeholders of this module.
+	placeholderPrefix = "http.webhook."
+
+	// errorPlaceholder holds the reason of a refusal.
+	errorPlaceholder = placeholderPrefix + "error"
+)
+
+// Headers that tell the upstream what was verified.
+const (
+	headerPrefix     = "Webhook-"
+	headerProvider   = headerPrefix + "Provider"
+	headerEvent      = headerPrefix + "Event"
+	headerDeliveryID = headerPrefix + "Delivery-Id"
+)
+
+// verifiedEvent returns the event of a request that webhook_auth has let pass.
+func verifiedEvent(r *http.Request) (*route.Event, bool) {
+	event, ok := caddyhttp.GetVar(r.Context(), eventVar).(*route.Event)
+	return event, ok
+}
+
+// eventPlaceholder answers for {http.webhook.*}. A value that is absent is
+// empty, so that a placeholder never shows as written.
+func eventPlaceholder(event *route.Event, key string) (any, bool) {
+	name, ok := strings.CutPrefix(key, placeholderPrefix)
+	if !ok {
+		return nil, false
+	}
+	switch name {
+	case "provider":
+		return event.Provider, true
+	case "event":
+		return event.Name, true
+	case "id":
+		return event.ID, true
+	case "timestamp":
+		return event.Timestamp.UTC().Format(time.RFC3339Nano), true
+	case "signed":
+		return string(event.Signed), true
+	}
+	if path, ok := strings.CutPrefix(name, "body."); ok {
+		value, _ := event.Lookup(path)
+		return value, true
+	}
+	return "", true
+}
+
+// setLogFields adds what was found to the access log.
+func setLogFields(r *http.Request, event *route.Event, outcome string) {
+	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	extra.Set(zap.String("webhook_provider", event.Provider))
+	extra.Set(zap.String("webhook_event", event.Name))
+	extra.Set(zap.String("webhook_id", event.ID))
+	extra.Set(zap.String("webhook_outcome", outcome))
+}
+
+// removeSpoofable removes what a sender could have set to deceive the
+// upstream: headers in our name, and their names in Connection, which would
+// make the proxy remove ours.
+func removeSpoofable(r *http.Request, keep map[string]bool) {
+	for name := range r.Header {
+		if isOurs(name) && (!keep[name] || name == headerProvider || name == headerEvent || name == headerDeliveryID) {
+			delete(r.Header, name)
+		}
+	}
+	if lines, ok := r.Header["Connection"]; ok {
+		r.Header["Connection"] = keepTokens(lines)
+	}
+}
+
+// isOurs reports whether a header is in this module's name. Upstreams may take
+// an underscore for a hyphen.
+func isOurs(name string) bool {
+	return len(name) >= len(headerPrefix) &&
+		strings.EqualFold(strings.ReplaceAll(name[:len(headerPrefix)], "_", "-"), headerPrefix)
+}
+
+// keepTokens returns the tokens of Connection that do not name our headers.
+func keepTokens(lines []string) []string {
+	var kept []string
+	for _, line := range lines {
+		for token := range strings.SplitSeq(line, ",") {
+			if token = strings.TrimSpace(token); token != "" && !isOurs(token) {
+				kept = append(kept, token)
+			}
+		}
+	}
+	return kept
+}
+
+// addEventHeaders tells the upstream what was verified.
+func addEventHeaders(r *http.Request, event *route.Event) {
+	set := func(name, value string) {
+		if value != "" {
+			r.Header.Set(name, route.HeaderText(value))
+		}
+	}
+	set(headerProvider, event.Provider)
+	set(headerEvent, event.Name)
+	set(headerDeliveryID, event.ID)
+}

@@ -1,0 +1,225 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+)
+
+// errNotVerified is what matchers answer for a request that webhook_auth has
+// not let pass. It is an error rather than false, because false would make
+// "not webhook_event x" true for a request that nobody has verified.
+var errNotVerified = caddyhttp.Error(http.StatusInternalServerError,
+	errors.New("webhook matchers work only after webhook_auth or inside handle_webhook"))
+
+// MatchEvent matches verified webhooks by the names of their events. A star
+// in a name stands for any run of characters. With several names, any may
+// match. It works after `webhook_auth` only, and is an error elsewhere.
+type MatchEvent []string
+
+// CaddyModule returns the Caddy module information.
+func (MatchEvent) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.webhook_event",
+		New: func() caddy.Module { return new(MatchEvent) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	webhook_event <pattern...>
+func (m *MatchEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.Err("webhook_event needs the name of an event, or a pattern such as order.*")
+		}
+		*m = append(*m, args...)
+		if d.NextBlock(0) {
+			return d.Err("webhook_event has no block")
+		}
+	}
+	return nil
+}
+
+// Validate refuses a matcher that could not match anything.
+func (m MatchEvent) Validate() error {
+	if len(m) == 0 {
+		return errors.New("webhook_event needs the name of an event")
+	}
+	return nil
+}
+
+// Match returns true if r is a verified webhook with one of the names.
+func (m MatchEvent) Match(r *http.Request) bool {
+	matched, err := m.MatchWithError(r)
+	return err == nil && matched
+}
+
+// MatchWithError returns true if r is a verified webhook with one of the names.
+func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
+	event, ok := verifiedEvent(r)
+	if !ok {
+		return false, errNotVerified
+	}
+	return route.Patterns(m).Match(event.Name), nil
+}
+
+// CELLibrary produces options that expose this matcher for use in CEL
+// expression matchers. Example:
+//
+//	expression webhook_event('order.*', 'refund')
+func (MatchEvent) CELLibrary(caddy.Context) (cel.Library, error) {
+	return caddyhttp.CELMatcherImpl(
+		"webhook_event", "webhook_event_request", []*cel.Type{cel.ListType(cel.StringType)},
+		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+			patterns, err := data.ConvertToNative(reflect.TypeFor[[]string]())
+			if err != nil {
+				return nil, err
+			}
+			return MatchEvent(patterns.([]string)), nil
+		},
+	)
+}
+
+// MatchExpr matches verified webhooks by an expression
+// ([expr-lang](https://expr-lang.org)) over their payload, which must give a
+// boolean. It works after `webhook_auth` only, and is an error elsewhere. Its
+// JSON form is a string where nothing but the expression is said.
+type MatchExpr struct {
+	// The expression.
+	Expr string `json:"expr,omitempty"`
+
+	// An expression that fails for a payload does not match, and is logged. By
+	// default it is an error, because "not" would turn a failure into a match.
+	FailAsFalse bool `json:"fail_as_false,omitempty"`
+
+	rule   *route.Rule
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (MatchExpr) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.webhook_expr",
+		New: func() caddy.Module { return new(MatchExpr) },
+	}
+}
+
+// MarshalJSON writes a plain expression as a string.
+func (m MatchExpr) MarshalJSON() ([]byte, error) {
+	if !m.FailAsFalse {
+		return json.Marshal(m.Expr)
+	}
+	type plain MatchExpr
+	return json.Marshal(plain(m))
+}
+
+// UnmarshalJSON reads a string or an object.
+func (m *MatchExpr) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &m.Expr) == nil {
+		return nil
+	}
+	type plain MatchExpr
+	return caddy.StrictUnmarshalJSON(data, (*plain)(m))
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	webhook_expr <expr>
+func (m *MatchExpr) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if m.Expr != "" {
+			return d.Err("webhook_expr is already specified; join expressions with && or ||")
+		}
+		source, err := fromcaddyfile.ParseRule(d)
+		if err != nil {
+			return err
+		}
+		m.Expr = source
+	}
+	return nil
+}
+
+// Provision compiles the expression.
+func (m *MatchExpr) Provision(ctx caddy.Context) error {
+	m.logger = ctx.Logger()
+	var err error
+	if m.rule, err = route.CompileRule(m.Expr); err != nil {
+		return fmt.Errorf("webhook_expr: %v", err)
+	}
+	return nil
+}
+
+// Match returns true if r is a verified webhook for which the rule holds.
+func (m *MatchExpr) Match(r *http.Request) bool {
+	matched, err := m.MatchWithError(r)
+	return err == nil && matched
+}
+
+// MatchWithError returns true if r is a verified webhook for which the rule
+// holds.
+func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
+	event, ok := verifiedEvent(r)
+	if !ok {
+		return false, errNotVerified
+	}
+	matched, err := m.rule.Match(event)
+	if err != nil && m.FailAsFalse {
+		m.logger.Warn("a rule failed, so it does not match",
+			zap.String("provider", event.Provider), zap.String("event", event.Name),
+			zap.String("rule", m.Expr), zap.Error(err))
+		return false, nil
+	}
+	if err != nil {
+		return false, caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("webhook_expr: %v", err))
+	}
+	return matched, nil
+}
+
+// CELLibrary produces options that expose this matcher for use in CEL
+// expression matchers. Example:
+//
+//	expression webhook_expr('body.total > 100')
+func (MatchExpr) CELLibrary(ctx caddy.Context) (cel.Library, error) {
+	return caddyhttp.CELMatcherImpl(
+		"webhook_expr", "webhook_expr_request", []*cel.Type{cel.StringType},
+		func(data ref.Val) (caddyhttp.RequestMatcherWithError, error) {
+			source, ok := data.(types.String)
+			if !ok {
+				return nil, errors.New("webhook_expr needs a string")
+			}
+			matcher := &MatchExpr{Expr: string(source)}
+			return matcher, matcher.Provision(ctx)
+		},
+	)
+}
+
+// Interface guards
+var (
+	_ caddy.Validator                   = (*MatchEvent)(nil)
+	_ caddyfile.Unmarshaler             = (*MatchEvent)(nil)
+	_ caddyhttp.CELLibraryProducer      = (*MatchEvent)(nil)
+	_ caddyhttp.RequestMatcher          = (*MatchEvent)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchEvent)(nil)
+	_ caddy.Provisioner                 = (*MatchExpr)(nil)
+	_ caddyfile.Unmarshaler             = (*MatchExpr)(nil)
+	_ caddyhttp.CELLibraryProducer      = (*MatchExpr)(nil)
+	_ caddyhttp.RequestMatcher          = (*MatchExpr)(nil)
+	_ caddyhttp.RequestMatcherWithError = (*MatchExpr)(nil)
+	_ json.Marshaler                    = (*MatchExpr)(nil)
+	_ json.Unmarshaler                  = (*MatchExpr)(nil)
+)

@@ -1,0 +1,122 @@
+package handlers
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// newRequest describes an HTTP request to a verifier, as the client made it:
+// without the rewrites of earlier handlers.
+func newRequest(r *http.Request) *verify.Request {
+	original := r
+	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		original = &o
+	}
+	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	address, _ := netip.ParseAddr(clientIP) // the zero Addr is in no range
+	return &verify.Request{
+		Method:   original.Method,
+		URL:      clientURL(r, original.URL),
+		Header:   r.Header,
+		ClientIP: address,
+		Received: time.Now(),
+	}
+}
+
+// clientURL is the URL that the client asked for.
+func clientURL(r *http.Request, requested *url.URL) *url.URL {
+	full := *requested
+	full.Host = r.Host
+	full.Scheme = "http"
+	if r.TLS != nil {
+		full.Scheme = "https"
+	}
+	return &full
+}
+
+// firstRead is how much memory is reserved for a body before any of it has
+// arrived, whatever length was announced.
+const firstRead = 64 << 10
+
+// readBody reads a whole body of at most limit bytes within the given time.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.Duration) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	// Error routes get this request too and may read its body. The writer is
+	// net/http's own because only that one can be told to close the connection
+	// after the answer; otherwise a sender that is still writing would see a
+	// reset instead of the status.
+	r.Body = http.MaxBytesReader(unwrap(w), r.Body, limit)
+	if r.ContentLength > limit {
+		return nil, &verify.Error{
+			Reason: verify.TooLarge,
+			Detail: strconv.FormatInt(r.ContentLength, 10) + " bytes were announced; " + strconv.FormatInt(limit, 10) + " are allowed",
+		}
+	}
+	// Caddy's idle timeout starts anew with each byte; this deadline does not.
+	// Not every connection has one, and there the idle timeout must do.
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
+		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	}
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), firstRead)) + bytes.MinRead)
+	if _, err := body.ReadFrom(r.Body); err != nil {
+		return nil, readError(err, limit)
+	}
+	return body.Bytes(), r.Body.Close()
+}
+
+// readError says why a body could not be read.
+func readError(err error, limit int64) error {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok && tooLarge.Limit == limit {
+		return &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
+	}
+	// request_body, or another handler before this one, has its own answer.
+	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+		return handlerErr
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &verify.Error{Reason: verify.SlowBody, Detail: "the body did not arrive in time"}
+	}
+	return &verify.Error{Reason: verify.Malformed, Detail: "the body could not be read: " + err.Error()}
+}
+
+// replaceBody makes body the request's body, in place: Caddy's placeholders
+// hold on to the request itself. GetBody stays nil, because a later handler
+// may replace the body without knowing of it.
+func replaceBody(r *http.Request, body []byte) {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if len(body) == 0 {
+		r.Body = http.NoBody
+	}
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
+	r.Trailer = nil // nobody vouches for trailers
+	if r.Header.Get("Content-Length") != "" {
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+}
+
+// unwrap returns the server's own response writer.
+func unwrap(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
+}

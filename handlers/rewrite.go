@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+)
+
+// Rewrite is a middleware that changes the payload, headers and URI of a
+// verified webhook by expressions ([expr-lang](https://expr-lang.org)) over
+// the event.
+//
+// All expressions see the event as it is before this handler, and nothing is
+// changed unless all of them succeed: otherwise the request ends as a 500, and
+// the upstream never gets a half-made payload.
+type Rewrite struct {
+	route.Rewrite
+
+	rewriter *route.Rewriter
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Rewrite) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_rewrite",
+		New: func() caddy.Module { return new(Rewrite) },
+	}
+}
+
+// Provision compiles the expressions.
+func (rw *Rewrite) Provision(ctx caddy.Context) error {
+	rw.logger = ctx.Logger()
+	var err error
+	if rw.rewriter, err = route.NewRewriter(&rw.Rewrite); err != nil {
+		return fmt.Errorf("webhook_rewrite: %v", err)
+	}
+	return nil
+}
+
+func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	event, ok := verifiedEvent(r)
+	if !ok {
+		return caddyhttp.Error(http.StatusInternalServerError,
+			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))
+	}
+	outcome, err := rw.rewriter.Apply(event)
+	if err != nil {
+		rw.logger.Error("rewriting a webhook failed; it is not forwarded",
+			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.Error(err))
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New("rewriting the webhook failed"))
+	}
+	if outcome.URI != "" {
+		if err := setURI(r, outcome.URI); err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, err)
+		}
+	}
+	if outcome.Body != nil {
+		event.SetBody(outcome.Body)
+		replaceBody(r, outcome.Body)
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, edit := range outcome.Headers {
+		if edit.Value == nil {
+			r.Header.Del(edit.Name)
+		} else {
+			r.Header.Set(edit.Name, *edit.Value)
+		}
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// setURI changes path and query as Caddy's own rewrite handler does.
+func setURI(r *http.Request, uri string) error {
+	parsed, err := url.ParseRequestURI(uri)
+	if err != nil {
+		return err
+	}
+	r.URL.Path, r.URL.RawPath, r.URL.RawQuery = parsed.Path, parsed.RawPath, parsed.RawQuery
+	r.RequestURI = uri
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Rewrite)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Rewrite)(nil)
+)

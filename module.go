@@ -1,0 +1,45 @@
+// Package caddywebhooks receives webhooks in Caddy: it verifies that they come
+// from their provider, routes them by event and rule, rewrites their payload
+// and leaves them to Caddy's reverse proxy.
+//
+// Importing this package is all that a build of Caddy needs:
+//
+//	xcaddy build --with github.com/caddy-webhooks/caddy-webhooks
+//
+// What it registers is listed below; the modules are in package handlers.
+package caddywebhooks
+
+import (
+	"embed"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddy-webhooks/caddy-webhooks/command"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+)
+
+// samples are the payloads that the command caddy webhooks send can send.
+//
+//go:embed testdata/*/*
+var samples embed.FS
+
+func init() {
+	caddy.RegisterModule(handlers.App{})        // webhooks
+	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
+	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
+	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
+	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
+
+	httpcaddyfile.RegisterGlobalOption("webhooks", handlers.ParseApp)
+	httpcaddyfile.RegisterHandlerDirective("webhook_auth", handlers.ParseAuth)
+	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)
+	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
+
+	httpcaddyfile.RegisterDirectiveOrder("webhook_auth", httpcaddyfile.Before, "basic_auth")
+	httpcaddyfile.RegisterDirectiveOrder("handle_webhook", httpcaddyfile.Before, "handle")
+	httpcaddyfile.RegisterDirectiveOrder("webhook_rewrite", httpcaddyfile.Before, "reverse_proxy")
+
+	caddycmd.RegisterCommand(command.New(samples)) // caddy webhooks
+}

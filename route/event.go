@@ -1,0 +1,115 @@
+package route
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Event is a verified webhook: what is known of one request from its
+// verification to the rules, the rewriting and the log. It belongs to that
+// request and is not safe for concurrent use.
+type Event struct {
+	Provider  string          // the provider's name in the configuration
+	Name      string          // the event's name; empty where none was found
+	ID        string          // the delivery's id; empty where none was found
+	Timestamp time.Time       // when the provider says it happened, else Received
+	Received  time.Time       // when it arrived
+	Signed    verify.Coverage // how much of the request the provider signed
+	Body      *payload.Body   // the payload, as it came or as it was rewritten
+
+	method string
+	url    *url.URL
+	header http.Header
+	signs  func(field string) bool
+	env    *env
+}
+
+// Identity finds an event's name and id where the provider's fields do not
+// hold them, by the expressions of its description.
+type Identity struct{ event, id *Value }
+
+// NewIdentity compiles the expressions of a provider.
+func NewIdentity(p *verify.Provider) (*Identity, error) {
+	var identity Identity
+	var err error
+	if source := p.EventExpression(); source != "" {
+		if identity.event, err = CompileValue(source); err != nil {
+			return nil, fmt.Errorf("event: %w", err)
+		}
+	}
+	if source := p.IDExpression(); source != "" {
+		if identity.id, err = CompileValue(source); err != nil {
+			return nil, fmt.Errorf("id: %w", err)
+		}
+	}
+	return &identity, nil
+}
+
+// NewEvent makes the event of a verified request.
+func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result *verify.Result) (*Event, error) {
+	e := &Event{
+		Provider:  p.Spec.Name,
+		Name:      result.Event,
+		ID:        result.ID,
+		Timestamp: result.Timestamp,
+		Received:  r.Received,
+		Signed:    result.Signed,
+		Body:      r.Body,
+		method:    r.Method,
+		url:       r.URL,
+		header:    r.Header,
+		signs:     func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
+	}
+	if e.Timestamp.IsZero() {
+		e.Timestamp = r.Received
+	}
+	var err error
+	if e.Name == "" && identity.event != nil {
+		if e.Name, err = identity.event.text(e); err != nil {
+			return nil, fmt.Errorf("finding the event's name: %w", err)
+		}
+	}
+	if e.ID == "" && identity.id != nil {
+		if e.ID, err = identity.id.text(e); err != nil {
+			return nil, fmt.Errorf("finding the delivery's id: %w", err)
+		}
+	}
+	e.env = nil // it was made before the name and the id were known
+	return e, nil
+}
+
+// SetBody replaces the payload, which later rules and rewrites then see.
+func (e *Event) SetBody(document []byte) {
+	e.Body = payload.New(document, "application/json", "")
+	e.env = nil
+}
+
+// Lookup returns the value at a path of the payload as text: a string as it
+// is, a number as it was written, objects and arrays as JSON.
+func (e *Event) Lookup(path string) (string, bool) {
+	parsed, err := payload.ParsePath(path)
+	if err != nil {
+		return "", false
+	}
+	var finder payload.Finder
+	slot := finder.Add(parsed, false)
+	document := e.Body.Document()
+	spans, err := finder.Find(document)
+	if err != nil || !spans[slot].Found() {
+		return "", false
+	}
+	raw := spans[slot].Of(document)
+	if text, ok := payload.Text(raw); ok {
+		return text, true
+	}
+	return string(raw), string(raw) != "null"
+}
+
+// String names the event without its payload, so that an event that ends up
+// in a log or an error page gives nothing away.
+func (e *Event) String() string { return fmt.Sprintf("webhook %s %q", e.Provider, e.Name) }

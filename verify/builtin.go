@@ -1,0 +1,71 @@
+package verify
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+
+	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+)
+
+//go:embed providers/*.json
+var providerFiles embed.FS
+
+// builtin reads the embedded providers once. A mistake in one of them is a
+// mistake in this package, and its tests load them all.
+var builtin = sync.OnceValue(func() map[string]*Spec {
+	files, err := providerFiles.ReadDir("providers")
+	if err != nil {
+		panic(err)
+	}
+	specs := make(map[string]*Spec, len(files))
+	for _, file := range files {
+		data, err := providerFiles.ReadFile(path.Join("providers", file.Name()))
+		if err != nil {
+			panic(err)
+		}
+		spec, err := ParseSpec(data)
+		if err != nil {
+			panic(fmt.Sprintf("%s: %v", file.Name(), err))
+		}
+		specs[spec.Name] = spec
+	}
+	return specs
+})
+
+// ParseSpec reads a provider's JSON description. Unknown fields are errors.
+func ParseSpec(data []byte) (*Spec, error) {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	spec := new(Spec)
+	if err := dec.Decode(spec); err != nil {
+		return nil, err
+	}
+	return spec, nil
+}
+
+// BuiltinNames returns the names of all built-in providers, sorted.
+func BuiltinNames() []string {
+	var names []string
+	for name := range builtin() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Builtin returns a built-in provider. The Spec must not be changed.
+func Builtin(name string) (*Spec, bool) {
+	spec, ok := builtin()[name]
+	return spec, ok
+}
+
+// UnknownProvider is the error for a name that neither a built-in provider nor
+// one of the operator's own has.
+func UnknownProvider(name string, own []string) error {
+	return fmt.Errorf("unknown provider %s%s", name, suggest.DidYouMean(name, slices.Concat(BuiltinNames(), own)))
+}

@@ -1,0 +1,108 @@
+package verify
+
+// Config is what an operator says of one endpoint: whose webhooks arrive
+// there, by which credentials they are known, and where the provider's own
+// description does not fit.
+//
+// Different kinds of credentials, and different token headers, that are given
+// together must all be right. Values of one kind or header are alternatives,
+// so that they can be rotated. A configuration without credentials is an
+// error unless it says unverified.
+type Config struct {
+	// The provider: a built-in one or one defined by the webhooks app.
+	Provider string `json:"provider,omitempty"`
+
+	// Keys of the provider's own scheme. Any one may verify. Placeholders such
+	// as {env.NAME} and {file./path} are replaced when the configuration loads.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Static tokens in the header the provider uses for them, by default
+	// `Authorization: Bearer`. Placeholders are replaced as in secrets.
+	Tokens []string `json:"tokens,omitempty"`
+
+	// Static tokens in headers that the operator named at the provider. Each
+	// header must be right. Placeholders are replaced as in secrets.
+	TokenHeaders []TokenHeader `json:"token_headers,omitempty"`
+
+	// Basic authentication accounts. Any one may match. Placeholders are
+	// replaced as in secrets.
+	Basic []Account `json:"basic,omitempty"`
+
+	// Nothing is checked. It cannot be combined with credentials.
+	Unverified bool `json:"unverified,omitempty"`
+
+	// The addresses that may send, in CIDR notation, compared with Caddy's
+	// client IP. "published" stands for those the provider publishes.
+	// Default: any.
+	Sources []string `json:"sources,omitempty"`
+
+	// The HTTP methods that are accepted. Default: the provider's.
+	Methods []string `json:"methods,omitempty"`
+
+	// What is signed, where the provider's description is wrong.
+	Content Content `json:"content,omitempty"`
+
+	// The event's name or the fields that hold it, instead of the provider's.
+	Event []string `json:"event,omitempty"`
+
+	// The fields that hold the delivery's id, instead of the provider's.
+	ID []string `json:"id,omitempty"`
+
+	// The clock window, both directions, or "off". Default: the provider's.
+	Tolerance Duration `json:"tolerance,omitempty"`
+
+	// The largest body in bytes. Default: 1048576 (1 MiB).
+	MaxSize int64 `json:"max_size,omitempty"`
+}
+
+// TokenHeader is a header with the tokens it may hold.
+type TokenHeader struct {
+	// The name of the header.
+	Name string `json:"name,omitempty"`
+
+	// The tokens, any one of which may match the header's whole value.
+	Values []string `json:"values,omitempty"`
+}
+
+// Account is a user with a password.
+type Account struct {
+	// The name of the user.
+	Username string `json:"username,omitempty"`
+
+	// The password in plain text, usually a placeholder.
+	Password string `json:"password,omitempty"`
+}
+
+// DefaultMaxSize is the largest body, in bytes, where nothing else is said.
+const DefaultMaxSize = 1 << 20
+
+// spec returns the provider's description with the operator's corrections.
+func (c *Config) spec(provider *Spec) *Spec {
+	spec := *provider
+	if len(c.Content) > 0 {
+		spec.Content = c.Content
+	}
+	if len(c.Event) > 0 {
+		spec.Event = c.Event
+	}
+	if len(c.ID) > 0 {
+		spec.ID = c.ID
+	}
+	if len(c.Methods) > 0 {
+		spec.Methods = c.Methods
+	}
+	if c.Tolerance != 0 {
+		timestamp := Timestamp{}
+		if spec.Timestamp != nil {
+			timestamp = *spec.Timestamp
+		}
+		timestamp.Tolerance = c.Tolerance
+		spec.Timestamp = &timestamp
+	}
+	return &spec
+}
+
+// hasCredentials reports whether anything proves who sends.
+func (c *Config) hasCredentials() bool {
+	return len(c.Secrets) > 0 || len(c.Tokens) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0
+}

@@ -1,0 +1,60 @@
+package verify
+
+import (
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+)
+
+// Request is a webhook as it arrived. A Request is checked by one Verifier and
+// is not safe for concurrent use.
+type Request struct {
+	Method   string        // as sent
+	URL      *url.URL      // what the client asked for, with scheme and host
+	Header   http.Header   // as received
+	ClientIP netip.Addr    // who sent it; the zero Addr where unknown
+	Received time.Time     // when it arrived
+	Body     *payload.Body // nil until Admit has let the request pass
+
+	fields    *payload.Finder // what the verifier reads out of the body
+	spans     []payload.Span
+	spansErr  error
+	spansRead bool
+}
+
+// Coverage says how much of a request the provider vouches for with its
+// signature.
+type Coverage string
+
+// The coverages. With a token or Basic credentials nothing is signed: they say
+// who sent the request, not that it is unchanged.
+const (
+	SignedNothing Coverage = "none"   // nothing is signed
+	SignedFields  Coverage = "fields" // some values of the request
+	SignedBody    Coverage = "body"   // every byte of the body
+)
+
+// Result is what a verified request turned out to be.
+type Result struct {
+	Event     string    // the event's name; empty where none was found
+	ID        string    // the delivery's id; empty where none was found
+	Timestamp time.Time // when the provider says it happened; zero where unknown
+	Signed    Coverage  // how much the signature covers
+}
+
+// span returns where a value stands in the JSON document of the body. Reading
+// is put off to here so that a signature over the whole body is checked before
+// anything is parsed.
+func (r *Request) span(slot int) (payload.Span, error) {
+	if !r.spansRead {
+		r.spansRead = true
+		r.spans, r.spansErr = r.fields.Find(r.Body.Document())
+	}
+	if r.spansErr != nil {
+		return payload.Span{}, r.spansErr
+	}
+	return r.spans[slot], nil
+}

@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+)
+
+// sources is an ordered list of places where a value may be.
+type sources struct {
+	templates  []template
+	expression string // the last resort, left to the caller
+}
+
+// parseSources reads the entries of Spec.Event or Spec.ID.
+func parseSources(entries []string) (sources, error) {
+	var s sources
+	for i, entry := range entries {
+		if expression, ok := strings.CutPrefix(entry, "="); ok {
+			if i != len(entries)-1 {
+				return s, errors.New("an expression must be the last entry")
+			}
+			s.expression = expression
+			continue
+		}
+		parsed, err := parseSource(entry)
+		if err != nil {
+			return s, err
+		}
+		s.templates = append(s.templates, parsed)
+	}
+	return s, nil
+}
+
+func parseSource(entry string) (template, error) {
+	switch {
+	case entry == "":
+		return nil, errors.New("an entry is empty")
+	case strings.Contains(entry, "{"):
+		return parseTemplate(entry)
+	case isField(entry):
+		f, err := parseField(entry)
+		return template{f}, err
+	default:
+		return template{{kind: literalText, name: entry}}, nil
+	}
+}
+
+func (s sources) prepare(finder *payload.Finder) {
+	for _, t := range s.templates {
+		t.prepare(finder, false)
+	}
+}
+
+// text returns the first value that is present and not empty.
+func (s sources) text(r *Request) (string, error) {
+	for _, t := range s.templates {
+		value, present, err := t.text(r)
+		if err != nil {
+			return "", err
+		}
+		if present && value != "" {
+			return value, nil
+		}
+	}
+	return "", nil
+}
+
+// fixed returns the value that does not depend on the request, if there is one.
+func (s sources) fixed() (string, bool) {
+	if len(s.templates) == 1 && len(s.templates[0]) == 1 && s.templates[0][0].kind == literalText {
+		return s.templates[0][0].name, true
+	}
+	return "", false
+}
+
+// String names a field as operators write it.
+func (f *field) String() string {
+	switch f.kind {
+	case literalText:
+		return fmt.Sprintf("%q", f.name)
+	case bodyPath:
+		return "body." + f.path.String()
+	case headerField:
+		return "header." + f.name
+	case queryField:
+		return "query." + f.name
+	case formField:
+		return "form." + f.name
+	}
+	for name, kind := range plainFields {
+		if kind == f.kind {
+			return name
+		}
+	}
+	return "field"
+}

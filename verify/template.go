@@ -1,0 +1,200 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+)
+
+// template is text with fields in braces, such as "{timestamp}.{body}".
+type template []field
+
+// parseTemplate reads a template. "\{" stands for a brace that opens no field.
+func parseTemplate(text string) (template, error) {
+	var parts template
+	var literal strings.Builder
+	flush := func() {
+		if literal.Len() > 0 {
+			parts = append(parts, field{kind: literalText, name: literal.String()})
+			literal.Reset()
+		}
+	}
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '{':
+			i++
+			literal.WriteByte('{')
+		case text[i] == '{':
+			name, _, closed := strings.Cut(text[i+1:], "}")
+			if !closed {
+				return nil, fmt.Errorf("template %q: a field lacks its closing brace", text)
+			}
+			part, err := parseField(name)
+			if err != nil {
+				return nil, fmt.Errorf("template %q: %w", text, err)
+			}
+			flush()
+			parts = append(parts, part)
+			i += len(name) + 1
+		default:
+			literal.WriteByte(text[i])
+		}
+	}
+	flush()
+	return parts, nil
+}
+
+func (t template) prepare(finder *payload.Finder, signed bool) {
+	for i := range t {
+		t[i].prepare(finder, signed)
+	}
+}
+
+// text returns the template with its fields filled in, if all are present.
+func (t template) text(r *Request) (string, bool, error) {
+	var out strings.Builder
+	for i := range t {
+		value, present, err := t[i].text(r)
+		if err != nil || !present {
+			return "", false, err
+		}
+		out.WriteString(value)
+	}
+	return out.String(), true, nil
+}
+
+// content is what a provider signs, ready to be written to a hash.
+type content struct {
+	segments         []segment
+	refuseSeparators bool
+}
+
+type segment struct {
+	template
+	absent string
+	lower  bool
+}
+
+// compileContent reads the segments of a Spec.
+func compileContent(spec *Spec) (*content, error) {
+	c := &content{refuseSeparators: spec.RefuseSeparators}
+	for _, s := range spec.Content {
+		switch s.Absent {
+		case "", "refuse", "empty", "drop":
+		default:
+			return nil, fmt.Errorf("content: absent is %q; it can be refuse, empty or drop", s.Absent)
+		}
+		parts, err := parseTemplate(s.Text)
+		if err != nil {
+			return nil, fmt.Errorf("content: %w", err)
+		}
+		c.segments = append(c.segments, segment{template: parts, absent: s.Absent, lower: s.Lower})
+	}
+	return c, nil
+}
+
+func (c *content) prepare(finder *payload.Finder) {
+	for _, s := range c.segments {
+		s.prepare(finder, true)
+	}
+}
+
+// each calls f with every field of the content.
+func (c *content) each(f func(*field)) {
+	for _, s := range c.segments {
+		for i := range s.template {
+			f(&s.template[i])
+		}
+	}
+}
+
+// coverage says how much of a request the content binds.
+func (c *content) coverage() Coverage {
+	signed := SignedNothing
+	c.each(func(f *field) {
+		switch f.kind {
+		case wholeBody:
+			signed = SignedBody
+		case literalText, secretKey, statedTimestamp:
+		default:
+			if signed == SignedNothing {
+				signed = SignedFields
+			}
+		}
+	})
+	return signed
+}
+
+// covers reports whether the content binds the field that a source reads.
+func (c *content) covers(source *field) bool {
+	covered := false
+	c.each(func(f *field) {
+		same := f.kind == source.kind && f.name == source.name && f.path.String() == source.path.String()
+		inBody := f.kind == wholeBody && source.kind == bodyPath
+		covered = covered || same || inBody
+	})
+	return covered
+}
+
+// writeTo writes what was signed to w, piece by piece, so that the body is
+// not copied. Errors are refusals.
+func (c *content) writeTo(w io.Writer, m *message) error {
+	for i := range c.segments {
+		if err := c.segments[i].writeTo(w, m, c.refuseSeparators); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *segment) writeTo(w io.Writer, m *message, refuseSeparators bool) error {
+	values := make([]string, len(s.template))
+	for i := range s.template {
+		part := &s.template[i]
+		if part.kind == wholeBody {
+			continue
+		}
+		value, present, err := m.text(part)
+		switch {
+		case err != nil:
+			return refuse(Malformed, "%v", err)
+		case !present && s.absent == "drop":
+			return nil
+		case !present && s.absent != "empty":
+			return refuse(Malformed, "%s is signed, but absent or neither text nor number", part)
+		case refuseSeparators && part.kind != literalText && s.separates(value):
+			return refuse(Malformed, "%s contains the text that separates signed values", part)
+		}
+		values[i] = value
+	}
+	for i := range s.template {
+		if err := s.writePart(w, &s.template[i], values[i], m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *segment) writePart(w io.Writer, part *field, value string, m *message) error {
+	if part.kind == wholeBody {
+		_, err := w.Write(m.Body.Bytes())
+		return err
+	}
+	if s.lower {
+		value = strings.ToLower(value)
+	}
+	_, err := io.WriteString(w, value)
+	return err
+}
+
+// separates reports whether value contains a literal of the segment.
+func (s *segment) separates(value string) bool {
+	for _, part := range s.template {
+		if part.kind == literalText && strings.Contains(value, part.name) {
+			return true
+		}
+	}
+	return false
+}
