@@ -84,6 +84,11 @@ var options = map[string]setter{
 		}
 		return nil
 	},
+	"public_url": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		var err error
+		c.PublicURL, err = oneArg(d)
+		return err
+	},
 	"max_size": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		text, err := oneArg(d)
 		if err != nil {

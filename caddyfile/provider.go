@@ -1,8 +1,10 @@
 package caddyfile
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -61,6 +63,9 @@ func parseFields(d *caddyfile.Dispenser, target reflect.Value) error {
 	fields := make(map[string]reflect.Value)
 	var names []string
 	for i := range target.NumField() {
+		if !target.Type().Field(i).IsExported() {
+			continue
+		}
 		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
 		fields[name] = target.Field(i)
 		names = append(names, name)
@@ -100,33 +105,89 @@ func parseField(d *caddyfile.Dispenser, field reflect.Value) error {
 	case *bool:
 		*value = true
 		return noArgs(d)
+	case **string:
+		text, err := oneArg(d)
+		*value = &text
+		return err
+	case *int:
+		text, err := oneArg(d)
+		if err != nil {
+			return err
+		}
+		if *value, err = strconv.Atoi(text); err != nil {
+			return d.Errf("%q is not a number", text)
+		}
+		return nil
 	case *[]string:
 		return appendArgs(d, value)
+	case *map[string]string:
+		return parseMember(d, value, func(text string) string { return text })
+	case *map[string]any:
+		return parseMember(d, value, literal)
 	}
-	if field.Kind() == reflect.Pointer && field.Type().Elem().Kind() == reflect.Struct {
+	switch kind := field.Kind(); {
+	case kind == reflect.Pointer:
+		if !field.IsNil() {
+			return d.Errf("%s is already specified", d.Val())
+		}
+		field.Set(reflect.New(field.Type().Elem()))
+		return parseObject(d, field.Elem())
+	case kind == reflect.Struct:
 		return parseObject(d, field)
+	case kind == reflect.Slice:
+		element := reflect.New(field.Type().Elem()).Elem()
+		err := parseObject(d, element)
+		field.Set(reflect.Append(field, element))
+		return err
 	}
 	panic(fmt.Sprintf("no Caddyfile form for %s", field.Type()))
 }
 
+// parseMember reads "<name> <value>" into a map; the line may be repeated.
+func parseMember[V any](d *caddyfile.Dispenser, to *map[string]V, convert func(string) V) error {
+	name := d.Val()
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Errf("%s needs a name and a value", name)
+	}
+	if *to == nil {
+		*to = make(map[string]V)
+	}
+	(*to)[args[0]] = convert(args[1])
+	return noBlock(d, name)
+}
+
+// literal reads a value that is a number or a boolean in JSON, or else text.
+func literal(text string) any {
+	var value any
+	if json.Unmarshal([]byte(text), &value) == nil {
+		switch value.(type) {
+		case float64, bool:
+			return value
+		}
+	}
+	return text
+}
+
 // parseObject reads a nested object: values on the line are those of its
 // first field, the block has the others.
-func parseObject(d *caddyfile.Dispenser, field reflect.Value) error {
-	if !field.IsNil() {
-		return d.Errf("%s is already specified", d.Val())
-	}
-	field.Set(reflect.New(field.Type().Elem()))
+func parseObject(d *caddyfile.Dispenser, object reflect.Value) error {
+	name := d.Val()
 	args := d.RemainingArgs()
-	switch first := field.Elem().Field(0).Addr().Interface().(type) {
+	switch first := object.Field(0).Addr().Interface().(type) {
 	case *[]string:
 		*first = args
 	case *string:
-		if len(args) > 1 {
-			return d.ArgErr()
+		if len(args) > 0 {
+			*first, args = args[0], args[1:]
 		}
-		if len(args) == 1 {
-			*first = args[0]
+		if len(args) > 0 {
+			return d.Errf("%s takes one value", name)
+		}
+	default:
+		if len(args) > 0 {
+			return d.Errf("%s takes a block, not %s", name, args[0])
 		}
 	}
-	return parseFields(d, field.Elem())
+	return parseFields(d, object)
 }

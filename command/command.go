@@ -20,10 +20,10 @@ import (
 func New(samples fs.FS) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Short: "Sends test webhooks and lists providers",
+		Short: "Lists providers, sends and verifies webhooks",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(providersCommand(), sendCommand(samples))
+			cmd.AddCommand(providersCommand(), sendCommand(samples), verifyCommand())
 		},
 	}
 }

@@ -183,7 +183,11 @@ func isCredential(config *verify.Config, spec *verify.Spec, name string) bool {
 	if name == "Authorization" {
 		return true
 	}
-	return spec.Token != nil && http.CanonicalHeaderKey(spec.Token.Header) == name
+	if spec.Token == nil {
+		return false
+	}
+	header, ok := strings.CutPrefix(spec.Token.From, "header.")
+	return ok && http.CanonicalHeaderKey(header) == name
 }
 
 // printRequest shows what is sent, without tokens and passwords.

@@ -109,9 +109,12 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(errorPlaceholder, "")
 
-	event, err := a.authenticate(w, r)
+	event, answer, err := a.authenticate(w, r)
 	if err != nil {
 		return a.refuse(w, r, repl, err)
+	}
+	if answer != nil {
+		return a.answerHandshake(w, r, answer)
 	}
 	removeSpoofable(r, a.ownHeader)
 	addEventHeaders(r, event)
@@ -125,28 +128,58 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return a.forward(w, r, event, next)
 }
 
-// authenticate verifies a request and puts its body in place for others.
-func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Event, error) {
+// authenticate verifies a request and puts its body in place for others. A
+// handshake has an answer instead of an event.
+func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Event, *verify.Answer, error) {
 	request := newRequest(r)
 	if err := a.verifier.Admit(request); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	raw, err := readBody(w, r, a.MaxSize, time.Duration(a.ReadBody))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	spec := a.verifier.Provider().Spec
 	request.Body = payload.New(raw, r.Header.Get("Content-Type"), spec.FormField)
 	result, err := a.verifier.Verify(request)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if result.Handshake != nil {
+		return nil, result.Handshake, nil
 	}
 	event, err := route.NewEvent(a.verifier.Provider(), a.identity, request, result)
 	if err != nil {
-		return nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
+		return nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
 	}
 	replaceBody(r, raw)
-	return event, nil
+	return event, nil, nil
+}
+
+// answerHandshake answers a request by which the provider makes sure that the
+// endpoint is meant to get its webhooks.
+func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
+	setOutcome(r, a.Provider, "handshake")
+	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
+	if answer.Show != "" {
+		fields = append(fields, zap.String("to_configure", answer.Show))
+	}
+	a.logger.Info("webhook handshake answered", fields...)
+
+	header := w.Header()
+	for name, value := range answer.Header {
+		header.Set(name, value)
+	}
+	if answer.ContentType != "" {
+		header.Set("Content-Type", answer.ContentType)
+		header.Set("X-Content-Type-Options", "nosniff")
+	}
+	w.WriteHeader(answer.Status)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := w.Write(answer.Body)
+	return err
 }
 
 // forward hands the request on, and makes sure that it is not acknowledged
@@ -175,10 +208,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 		return err
 	}
 	repl.Set(errorPlaceholder, string(refusal.Reason))
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("webhook_provider", a.Provider))
-		extra.Set(zap.String("webhook_outcome", string(refusal.Reason)))
-	}
+	setOutcome(r, a.Provider, string(refusal.Reason))
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	a.logger.Warn("webhook refused",
 		zap.String("provider", a.Provider),

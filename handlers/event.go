@@ -64,14 +64,19 @@ func eventPlaceholder(event *route.Event, key string) (any, bool) {
 
 // setLogFields adds what was found to the access log.
 func setLogFields(r *http.Request, event *route.Event, outcome string) {
-	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok {
-		return
+	setOutcome(r, event.Provider, outcome)
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("webhook_event", event.Name))
+		extra.Set(zap.String("webhook_id", event.ID))
 	}
-	extra.Set(zap.String("webhook_provider", event.Provider))
-	extra.Set(zap.String("webhook_event", event.Name))
-	extra.Set(zap.String("webhook_id", event.ID))
-	extra.Set(zap.String("webhook_outcome", outcome))
+}
+
+// setOutcome adds to the access log how a request ended.
+func setOutcome(r *http.Request, provider, outcome string) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("webhook_provider", provider))
+		extra.Set(zap.String("webhook_outcome", outcome))
+	}
 }
 
 // removeSpoofable removes what a sender could have set to deceive the

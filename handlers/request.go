@@ -34,13 +34,22 @@ func newRequest(r *http.Request) *verify.Request {
 	}
 }
 
-// clientURL is the URL that the client asked for.
+// clientURL is the URL that the client asked for. What a trusted proxy says of
+// it counts, as it does for the address of the client.
 func clientURL(r *http.Request, requested *url.URL) *url.URL {
 	full := *requested
 	full.Host = r.Host
 	full.Scheme = "http"
 	if r.TLS != nil {
 		full.Scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if scheme := r.Header.Get("X-Forwarded-Proto"); scheme == "http" || scheme == "https" {
+			full.Scheme = scheme
+		}
+		if host := r.Header.Get("X-Forwarded-Host"); host != "" {
+			full.Host = host
+		}
 	}
 	return &full
 }

@@ -125,7 +125,7 @@ func (w *walk) object(dec *jsontext.Decoder, n *node, base int) error {
 		}
 		name := token.String()
 		child := n.children[name]
-		if child == nil && n.hasCaseVariant(name) {
+		if n.hasCaseVariant(name) {
 			return fmt.Errorf("%w: %q", ErrCaseVariant, name)
 		}
 		if err := w.value(dec, child, base); err != nil {
@@ -162,7 +162,7 @@ func (n *node) element(i int) *node {
 // hasCaseVariant reports whether a signed name differs from name in case only.
 func (n *node) hasCaseVariant(name string) bool {
 	for part, child := range n.children {
-		if child.signed && strings.EqualFold(part, name) {
+		if child.signed && part != name && strings.EqualFold(part, name) {
 			return true
 		}
 	}
@@ -194,4 +194,24 @@ func describe(err error) error {
 		return errors.New("not valid JSON: it ends too early")
 	}
 	return err
+}
+
+// Elements returns the elements of a JSON array as they stand in it.
+func Elements(array []byte) ([][]byte, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(array))
+	if dec.PeekKind() != '[' {
+		return nil, errors.New("not an array")
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, describe(err)
+	}
+	var elements [][]byte
+	for dec.PeekKind() != ']' {
+		element, err := dec.ReadValue()
+		if err != nil {
+			return nil, describe(err)
+		}
+		elements = append(elements, bytes.Clone(element))
+	}
+	return elements, nil
 }

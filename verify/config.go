@@ -51,6 +51,12 @@ type Config struct {
 	// The clock window, both directions, or "off". Default: the provider's.
 	Tolerance Duration `json:"tolerance,omitempty"`
 
+	// The URL under which the provider knows this endpoint, for schemes that
+	// sign the URL. A URL without a path stands for all paths of the request,
+	// and the request's query is added to a URL without one. Default: what the
+	// client asked for.
+	PublicURL string `json:"public_url,omitempty"`
+
 	// The largest body in bytes. Default: 1048576 (1 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
 }
@@ -79,6 +85,7 @@ const DefaultMaxSize = 1 << 20
 // spec returns the provider's description with the operator's corrections.
 func (c *Config) spec(provider *Spec) *Spec {
 	spec := *provider
+	spec.contentID = provider.ID
 	if len(c.Content) > 0 {
 		spec.Content = c.Content
 	}

@@ -2,8 +2,11 @@ package verify
 
 import (
 	"fmt"
+	"hash/crc32"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -16,15 +19,22 @@ const (
 	literalText fieldKind = iota
 	wholeBody
 	bodyPath
+	itemPath
+	bodyCRC32
 	headerField
+	numberedHeader
 	queryField
 	formField
+	sortedForm
+	phpForm
 	requestMethod
 	requestPath
 	requestURL
+	requestURLBase
 	statedTimestamp
 	deliveryID
 	secretKey
+	handshakeHMAC
 )
 
 // field names one value of a request.
@@ -35,20 +45,34 @@ type field struct {
 	slot int // of a body path in the finder
 }
 
-// plainFields are the fields that consist of a single word.
+// plainFields are the fields that have no name or path.
 var plainFields = map[string]fieldKind{
-	"body":      wholeBody,
-	"method":    requestMethod,
-	"path":      requestPath,
-	"url":       requestURL,
-	"timestamp": statedTimestamp,
-	"id":        deliveryID,
-	"key":       secretKey,
+	"body":        wholeBody,
+	"crc32":       bodyCRC32,
+	"form.sorted": sortedForm,
+	"form.php":    phpForm,
+	"method":      requestMethod,
+	"path":        requestPath,
+	"url":         requestURL,
+	"url.base":    requestURLBase,
+	"timestamp":   statedTimestamp,
+	"id":          deliveryID,
+	"key":         secretKey,
+	"hmac":        handshakeHMAC,
 }
 
-// caddyPrefixes maps the long names of Caddy's placeholders, which the
-// Caddyfile adapter puts in place of the short ones, to the short ones.
-var caddyPrefixes = strings.NewReplacer(
+// namedFields are the fields that have one, by what stands before it.
+var namedFields = map[string]fieldKind{
+	"header": headerField,
+	"query":  queryField,
+	"form":   formField,
+	"body":   bodyPath,
+	"item":   itemPath,
+}
+
+// caddyNames maps the long names of Caddy's placeholders, which the Caddyfile
+// adapter puts in place of the short ones, to the short ones.
+var caddyNames = strings.NewReplacer(
 	"http.request.uri.query.", "query.",
 	"http.request.uri.path", "path",
 	"http.request.header.", "header.",
@@ -58,73 +82,140 @@ var caddyPrefixes = strings.NewReplacer(
 
 // parseField reads a field's name, such as header.X-Event or body.type.
 func parseField(text string) (field, error) {
-	text = caddyPrefixes.Replace(text)
+	text = caddyNames.Replace(text)
 	if kind, ok := plainFields[text]; ok {
 		return field{kind: kind}, nil
 	}
 	root, name, _ := strings.Cut(text, ".")
-	if name == "" {
+	kind, ok := namedFields[root]
+	if !ok || name == "" {
 		return field{}, fmt.Errorf("unknown field %q; fields are header.NAME, query.NAME, form.NAME, "+
 			"body.PATH, body, timestamp, id, method, path and url", text)
 	}
-	switch root {
-	case "header":
-		return field{kind: headerField, name: http.CanonicalHeaderKey(name)}, nil
-	case "query":
-		return field{kind: queryField, name: name}, nil
-	case "form":
-		return field{kind: formField, name: name}, nil
-	case "body":
-		path, err := payload.ParsePath(name)
-		return field{kind: bodyPath, path: path}, err
-	default:
-		return field{}, fmt.Errorf("unknown field %q; a field begins with header., query., form. or body.", text)
+	f := field{kind: kind, name: name}
+	switch kind {
+	case headerField:
+		if prefix, numbered := strings.CutSuffix(name, "#"); numbered {
+			f.kind, f.name = numberedHeader, prefix
+			break
+		}
+		f.name = http.CanonicalHeaderKey(name)
+	case bodyPath, itemPath:
+		var err error
+		if f.path, err = payload.ParsePath(name); err != nil {
+			return f, err
+		}
+		f.name = ""
 	}
+	return f, nil
 }
 
 // isField reports whether text is meant as a field rather than a fixed name.
 func isField(text string) bool {
-	root, name, dotted := strings.Cut(text, ".")
-	return dotted && name != "" && slices.Contains([]string{"header", "query", "form", "body"}, root)
+	root, name, _ := strings.Cut(text, ".")
+	_, ok := namedFields[root]
+	return ok && name != ""
 }
 
-// prepare asks the finder for what the field reads out of the body.
-func (f *field) prepare(finder *payload.Finder, signed bool) {
-	if f.kind == bodyPath {
-		f.slot = finder.Add(f.path, signed)
+// String names a field as operators write it.
+func (f *field) String() string {
+	switch f.kind {
+	case literalText:
+		return strconv.Quote(f.name)
+	case numberedHeader:
+		return "header." + f.name + "#"
+	}
+	for name, kind := range plainFields {
+		if kind == f.kind {
+			return name
+		}
+	}
+	for root, kind := range namedFields {
+		if kind == f.kind {
+			return root + "." + f.name + f.path.String()
+		}
+	}
+	return "field"
+}
+
+// equal reports whether two fields name the same value.
+func (f *field) equal(other *field) bool {
+	return f.kind == other.kind && f.name == other.name && slices.Equal(f.path, other.path)
+}
+
+// inHead reports whether the field can be read before the body.
+func (f *field) inHead() bool {
+	switch f.kind {
+	case literalText, headerField, numberedHeader, queryField, requestMethod, requestPath:
+		return true
+	default:
+		return false
 	}
 }
 
-// text returns the field's value exactly as it was sent. A header or parameter
+// text returns a field's value exactly as it was sent. A header or parameter
 // that was sent twice is ambiguous, which is an error, as is a body that
 // cannot be read.
-func (f *field) text(r *Request) (value string, present bool, err error) {
+func (m *message) text(f *field) (value string, present bool, err error) {
 	switch f.kind {
 	case literalText:
 		return f.name, true, nil
 	case bodyPath:
-		span, err := r.span(f.slot)
+		span, err := m.span(f.slot)
 		if err != nil || !span.Found() {
 			return "", false, err
 		}
-		value, present = payload.Text(span.Of(r.Body.Document()))
+		value, present = payload.Text(span.Of(m.Body.Document()))
+		return value, present, nil
+	case itemPath:
+		value, present = payload.Text(m.itemSpans[f.slot].Of(m.item))
 		return value, present, nil
 	case headerField:
-		return single(f.name, r.Header[f.name])
+		return single(f.name, m.Header[f.name])
 	case queryField:
-		return single(f.name, r.URL.Query()[f.name])
+		return single(f.name, m.URL.Query()[f.name])
 	case formField:
-		form, err := r.Body.Form()
+		form, err := m.Body.Form()
 		if err != nil {
 			return "", false, err
 		}
 		return single(f.name, form[f.name])
+	case statedTimestamp:
+		return m.timestamp()
+	case deliveryID:
+		value, err = m.provider.contentID.text(m)
+		return value, value != "", err
+	default:
+		return m.computed(f)
+	}
+}
+
+// computed returns the fields that are always present.
+func (m *message) computed(f *field) (string, bool, error) {
+	switch f.kind {
+	case wholeBody:
+		return string(m.Body.Bytes()), true, nil
+	case bodyCRC32:
+		return strconv.FormatUint(uint64(crc32.ChecksumIEEE(m.Body.Bytes())), 10), true, nil
+	case sortedForm:
+		form, err := m.Body.Form()
+		return joinSorted(form), true, err
+	case phpForm:
+		form, err := m.Body.Form()
+		return m.provider.phpSerialize(form), true, err
 	case requestMethod:
-		return r.Method, true, nil
+		return m.Method, true, nil
 	case requestPath:
-		return r.URL.Path, true, nil
+		return m.URL.Path, true, nil
 	case requestURL:
-		return r.URL.String(), true, nil
+		return m.url(), true, nil
+	case requestURLBase:
+		base, _, _ := strings.Cut(m.url(), "?")
+		return base, true, nil
+	case secretKey:
+		return string(m.key), true, nil
+	case handshakeHMAC:
+		return m.hmac, m.hmac != "", nil
 	default:
 		return "", false, nil
 	}
@@ -140,4 +231,24 @@ func single(name string, values []string) (string, bool, error) {
 	default:
 		return "", false, fmt.Errorf("%s was sent %d times", name, len(values))
 	}
+}
+
+// joinSorted writes the names and values of a form bare, one after the other,
+// sorted by name, equal values of a name once.
+func joinSorted(form url.Values) string {
+	var out strings.Builder
+	names := make([]string, 0, len(form))
+	for name := range form {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		values := slices.Clone(form[name])
+		slices.Sort(values)
+		for _, value := range slices.Compact(values) {
+			out.WriteString(name)
+			out.WriteString(value)
+		}
+	}
+	return out.String()
 }

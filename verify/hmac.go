@@ -5,12 +5,9 @@ import (
 	"crypto/sha1" //nolint:gosec // some providers sign with HMAC-SHA1, which is not broken
 	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
-	"strings"
 )
 
 var hashes = map[string]func() hash.Hash{
@@ -20,100 +17,70 @@ var hashes = map[string]func() hash.Hash{
 	"sha512": sha512.New,
 }
 
-// keyDecoders turn the text of a secret into key bytes.
-var keyDecoders = map[string]func(string) ([]byte, error){
-	"utf8":   func(text string) ([]byte, error) { return []byte(text), nil },
-	"hex":    hex.DecodeString,
-	"base64": base64.StdEncoding.DecodeString,
-	"whsec": func(text string) ([]byte, error) {
-		return base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
-	},
-}
-
-// decodeKeys turns secrets into keys. Errors do not repeat the secret.
-func decodeKeys(encoding string, secrets []string) ([][]byte, error) {
-	if encoding == "" {
-		encoding = "utf8"
-	}
-	decode, ok := keyDecoders[encoding]
-	if !ok {
-		return nil, fmt.Errorf("key is %q; it can be utf8, hex, base64 or whsec", encoding)
-	}
-	keys := make([][]byte, len(secrets))
-	for i, secret := range secrets {
-		key, err := decode(secret)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("secret %d is not %s, which this provider's keys are written in", i+1, encoding)
-		case len(key) == 0:
-			return nil, fmt.Errorf("secret %d is empty", i+1)
-		}
-		keys[i] = key
-	}
-	return keys, nil
-}
-
-// hmacScheme is HMAC (RFC 2104), or a plain hash over content that holds the
+// hmacKeys is HMAC (RFC 2104), or a plain hash over content that holds the
 // key.
-type hmacScheme struct {
+type hmacKeys struct {
 	provider *Provider
 	newHash  func() hash.Hash
 	keyed    bool // HMAC; otherwise a digest
 	keys     [][]byte
 }
 
-func newHMAC(p *Provider, secrets []string) (*hmacScheme, error) {
-	name := p.Spec.Hash
-	if name == "" {
-		name = "sha256"
-	}
-	newHash, ok := hashes[name]
-	if !ok {
-		return nil, fmt.Errorf("hash is %q; it can be sha1, sha256, sha384 or sha512", name)
+func newHMAC(p *Provider, secrets []string) (*hmacKeys, error) {
+	newHash, err := p.Spec.newHash()
+	if err != nil {
+		return nil, err
 	}
 	keys, err := decodeKeys(p.Spec.Key, secrets)
 	if err != nil {
 		return nil, err
 	}
-	scheme := &hmacScheme{provider: p, newHash: newHash, keyed: p.Spec.Scheme == "hmac", keys: keys}
-	if !scheme.keyed && !p.content.covers(&field{kind: secretKey}) {
+	h := &hmacKeys{provider: p, newHash: newHash, keyed: p.Spec.Scheme != "digest", keys: keys}
+	if !h.keyed && !p.content.has(secretKey) {
 		return nil, errors.New("content: a digest proves nothing unless {key} is part of it")
 	}
-	return scheme, nil
+	return h, nil
 }
 
-func (s *hmacScheme) admit(r *Request) error { return s.provider.signature.admit(r) }
-
-// verify compares every signature with the code of every key. All keys are
-// tried only while none has matched.
-func (s *hmacScheme) verify(m *message) error {
-	var err error
-	if m.signatures, err = s.provider.signature.read(m.Request); err != nil {
-		return err
+func (s *Spec) newHash() (func() hash.Hash, error) {
+	if s.Hash == "" {
+		return sha256.New, nil
 	}
-	for _, key := range s.keys {
-		code, err := s.code(key, m)
+	newHash, ok := hashes[s.Hash]
+	if !ok {
+		return nil, fmt.Errorf("hash is %q; it can be sha1, sha256, sha384 or sha512", s.Hash)
+	}
+	return newHash, nil
+}
+
+func (h *hmacKeys) count() int { return len(h.keys) }
+
+// check compares every signature with the code of every key. Keys are tried
+// only while none has matched.
+func (h *hmacKeys) check(m *message, signatures [][]byte) (bool, error) {
+	for _, key := range h.keys {
+		code, err := h.code(key, m)
 		if err != nil {
-			return err
+			return false, err
 		}
-		for _, signature := range m.signatures.decoded {
+		for _, signature := range signatures {
 			if hmac.Equal(signature, code) {
-				return nil
+				return true, nil
 			}
 		}
 	}
-	return refuse(BadSignature, "%s does not match; %d secret(s) were tried", s.provider.signature.places(), len(s.keys))
+	return false, nil
 }
 
 // code computes the authentication code of a message.
-func (s *hmacScheme) code(key []byte, m *message) ([]byte, error) {
-	h := s.newHash()
-	if s.keyed {
-		h = hmac.New(s.newHash, key)
+func (h *hmacKeys) code(key []byte, m *message) ([]byte, error) {
+	hasher := h.newHash()
+	if h.keyed {
+		hasher = hmac.New(h.newHash, key)
 	}
 	m.key = key
-	if err := s.provider.content.writeTo(h, m); err != nil {
+	if err := h.provider.content.writeTo(hasher, m); err != nil {
 		return nil, err
 	}
-	return h.Sum(nil), nil
+	return hasher.Sum(nil), nil
 }

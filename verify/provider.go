@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -11,11 +12,23 @@ import (
 type Provider struct {
 	Spec *Spec
 
-	content   *content
-	signature *signatureReader // nil without a scheme
-	timestamp *timestampReader
-	event, id sources
-	finder    payload.Finder
+	content     *content
+	signature   *signatureReader // nil without a signature
+	timestamp   *timestampReader
+	bodyHash    *field // nil where nothing states it
+	forEach     *field // nil where the request is signed as a whole
+	token       field
+	tokenPrefix string
+	event, id   sources
+	contentID   sources
+	handshakes  []handshake
+	finder      payload.Finder
+	itemFinder  payload.Finder
+}
+
+// signatureSchemes are the schemes with a signature over content.
+var signatureSchemes = map[string]bool{
+	"hmac": true, "digest": true, "ed25519": true, "ecdsa_p256": true, "rsa_sha256": true, "rsa_sha1": true,
 }
 
 // Compile checks a Spec.
@@ -25,23 +38,14 @@ func Compile(spec *Spec) (*Provider, error) {
 	if p.content, err = compileContent(spec); err != nil {
 		return nil, err
 	}
-	switch spec.Scheme {
-	case "", "token", "basic", "none":
-	case "hmac", "digest":
-		if len(spec.Content) == 0 {
-			return nil, errors.New("content is not set; write what is signed, such as {body}")
-		}
-		if p.signature, err = compileSignature(spec); err != nil {
-			return nil, err
-		}
-		if _, err = newHMAC(p, nil); err != nil {
-			return nil, err
-		}
-	default:
-		return nil, fmt.Errorf("scheme is %q; it can be hmac, digest, token, basic or none", spec.Scheme)
+	if err := p.compileScheme(); err != nil {
+		return nil, err
 	}
 	if p.timestamp, err = compileTimestamp(spec); err != nil {
 		return nil, err
+	}
+	if p.token, p.tokenPrefix, err = compileToken(spec); err != nil {
+		return nil, fmt.Errorf("token: %w", err)
 	}
 	if p.event, err = parseSources(spec.Event); err != nil {
 		return nil, fmt.Errorf("event: %w", err)
@@ -49,22 +53,70 @@ func Compile(spec *Spec) (*Provider, error) {
 	if p.id, err = parseSources(spec.ID); err != nil {
 		return nil, fmt.Errorf("id: %w", err)
 	}
+	p.contentID = p.id
+	if spec.contentID != nil {
+		if p.contentID, err = parseSources(spec.contentID); err != nil {
+			return nil, fmt.Errorf("id: %w", err)
+		}
+	}
+	if p.handshakes, err = compileHandshakes(spec); err != nil {
+		return nil, err
+	}
 	p.prepare()
 	return p, nil
 }
 
+func (p *Provider) compileScheme() error {
+	spec := p.Spec
+	var err error
+	if p.bodyHash, err = compileBodyHash(spec); err != nil {
+		return err
+	}
+	if p.forEach, err = compileForEach(spec); err != nil {
+		return err
+	}
+	switch {
+	case signatureSchemes[spec.Scheme]:
+		if len(spec.Content) == 0 {
+			return errors.New("content is not set; write what is signed, such as {body}")
+		}
+		if p.signature, err = compileSignature(spec); err != nil {
+			return err
+		}
+		_, err = newAuthority(p, nil)
+		return err
+	case spec.Scheme == "jwt":
+		_, err = compileJWT(spec)
+		return err
+	case spec.Scheme == "", spec.Scheme == "token", spec.Scheme == "basic", spec.Scheme == "none":
+		return nil
+	default:
+		return fmt.Errorf("scheme is %q; it can be hmac, digest, ed25519, ecdsa_p256, rsa_sha256, rsa_sha1, "+
+			"jwt, token, basic or none", spec.Scheme)
+	}
+}
+
 // prepare collects what has to be read out of a body.
 func (p *Provider) prepare() {
-	p.content.prepare(&p.finder)
-	p.event.prepare(&p.finder)
-	p.id.prepare(&p.finder)
-	if p.timestamp.from != nil {
-		p.timestamp.from.prepare(&p.finder, false)
+	p.content.prepare(&p.finder, &p.itemFinder)
+	for _, s := range []sources{p.event, p.id, p.contentID, p.timestamp.from} {
+		s.prepare(&p.finder)
 	}
 	if p.signature != nil {
 		for i := range p.signature.from {
 			p.signature.from[i].prepare(&p.finder, true)
+			p.signature.from[i].prepareItem(&p.itemFinder)
 		}
+	}
+	p.token.prepare(&p.finder, true)
+	p.token.prepareItem(&p.itemFinder)
+	for _, f := range []*field{p.bodyHash, p.forEach} {
+		if f != nil {
+			f.prepare(&p.finder, true)
+		}
+	}
+	for i := range p.handshakes {
+		p.handshakes[i].prepare(&p.finder)
 	}
 }
 
@@ -81,15 +133,24 @@ func (p *Provider) FixedEvent() (string, bool) { return p.event.fixed() }
 
 // Coverage says how much of a request the provider's own scheme signs.
 func (p *Provider) Coverage() Coverage {
-	if p.signature == nil {
+	switch {
+	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
+		return SignedBody
+	case p.signature == nil:
 		return SignedNothing
+	case p.bodyHash != nil && !p.Spec.BodyHash.ExceptForms:
+		return SignedBody
+	default:
+		return p.content.coverage()
 	}
-	return p.content.coverage()
 }
 
 // SignedFields names the fields that the provider's own scheme signs, in their
 // order.
 func (p *Provider) SignedFields() []string {
+	if p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil {
+		return []string{"body"}
+	}
 	var names []string
 	p.content.each(func(f *field) {
 		if f.kind != literalText && f.kind != secretKey {
@@ -99,33 +160,65 @@ func (p *Provider) SignedFields() []string {
 	return names
 }
 
+// Signs reports whether the provider's own scheme signs a field, which is
+// named as in a Spec: "body.id", "header.X-Event".
+func (p *Provider) Signs(name string) bool {
+	f, err := parseField(name)
+	if err != nil {
+		return false
+	}
+	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
+	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(&f)
+}
+
+// HeaderNames returns the canonical names of the headers that are read to
+// verify and to identify a request.
+func (p *Provider) HeaderNames() []string {
+	var names []string
+	add := func(f *field) {
+		if f.kind == headerField {
+			names = append(names, f.name)
+		}
+	}
+	p.content.each(add)
+	for _, s := range []sources{p.event, p.id, p.contentID, p.timestamp.from} {
+		for _, t := range s.templates {
+			for i := range t {
+				add(&t[i])
+			}
+		}
+	}
+	if p.signature != nil {
+		for i := range p.signature.from {
+			add(&p.signature.from[i])
+		}
+	}
+	return names
+}
+
 // message is a request in the course of its verification.
 type message struct {
 	*Request
 	provider   *Provider
+	publicURL  *url.URL
 	signatures signatures
 	key        []byte // the secret being tried
+	hmac       string // what a handshake is answered with
+	otherPort  bool   // the URL is tried with, or without, its standard port
+	item       []byte // the element of an array that is being checked
+	itemSpans  []payload.Span
 }
 
-// text returns a field of the request, or of what its verification knows.
-func (m *message) text(f *field) (string, bool, error) {
-	switch f.kind {
-	case statedTimestamp:
-		return m.timestamp()
-	case deliveryID:
-		id, err := m.provider.id.text(m.Request)
-		return id, id != "", err
-	case secretKey:
-		return string(m.key), true, nil
-	default:
-		return f.text(m.Request)
-	}
+func (p *Provider) message(r *Request) *message {
+	r.fields = &p.finder
+	return &message{Request: r, provider: p}
 }
 
 // timestamp returns the text of the time that the provider states.
 func (m *message) timestamp() (string, bool, error) {
-	if from := m.provider.timestamp.from; from != nil {
-		return from.text(m.Request)
+	if from := m.provider.timestamp.from; len(from.templates) > 0 {
+		text, err := from.text(m)
+		return text, text != "", err
 	}
 	return m.signatures.timestamp, m.signatures.timestamp != "", nil
 }
@@ -147,10 +240,10 @@ func (m *message) result(signed Coverage) (*Result, error) {
 func (m *message) identify(signed Coverage) (*Result, error) {
 	r := &Result{Signed: signed}
 	var err error
-	if r.Event, err = m.provider.event.text(m.Request); err != nil && !tolerable(err, signed) {
+	if r.Event, err = m.provider.event.text(m); err != nil && !tolerable(err, signed) {
 		return nil, refuse(Malformed, "%v", err)
 	}
-	if r.ID, err = m.provider.id.text(m.Request); err != nil && !tolerable(err, signed) {
+	if r.ID, err = m.provider.id.text(m); err != nil && !tolerable(err, signed) {
 		return nil, refuse(Malformed, "%v", err)
 	}
 	if len(r.Event) > maxName || len(r.ID) > maxName {
@@ -168,39 +261,4 @@ const maxName = 1024
 // value than the one that was routed by.
 func tolerable(err error, signed Coverage) bool {
 	return signed == SignedBody || !errors.Is(err, payload.ErrDuplicateName)
-}
-
-// Signs reports whether the provider's own scheme signs a field, which is
-// named as in a Spec: "body.id", "header.X-Event".
-func (p *Provider) Signs(name string) bool {
-	f, err := parseField(name)
-	return err == nil && p.signature != nil && p.content.covers(&f)
-}
-
-// HeaderNames returns the canonical names of the headers that are read to
-// verify and to identify a request.
-func (p *Provider) HeaderNames() []string {
-	var names []string
-	add := func(f *field) {
-		if f.kind == headerField {
-			names = append(names, f.name)
-		}
-	}
-	p.content.each(add)
-	for _, source := range []sources{p.event, p.id} {
-		for _, t := range source.templates {
-			for i := range t {
-				add(&t[i])
-			}
-		}
-	}
-	if p.timestamp.from != nil {
-		add(p.timestamp.from)
-	}
-	if p.signature != nil {
-		for i := range p.signature.from {
-			add(&p.signature.from[i])
-		}
-	}
-	return names
 }

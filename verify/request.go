@@ -19,6 +19,8 @@ type Request struct {
 	Received time.Time     // when it arrived
 	Body     *payload.Body // nil until Admit has let the request pass
 
+	deferred  bool            // Admit left the credentials to Verify
+	claims    *claims         // of the token that Admit has checked
 	fields    *payload.Finder // what the verifier reads out of the body
 	spans     []payload.Span
 	spansErr  error
@@ -43,6 +45,10 @@ type Result struct {
 	ID        string    // the delivery's id; empty where none was found
 	Timestamp time.Time // when the provider says it happened; zero where unknown
 	Signed    Coverage  // how much the signature covers
+
+	// Handshake is not nil if the request is no event but a handshake, which
+	// is to be answered with it.
+	Handshake *Answer
 }
 
 // span returns where a value stands in the JSON document of the body. Reading

@@ -2,29 +2,33 @@ package verify
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"strings"
 )
 
 // Sign puts the credentials of config into a request, as the provider would:
 // the first value of each kind. It serves for sending test webhooks; the
-// request's Body must be set.
+// request's Body must be set. Schemes with private keys cannot be played.
 func Sign(spec *Spec, config *Config, r *Request) error {
 	v, err := New(spec, config)
 	if err != nil {
 		return err
 	}
-	r.fields = &v.provider.finder
+	p := v.provider
 	tokens := config.Tokens
 	if len(config.Secrets) > 0 {
-		if v.provider.signature == nil {
+		if spec.Scheme == "token" {
 			tokens = append(tokens, config.Secrets...)
-		} else if err := v.provider.sign(r, config.Secrets[:1]); err != nil {
+		} else if err := p.sign(v.message(r), config.Secrets[:1]); err != nil {
 			return err
 		}
 	}
-	if len(tokens) > 0 {
-		header, prefix := spec.tokenHeader()
-		r.Header.Set(header, prefix+tokens[0])
+	if len(tokens) > 0 && (spec.Token == nil || !spec.Token.HandshakeOnly) {
+		if p.token.kind != headerField {
+			return fmt.Errorf("cannot put a token into %s", &p.token)
+		}
+		r.Header.Set(p.token.name, p.tokenPrefix+tokens[0])
 	}
 	for _, token := range config.TokenHeaders {
 		r.Header.Set(token.Name, token.Values[0])
@@ -38,25 +42,58 @@ func Sign(spec *Spec, config *Config, r *Request) error {
 
 // sign computes the provider's own signature. A timestamp that stands in the
 // body stays as it is.
-func (p *Provider) sign(r *Request, secrets []string) error {
-	scheme, err := newHMAC(p, secrets)
+func (p *Provider) sign(m *message, secrets []string) error {
+	if p.signature == nil || p.Spec.Scheme != "hmac" && p.Spec.Scheme != "digest" || p.forEach != nil {
+		return errors.New("webhooks of this provider can be verified, but not made: only the provider can sign them")
+	}
+	keys, err := newHMAC(p, secrets)
 	if err != nil {
 		return err
 	}
-	timestamp := p.timestamp.format(r.Received)
-	if from := p.timestamp.from; from != nil && from.kind == headerField {
-		r.Header.Set(from.name, timestamp)
+	for name, value := range p.Spec.Require {
+		m.Header.Set(name, value)
 	}
-	m := &message{Request: r, provider: p, signatures: signatures{timestamp: timestamp}}
-	code, err := scheme.code(scheme.keys[0], m)
+	timestamp := p.timestamp.format(m.Received)
+	if name, ok := p.timestamp.from.header(); ok {
+		m.Header.Set(name, timestamp)
+	}
+	m.signatures.timestamp = timestamp
+	code, err := keys.code(keys.keys[0], m)
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
-	return p.signature.write(r, code, timestamp)
+	return p.signature.write(m, code, timestamp)
+}
+
+// header returns the header that the first source reads.
+func (s sources) header() (string, bool) {
+	if len(s.templates) == 0 || len(s.templates[0]) != 1 || s.templates[0][0].kind != headerField {
+		return "", false
+	}
+	return s.templates[0][0].name, true
+}
+
+// write puts a signature into a request, as the provider would.
+func (s *signatureReader) write(m *message, signature []byte, timestamp string) error {
+	value := s.spec.Prefix + s.encoding.encode(signature)
+	if list := s.spec.List; list != nil && list.Assign != "" {
+		value = strings.Replace(list.Tag, "*", "any", 1) + list.Assign + value
+		if s.timestampTag != "" {
+			value = s.timestampTag + list.Assign + timestamp + list.Separator + value
+		}
+	}
+	switch from := s.from[0]; from.kind {
+	case headerField:
+		m.Header.Set(from.name, value)
+	case numberedHeader:
+		m.Header.Set(from.name+"1", value)
+	default:
+		return fmt.Errorf("cannot put a signature into %s", s.places())
+	}
+	return nil
 }
 
 // Identify returns a request's event and id without verifying anything.
 func (p *Provider) Identify(r *Request) (*Result, error) {
-	r.fields = &p.finder
-	return (&message{Request: r, provider: p}).identify(SignedNothing)
+	return p.message(r).identify(SignedNothing)
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -86,22 +88,22 @@ type signatures struct {
 
 // admit refuses a request whose signature can be seen to be missing or
 // unreadable without the body.
-func (s *signatureReader) admit(r *Request) error {
-	for _, f := range s.from {
-		if f.kind != headerField && f.kind != queryField {
+func (s *signatureReader) admit(m *message) error {
+	for i := range s.from {
+		if !s.from[i].inHead() {
 			return nil
 		}
 	}
-	_, err := s.read(r)
+	_, err := s.read(m)
 	return err
 }
 
 // read returns the signatures of a request.
-func (s *signatureReader) read(r *Request) (signatures, error) {
+func (s *signatureReader) read(m *message) (signatures, error) {
 	var found signatures
 	missing := true
 	for i := range s.from {
-		lines, err := s.lines(&s.from[i], r)
+		lines, err := s.lines(&s.from[i], m)
 		if err != nil {
 			return found, err
 		}
@@ -124,13 +126,16 @@ func (s *signatureReader) read(r *Request) (signatures, error) {
 }
 
 // lines returns the values of a signature field.
-func (s *signatureReader) lines(f *field, r *Request) ([]string, error) {
-	if f.kind == headerField && s.spec.Repeated {
-		return r.Header[f.name], nil
-	}
-	value, present, err := f.text(r)
+func (s *signatureReader) lines(f *field, m *message) ([]string, error) {
 	switch {
-	case err != nil && (f.kind == headerField || f.kind == queryField):
+	case f.kind == headerField && s.spec.Repeated:
+		return m.Header[f.name], nil
+	case f.kind == numberedHeader:
+		return numberedLines(f.name, m.Header)
+	}
+	value, present, err := m.text(f)
+	switch {
+	case err != nil && f.inHead():
 		return nil, refuse(BadSignature, "ambiguous: %v", err)
 	case err != nil:
 		return nil, refuse(Malformed, "%v", err)
@@ -138,6 +143,26 @@ func (s *signatureReader) lines(f *field, r *Request) ([]string, error) {
 		return nil, nil
 	}
 	return []string{value}, nil
+}
+
+// maxNumbered is how many numbered headers are looked at.
+const maxNumbered = 100
+
+// numberedLines returns the values of headers that are numbered from 1 on.
+func numberedLines(prefix string, header http.Header) ([]string, error) {
+	var lines []string
+	for i := 1; i <= maxNumbered; i++ {
+		name := http.CanonicalHeaderKey(prefix + strconv.Itoa(i))
+		value, present, err := single(name, header[name])
+		if err != nil {
+			return nil, refuse(BadSignature, "ambiguous: %v", err)
+		}
+		if !present {
+			break
+		}
+		lines = append(lines, value)
+	}
+	return lines, nil
 }
 
 // parse adds the signatures of one header line. An entry that does not decode
@@ -165,7 +190,7 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 			return refuse(BadSignature, "two timestamps in %s", s.places())
 		case s.timestampTag != "" && tag == s.timestampTag:
 			found.timestamp = value
-		case tag == list.Tag:
+		case tag == list.Tag, list.Tag == "*":
 			s.add(value, found)
 		}
 	}
@@ -174,28 +199,12 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 
 func (s *signatureReader) add(text string, found *signatures) {
 	text, ok := strings.CutPrefix(text, s.spec.Prefix)
-	if !ok || text == "" || len(found.decoded) == maxSignatures {
+	if !ok || text == "" || len(found.decoded) == maxNumbered {
 		return
 	}
 	if decoded, err := s.encoding.decode(text); err == nil {
 		found.decoded = append(found.decoded, decoded)
 	}
-}
-
-// write puts a signature into a request, as the provider would.
-func (s *signatureReader) write(r *Request, signature []byte, timestamp string) error {
-	value := s.spec.Prefix + s.encoding.encode(signature)
-	if list := s.spec.List; list != nil && list.Assign != "" {
-		value = list.Tag + list.Assign + value
-		if s.timestampTag != "" {
-			value = s.timestampTag + list.Assign + timestamp + list.Separator + value
-		}
-	}
-	if s.from[0].kind != headerField {
-		return fmt.Errorf("cannot put a signature into %s", s.places())
-	}
-	r.Header.Set(s.from[0].name, value)
-	return nil
 }
 
 func (s *signatureReader) places() string { return strings.Join(s.spec.From, " or ") }

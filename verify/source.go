@@ -2,7 +2,6 @@ package verify
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -55,9 +54,9 @@ func (s sources) prepare(finder *payload.Finder) {
 }
 
 // text returns the first value that is present and not empty.
-func (s sources) text(r *Request) (string, error) {
+func (s sources) text(m *message) (string, error) {
 	for _, t := range s.templates {
-		value, present, err := t.text(r)
+		value, present, err := t.text(m)
 		if err != nil {
 			return "", err
 		}
@@ -74,26 +73,4 @@ func (s sources) fixed() (string, bool) {
 		return s.templates[0][0].name, true
 	}
 	return "", false
-}
-
-// String names a field as operators write it.
-func (f *field) String() string {
-	switch f.kind {
-	case literalText:
-		return fmt.Sprintf("%q", f.name)
-	case bodyPath:
-		return "body." + f.path.String()
-	case headerField:
-		return "header." + f.name
-	case queryField:
-		return "query." + f.name
-	case formField:
-		return "form." + f.name
-	}
-	for name, kind := range plainFields {
-		if kind == f.kind {
-			return name
-		}
-	}
-	return "field"
 }

@@ -8,9 +8,12 @@ import "encoding/json"
 //
 // Fields that name a part of a request use one notation: "header.NAME",
 // "query.NAME", "form.NAME", "body.PATH" (a dotted path into the JSON payload),
-// "method", "path", "url". Where text surrounds them they stand in braces, as
-// in "{header.X-Timestamp}.{body}"; Caddy's long placeholder names such as
-// {http.request.header.X-Timestamp} mean the same.
+// "body", "method", "path", "url", "url.base" (without the query), "crc32" (of
+// the body, decimal), "form.sorted" (names and values of a form, sorted by
+// name and joined bare), "form.php" (the form without its signature, as PHP
+// serializes it), "timestamp", "id" and "key". Where text surrounds them they
+// stand in braces, as in "{header.X-Timestamp}.{body}"; Caddy's long
+// placeholder names such as {http.request.header.X-Timestamp} mean the same.
 type Spec struct {
 	// The provider's name in the Caddyfile: lower case, with hyphens.
 	Name string `json:"name,omitempty"`
@@ -29,23 +32,30 @@ type Spec struct {
 	Credentials []string `json:"credentials,omitempty"`
 
 	// How secrets are used: hmac (RFC 2104), digest (a plain hash of content
-	// that holds the key) or token (a secret is the static token). Where the
+	// that holds the key), ed25519, ecdsa_p256, rsa_sha256, rsa_sha1 (secrets
+	// are public keys), jwt, or token (a secret is the static token). Where the
 	// provider has no scheme of its own it is none, basic or left out.
 	Scheme string `json:"scheme,omitempty"`
 
 	// The hash of hmac and digest: sha1, sha256, sha384 or sha512. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
-	// How the text of a secret becomes key bytes: utf8 (as it is), hex, base64
-	// or whsec (base64 after the prefix whsec_). Default: utf8.
+	// How the text of a secret becomes the key of hmac, digest or jwt: utf8 (as
+	// it is), hex, base64, whsec (base64 after an optional whsec_), nfkd (UTF-8
+	// in the normalization form NFKD) or sha1 (its hash). Default: utf8. Public
+	// keys are recognized by their form: PEM (a key or a certificate), JWK,
+	// base64 of SPKI, or 32 bytes for ed25519 in hex, base64 or after whpk_.
 	Key string `json:"key,omitempty"`
 
 	// Where the signature is and how it is written.
 	Signature *Signature `json:"signature,omitempty"`
 
-	// The header and prefix of a static token. Default: Authorization with
+	// Where a static token is. Default: the header Authorization with
 	// "Bearer ".
 	Token *Token `json:"token,omitempty"`
+
+	// What a JSON Web Token must say.
+	JWT *JWT `json:"jwt,omitempty"`
 
 	// Where the time is that the provider states.
 	Timestamp *Timestamp `json:"timestamp,omitempty"`
@@ -54,9 +64,22 @@ type Spec struct {
 	// may be absent. {body} is the body as it came over the wire.
 	Content Content `json:"content,omitempty"`
 
+	// How the URL is written that is part of content.
+	URL *URL `json:"url,omitempty"`
+
 	// Refuse signed values that contain the text that separates them in
 	// content: one signature would then be good for several payloads.
 	RefuseSeparators bool `json:"refuse_separators,omitempty"`
+
+	// A hash of the body that the signed part of the request states.
+	BodyHash *BodyHash `json:"body_hash,omitempty"`
+
+	// The path of an array in the body, each element of which must verify.
+	// Signature, token and content then name its fields "item.PATH".
+	ForEach string `json:"for_each,omitempty"`
+
+	// Header values that must be as given, such as the version of a scheme.
+	Require map[string]string `json:"require,omitempty"`
 
 	// The form field that holds the JSON payload when a request is a form.
 	FormField string `json:"form_field,omitempty"`
@@ -69,7 +92,10 @@ type Spec struct {
 	// Where the delivery's id is, in the same notation as event.
 	ID []string `json:"id,omitempty"`
 
-	// The HTTP methods the provider uses. Default: POST.
+	// Requests that are no events but part of setting a webhook up.
+	Handshakes []Handshake `json:"handshakes,omitempty"`
+
+	// The HTTP methods the provider uses for events. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
 	// The addresses the provider publishes as its own, in CIDR notation.
@@ -77,12 +103,17 @@ type Spec struct {
 
 	// The event names the provider documents. Other names are never refused.
 	Events []string `json:"events,omitempty"`
+
+	// contentID are the id's sources that content means, whatever an operator
+	// makes the delivery's id.
+	contentID []string
 }
 
 // Signature says where a signature is and how it is written.
 type Signature struct {
 	// The fields that may hold it, such as header.X-Hub-Signature-256. With
-	// several, any may match.
+	// several, any may match. A header's name that ends in # stands for the
+	// headers numbered from 1 on.
 	From []string `json:"from,omitempty"`
 
 	// Every line of a repeated header counts, and any may match. By default a
@@ -107,33 +138,157 @@ type List struct {
 	// What stands between an entry's tag and its value. Absent: no tags.
 	Assign string `json:"assign,omitempty"`
 
-	// The tag of the signatures. Entries with other tags are ignored.
+	// The tag of the signatures. Entries with other tags are ignored. A star
+	// takes any tag.
 	Tag string `json:"tag,omitempty"`
 }
 
 // Token says where a provider sends a static token.
 type Token struct {
-	// The name of the header.
-	Header string `json:"header,omitempty"`
+	// The field that holds it, such as header.X-Token or body.passcode.
+	From string `json:"from,omitempty"`
 
 	// Text that must stand before the token, such as "Bearer ".
 	Prefix string `json:"prefix,omitempty"`
+
+	// The token is sent in handshakes only.
+	HandshakeOnly bool `json:"handshake_only,omitempty"`
+}
+
+// JWT says what a provider's JSON Web Token (RFC 7519) must say.
+type JWT struct {
+	// The field that holds it. Default: header.Authorization.
+	From string `json:"from,omitempty"`
+
+	// Text that must stand before the token. Default: "Bearer " in the header
+	// Authorization, nothing elsewhere.
+	Prefix *string `json:"prefix,omitempty"`
+
+	// The signature algorithms that are accepted (RFC 7518). The token's own
+	// word for its algorithm is never trusted.
+	Algorithms []string `json:"algorithms,omitempty"`
+
+	// The issuer that the claim iss must name.
+	Issuer string `json:"issuer,omitempty"`
+
+	// An audience that the claim aud must name.
+	Audience string `json:"audience,omitempty"`
+
+	// The subject that the claim sub must name.
+	Subject string `json:"subject,omitempty"`
+
+	// The greatest age by the claim iat, which must then be present.
+	MaxAge Duration `json:"max_age,omitempty"`
+
+	// The claim that holds the SHA-256 of the body, and its encoding: hex,
+	// base64 or base64url.
+	BodyHash *ClaimHash `json:"body_hash,omitempty"`
+
+	// The claim qsh must be the hash of the request line that Atlassian
+	// Connect defines.
+	RequestHash bool `json:"request_hash,omitempty"`
+}
+
+// ClaimHash is a claim that holds a hash of the body.
+type ClaimHash struct {
+	// The name of the claim.
+	Claim string `json:"claim,omitempty"`
+
+	// How it is written: hex, base64 or base64url. Default: hex.
+	Encoding string `json:"encoding,omitempty"`
 }
 
 // Timestamp says where a provider states the time of sending.
 type Timestamp struct {
-	// The field that holds it.
-	From string `json:"from,omitempty"`
+	// The fields that may hold it; the first that is present counts.
+	From []string `json:"from,omitempty"`
 
 	// The tag that holds it inside the signature's list, instead of from.
 	Tag string `json:"tag,omitempty"`
 
-	// How it is written: s or ms since 1970, or rfc3339. Default: s.
+	// How it is written: s or ms since 1970, rfc3339 or http_date. Default: s.
 	Unit string `json:"unit,omitempty"`
 
 	// The clock window, both directions, that an operator gets by default.
 	// Default: off.
 	Tolerance Duration `json:"tolerance,omitempty"`
+}
+
+// URL says how a provider writes the URL that it signs.
+type URL struct {
+	// The standard port of the scheme may be written or left out.
+	EitherPort bool `json:"either_port,omitempty"`
+
+	// The characters whose percent-encoding is undone before signing.
+	Decode string `json:"decode,omitempty"`
+}
+
+// BodyHash is a hash of the body that another, signed part of the request
+// states.
+type BodyHash struct {
+	// The field that holds it, such as query.bodySHA256.
+	From string `json:"from,omitempty"`
+
+	// How it is written: hex, base64 or base64url. Default: hex.
+	Encoding string `json:"encoding,omitempty"`
+
+	// A form need not have it, because its fields are signed.
+	ExceptForms bool `json:"except_forms,omitempty"`
+}
+
+// Handshake is a request by which a provider makes sure that the receiver
+// wants its webhooks. It is answered here and never forwarded.
+type Handshake struct {
+	// What makes a request this handshake.
+	When When `json:"when"`
+
+	// What must be right before it is answered: none, token (the field that
+	// spec.token names holds a configured token) or signature (everything that
+	// an event needs). Default: signature.
+	Verify string `json:"verify,omitempty"`
+
+	// The answer.
+	Respond Respond `json:"respond"`
+
+	// A field that the operator needs for setting the webhook up. It is shown
+	// in the log.
+	Show string `json:"show,omitempty"`
+}
+
+// When says which requests are a handshake. All that it says must hold.
+type When struct {
+	// The HTTP method.
+	Method string `json:"method,omitempty"`
+
+	// Fields that must be present.
+	Present []string `json:"present,omitempty"`
+
+	// Fields that must be absent.
+	Absent []string `json:"absent,omitempty"`
+
+	// Fields that must have these values.
+	Equal map[string]string `json:"equal,omitempty"`
+}
+
+// Respond is the answer to a handshake. Templates may use {hmac}.
+type Respond struct {
+	// The status code. Default: 200.
+	Status int `json:"status,omitempty"`
+
+	// Headers, as templates.
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// The body, as a template. It is sent as text/plain.
+	Text string `json:"text,omitempty"`
+
+	// The members of a JSON object, as templates, instead of text.
+	JSON map[string]any `json:"json,omitempty"`
+
+	// The field whose HMAC with the first secret is {hmac}.
+	HMAC string `json:"hmac,omitempty"`
+
+	// How {hmac} is written: hex or base64. Default: hex.
+	HMACEncoding string `json:"hmac_encoding,omitempty"`
 }
 
 // Content is what a provider signs: segments in their order.
@@ -182,11 +337,3 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 
 // usesSecret reports whether the provider's own scheme needs a secret.
 func (s *Spec) usesSecret() bool { return s.Scheme != "" && s.Scheme != "none" && s.Scheme != "basic" }
-
-// tokenHeader returns where a static token is expected.
-func (s *Spec) tokenHeader() (header, prefix string) {
-	if s.Token == nil || s.Token.Header == "" {
-		return "Authorization", "Bearer "
-	}
-	return s.Token.Header, s.Token.Prefix
-}

@@ -46,6 +46,20 @@ func parseTemplate(text string) (template, error) {
 	return parts, nil
 }
 
+// prepare asks the finder for what the field reads out of the body.
+func (f *field) prepare(finder *payload.Finder, signed bool) {
+	if f.kind == bodyPath {
+		f.slot = finder.Add(f.path, signed)
+	}
+}
+
+// prepareItem asks the finder for what the field reads out of an item.
+func (f *field) prepareItem(finder *payload.Finder) {
+	if f.kind == itemPath {
+		f.slot = finder.Add(f.path, true)
+	}
+}
+
 func (t template) prepare(finder *payload.Finder, signed bool) {
 	for i := range t {
 		t[i].prepare(finder, signed)
@@ -53,10 +67,10 @@ func (t template) prepare(finder *payload.Finder, signed bool) {
 }
 
 // text returns the template with its fields filled in, if all are present.
-func (t template) text(r *Request) (string, bool, error) {
+func (t template) text(m *message) (string, bool, error) {
 	var out strings.Builder
 	for i := range t {
-		value, present, err := t[i].text(r)
+		value, present, err := m.text(&t[i])
 		if err != nil || !present {
 			return "", false, err
 		}
@@ -95,10 +109,11 @@ func compileContent(spec *Spec) (*content, error) {
 	return c, nil
 }
 
-func (c *content) prepare(finder *payload.Finder) {
-	for _, s := range c.segments {
-		s.prepare(finder, true)
-	}
+func (c *content) prepare(body, item *payload.Finder) {
+	c.each(func(f *field) {
+		f.prepare(body, true)
+		f.prepareItem(item)
+	})
 }
 
 // each calls f with every field of the content.
@@ -115,7 +130,7 @@ func (c *content) coverage() Coverage {
 	signed := SignedNothing
 	c.each(func(f *field) {
 		switch f.kind {
-		case wholeBody:
+		case wholeBody, bodyCRC32:
 			signed = SignedBody
 		case literalText, secretKey, statedTimestamp:
 		default:
@@ -127,13 +142,21 @@ func (c *content) coverage() Coverage {
 	return signed
 }
 
+// has reports whether a kind of field is part of the content.
+func (c *content) has(kind fieldKind) bool {
+	found := false
+	c.each(func(f *field) { found = found || f.kind == kind })
+	return found
+}
+
 // covers reports whether the content binds the field that a source reads.
 func (c *content) covers(source *field) bool {
 	covered := false
 	c.each(func(f *field) {
-		same := f.kind == source.kind && f.name == source.name && f.path.String() == source.path.String()
-		inBody := f.kind == wholeBody && source.kind == bodyPath
-		covered = covered || same || inBody
+		inBody := f.kind == wholeBody && (source.kind == bodyPath || source.kind == formField)
+		inForm := f.kind == sortedForm && source.kind == formField
+		inQuery := f.kind == requestURL && source.kind == queryField
+		covered = covered || f.equal(source) || inBody || inForm || inQuery
 	})
 	return covered
 }

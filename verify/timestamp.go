@@ -2,13 +2,14 @@ package verify
 
 import (
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 )
 
 // timestampReader finds the time that a provider states.
 type timestampReader struct {
-	from      *field // nil where the signature's list holds it
+	from      sources // empty where the signature's list holds it
 	layouts   []string
 	unit      time.Duration
 	tolerance Duration
@@ -30,17 +31,16 @@ func compileTimestamp(spec *Spec) (*timestampReader, error) {
 		t.unit = time.Millisecond
 	case "rfc3339":
 		t.layouts = rfc3339Layouts
+	case "http_date":
+		t.layouts = []string{http.TimeFormat}
 	default:
-		return nil, fmt.Errorf("timestamp: unit is %q; it can be s, ms or rfc3339", spec.Timestamp.Unit)
+		return nil, fmt.Errorf("timestamp: unit is %q; it can be s, ms, rfc3339 or http_date", spec.Timestamp.Unit)
 	}
-	if spec.Timestamp.From != "" {
-		f, err := parseField(spec.Timestamp.From)
-		if err != nil {
-			return nil, fmt.Errorf("timestamp: %w", err)
-		}
-		t.from = &f
+	var err error
+	if t.from, err = parseSources(spec.Timestamp.From); err != nil {
+		return nil, fmt.Errorf("timestamp: %w", err)
 	}
-	if t.tolerance > 0 && t.from == nil && spec.Timestamp.Tag == "" {
+	if t.tolerance > 0 && len(t.from.templates) == 0 && spec.Timestamp.Tag == "" {
 		return nil, fmt.Errorf("tolerance: %s states no time that could be checked; leave tolerance out, or "+
 			"define a provider with a timestamp", spec.Name)
 	}
@@ -71,6 +71,8 @@ func (t *timestampReader) parse(text string) (time.Time, error) {
 // format writes a time as the provider would.
 func (t *timestampReader) format(at time.Time) string {
 	switch {
+	case len(t.layouts) == 1:
+		return at.UTC().Format(t.layouts[0])
 	case t.layouts != nil:
 		return at.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	case t.unit == time.Millisecond:

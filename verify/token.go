@@ -8,48 +8,78 @@ import (
 	"strings"
 )
 
-// tokenScheme is a static token in a header.
+// tokenScheme is a static token in a field of the request.
 type tokenScheme struct {
-	header string
-	prefix string
-	tokens [][sha256.Size]byte
+	provider *Provider
+	from     field
+	prefix   string
+	tokens   [][sha256.Size]byte
 }
 
-func newToken(header, prefix string, tokens []string) *tokenScheme {
-	s := &tokenScheme{header: http.CanonicalHeaderKey(header), prefix: prefix}
-	for _, token := range tokens {
-		s.tokens = append(s.tokens, sha256.Sum256([]byte(token)))
+func newToken(p *Provider, from field, prefix string, tokens []string) *tokenScheme {
+	return &tokenScheme{provider: p, from: from, prefix: prefix, tokens: digests(tokens)}
+}
+
+// newTokenHeader is a token whose header the operator named.
+func newTokenHeader(p *Provider, header TokenHeader) *tokenScheme {
+	return newToken(p, field{kind: headerField, name: http.CanonicalHeaderKey(header.Name)}, "", header.Values)
+}
+
+func (*tokenScheme) coverage() Coverage { return SignedNothing }
+
+func (s *tokenScheme) admit(m *message) error {
+	if !s.from.inHead() {
+		return nil
 	}
-	return s
+	return s.check(m)
 }
 
-func (s *tokenScheme) admit(r *Request) error {
-	value, present, err := single(s.header, r.Header[s.header])
+func (s *tokenScheme) verify(m *message) error {
+	if s.from.inHead() {
+		return nil // done before the body was read
+	}
+	if s.from.kind == itemPath {
+		return s.provider.eachItem(m, s.check)
+	}
+	return s.check(m)
+}
+
+func (s *tokenScheme) check(m *message) error {
+	value, present, err := m.text(&s.from)
 	switch {
-	case err != nil:
+	case err != nil && s.from.inHead():
 		return refuse(BadToken, "ambiguous: %v", err)
+	case err != nil:
+		return refuse(Malformed, "%v", err)
 	case !present || value == "":
-		return refuse(MissingToken, "%s is absent or empty", s.header)
+		return refuse(MissingToken, "%s is absent or empty", &s.from)
 	}
 	token, ok := cutPrefixFold(value, s.prefix)
 	if !ok {
-		return refuse(BadToken, "%s does not begin with %q", s.header, s.prefix)
+		return refuse(BadToken, "%s does not begin with %q", &s.from, s.prefix)
 	}
 	if !anyEqual(s.tokens, token) {
-		return refuse(BadToken, "%s does not match; %d token(s) were tried", s.header, len(s.tokens))
+		return refuse(BadToken, "%s does not match; %d token(s) were tried", &s.from, len(s.tokens))
 	}
 	return nil
 }
 
-func (s *tokenScheme) verify(*message) error { return nil }
+// digests returns the hashes of secrets, for anyEqual.
+func digests(secrets []string) [][sha256.Size]byte {
+	sums := make([][sha256.Size]byte, len(secrets))
+	for i, secret := range secrets {
+		sums[i] = sha256.Sum256([]byte(secret))
+	}
+	return sums
+}
 
 // anyEqual compares digests, so that neither length nor content of a secret
 // shows in the time it takes, and always compares with all of them.
-func anyEqual(digests [][sha256.Size]byte, candidate string) bool {
+func anyEqual(secrets [][sha256.Size]byte, candidate string) bool {
 	digest := sha256.Sum256([]byte(candidate))
 	equal := 0
-	for i := range digests {
-		equal |= subtle.ConstantTimeCompare(digests[i][:], digest[:])
+	for i := range secrets {
+		equal |= subtle.ConstantTimeCompare(secrets[i][:], digest[:])
 	}
 	return equal == 1
 }
@@ -67,15 +97,17 @@ func cutPrefixFold(value, prefix string) (string, bool) {
 type basicScheme struct{ accounts [][sha256.Size]byte }
 
 func newBasic(accounts []Account) *basicScheme {
-	s := new(basicScheme)
-	for _, account := range accounts {
-		s.accounts = append(s.accounts, sha256.Sum256([]byte(account.Username+":"+account.Password)))
+	pairs := make([]string, len(accounts))
+	for i, account := range accounts {
+		pairs[i] = account.Username + ":" + account.Password
 	}
-	return s
+	return &basicScheme{accounts: digests(pairs)}
 }
 
-func (s *basicScheme) admit(r *Request) error {
-	value, present, err := single("Authorization", r.Header["Authorization"])
+func (*basicScheme) coverage() Coverage { return SignedNothing }
+
+func (s *basicScheme) admit(m *message) error {
+	value, present, err := single("Authorization", m.Header["Authorization"])
 	switch {
 	case err != nil:
 		return refuse(BadToken, "ambiguous: %v", err)
@@ -96,4 +128,13 @@ func (s *basicScheme) admit(r *Request) error {
 	return nil
 }
 
-func (s *basicScheme) verify(*message) error { return nil }
+func (*basicScheme) verify(*message) error { return nil }
+
+// compileToken reads where a provider's static token is.
+func compileToken(spec *Spec) (from field, prefix string, err error) {
+	if spec.Token == nil || spec.Token.From == "" {
+		return field{kind: headerField, name: "Authorization"}, "Bearer ", nil
+	}
+	from, err = parseField(spec.Token.From)
+	return from, spec.Token.Prefix, err
+}

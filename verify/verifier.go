@@ -1,28 +1,32 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
 
 // Verifier checks the requests of one endpoint. It is safe for concurrent use.
 type Verifier struct {
-	provider *Provider
-	checks   []check
-	signed   Coverage
-	methods  []string
-	sources  []netip.Prefix
+	provider       *Provider
+	checks         []check
+	handshakeToken *tokenScheme // nil where none is configured
+	signed         Coverage
+	methods        []string
+	sources        []netip.Prefix
+	publicURL      *url.URL
 }
 
 // check is one kind of credential.
 type check interface {
 	// admit refuses what can be refused without the body.
-	admit(r *Request) error
+	admit(m *message) error
 	// verify checks the rest.
 	verify(m *message) error
+	// coverage says how much of a request the credential binds.
+	coverage() Coverage
 }
 
 // New joins what a provider does with what an operator wants. The credentials
@@ -39,123 +43,63 @@ func New(spec *Spec, config *Config) (*Verifier, error) {
 	if len(v.methods) == 0 {
 		v.methods = []string{"POST"}
 	}
-	if v.sources, err = parseSourcesAllowed(config.Sources, spec); err != nil {
+	if v.sources, err = parsePrefixes(config.Sources, spec); err != nil {
 		return nil, err
 	}
+	if v.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
+		return nil, err
+	}
+	return v, v.addChecks(config)
+}
+
+// addChecks makes a check of each kind of credential.
+func (v *Verifier) addChecks(config *Config) error {
 	tokens := config.Tokens
 	switch {
 	case len(config.Secrets) == 0:
-	case provider.signature == nil:
+	case v.provider.Spec.Scheme == "token":
 		tokens = slices.Concat(config.Secrets, tokens)
 	default:
-		scheme, err := newHMAC(provider, config.Secrets)
+		scheme, err := newScheme(v.provider, config.Secrets)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		v.checks = append(v.checks, scheme)
-		v.signed = provider.Coverage()
+		v.signed = scheme.coverage()
 	}
-	v.addTokens(tokens, config)
-	return v, nil
-}
-
-// addTokens adds the credentials that are compared as they are.
-func (v *Verifier) addTokens(tokens []string, config *Config) {
 	if len(tokens) > 0 {
-		header, prefix := v.provider.Spec.tokenHeader()
-		v.checks = append(v.checks, newToken(header, prefix, tokens))
+		token := newToken(v.provider, v.provider.token, v.provider.tokenPrefix, tokens)
+		v.handshakeToken = token
+		if spec := v.provider.Spec.Token; spec == nil || !spec.HandshakeOnly {
+			v.checks = append(v.checks, token)
+		}
 	}
-	for _, token := range config.TokenHeaders {
-		v.checks = append(v.checks, newToken(token.Name, "", token.Values))
+	for _, header := range config.TokenHeaders {
+		v.checks = append(v.checks, newTokenHeader(v.provider, header))
 	}
 	if len(config.Basic) > 0 {
 		v.checks = append(v.checks, newBasic(config.Basic))
 	}
-}
-
-// Check finds mistakes that can be seen while credentials are still
-// placeholders: it is what New demands, without the values of secrets.
-func (c *Config) Check(spec *Spec) error {
-	if err := c.validate(spec); err != nil {
-		return err
-	}
-	if _, err := parseSourcesAllowed(c.Sources, spec); err != nil {
-		return err
-	}
-	_, err := Compile(c.spec(spec))
-	return err
-}
-
-// validate finds configurations that would accept everybody or nobody.
-func (c *Config) validate(spec *Spec) error {
-	switch {
-	case c.Unverified && c.hasCredentials():
-		return errors.New("unverified means that nothing is checked; remove it, or remove the credentials")
-	case !c.Unverified && !c.hasCredentials():
-		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
-	case len(c.Secrets) > 0 && !spec.usesSecret():
-		return fmt.Errorf("%s has no scheme that uses a secret; write token or basic instead", spec.Name)
-	}
-	for i, secret := range c.Secrets {
-		if strings.TrimSpace(secret) == "" {
-			return fmt.Errorf("secret %d is empty", i+1)
-		}
-	}
-	for i, token := range c.Tokens {
-		if strings.TrimSpace(token) == "" {
-			return fmt.Errorf("token %d is empty", i+1)
-		}
-	}
-	return errors.Join(c.validateHeaders(), c.validateAccounts())
-}
-
-func (c *Config) validateHeaders() error {
-	for i, header := range c.TokenHeaders {
-		if header.Name == "" || strings.ContainsAny(header.Name, " \t\r\n:") {
-			return fmt.Errorf("token_header %d: %q is not the name of a header", i+1, header.Name)
-		}
-		if len(header.Values) == 0 {
-			return fmt.Errorf("token_header %s has no value", header.Name)
-		}
-		for _, value := range header.Values {
-			if strings.TrimSpace(value) == "" {
-				return fmt.Errorf("token_header %s has an empty value", header.Name)
-			}
-		}
-	}
 	return nil
 }
 
-func (c *Config) validateAccounts() error {
-	for i, account := range c.Basic {
-		switch {
-		case account.Username == "":
-			return fmt.Errorf("basic account %d has no user name", i+1)
-		case strings.Contains(account.Username, ":"):
-			return fmt.Errorf("basic account %d: a user name cannot contain a colon", i+1)
-		case account.Password == "":
-			return fmt.Errorf("basic account %d has an empty password", i+1)
-		}
+// newScheme makes the check of the provider's own scheme.
+func newScheme(p *Provider, secrets []string) (check, error) {
+	if p.Spec.Scheme == "jwt" {
+		return newJWT(p.Spec, secrets)
 	}
-	return nil
-}
-
-// wants says which credentials an operator can write for the provider.
-func (s *Spec) wants() string {
-	kinds := s.Credentials
-	if len(kinds) == 0 {
-		kinds = []string{"token", "basic"}
-		if s.usesSecret() {
-			kinds = []string{"secret"}
-		}
+	authority, err := newAuthority(p, secrets)
+	if err != nil {
+		return nil, err
 	}
-	return strings.Join(kinds, " or ")
+	return &signedScheme{provider: p, authority: authority}, nil
 }
 
 // Published stands for the addresses that a provider publishes.
 const Published = "published"
 
-func parseSourcesAllowed(entries []string, spec *Spec) ([]netip.Prefix, error) {
+// parsePrefixes reads the addresses that an operator allows.
+func parsePrefixes(entries []string, spec *Spec) ([]netip.Prefix, error) {
 	var prefixes []netip.Prefix
 	for _, entry := range entries {
 		texts := []string{entry}
@@ -189,14 +133,30 @@ func parsePrefix(text string) (netip.Prefix, error) {
 // Provider returns the provider with the operator's corrections.
 func (v *Verifier) Provider() *Provider { return v.provider }
 
-// Methods returns the HTTP methods that are accepted.
+// Methods returns the HTTP methods that are accepted for events.
 func (v *Verifier) Methods() []string { return v.methods }
+
+func (v *Verifier) message(r *Request) *message {
+	m := v.provider.message(r)
+	m.publicURL = v.publicURL
+	return m
+}
 
 // Admit refuses what can be refused before the body is read. Errors are of
 // type *Error.
 func (v *Verifier) Admit(r *Request) error {
-	if !slices.Contains(v.methods, r.Method) {
-		return refuse(BadMethod, "%s is not one of %s", r.Method, strings.Join(v.methods, ", "))
+	m := v.message(r)
+	var handshake bool
+	for i := range v.provider.handshakes {
+		if h := &v.provider.handshakes[i]; h.matches(m) {
+			handshake = true
+			r.deferred = r.deferred || h.spec.Verify != "signature"
+		}
+	}
+	if !handshake {
+		if err := v.checkMethod(r); err != nil {
+			return err
+		}
 	}
 	if len(v.sources) > 0 {
 		address := r.ClientIP.Unmap().WithZone("")
@@ -204,8 +164,8 @@ func (v *Verifier) Admit(r *Request) error {
 			return refuse(BadSource, "%s is not an allowed address", r.ClientIP)
 		}
 	}
-	for _, c := range v.checks {
-		if err := c.admit(r); err != nil {
+	if !r.deferred {
+		if err := v.admit(m); err != nil {
 			return err
 		}
 	}
@@ -217,15 +177,48 @@ func (v *Verifier) Admit(r *Request) error {
 	return nil
 }
 
+// admit checks the credentials as far as the head of the request goes.
+func (v *Verifier) admit(m *message) error {
+	for _, c := range v.checks {
+		if err := c.admit(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Verify checks an admitted request whose Body has been set. Errors are of
 // type *Error.
 func (v *Verifier) Verify(r *Request) (*Result, error) {
-	r.fields = &v.provider.finder
-	m := &message{Request: r, provider: v.provider}
+	m := v.message(r)
+	if answer, err := v.handshake(m, false); answer != nil || err != nil {
+		return &Result{Signed: SignedNothing, Handshake: answer}, err
+	}
+	if r.deferred {
+		if err := v.admit(m); err != nil {
+			return nil, err
+		}
+	}
 	for _, c := range v.checks {
 		if err := c.verify(m); err != nil {
 			return nil, err
 		}
 	}
-	return m.result(v.signed)
+	result, err := m.result(v.signed)
+	if err != nil {
+		return nil, err
+	}
+	result.Handshake, err = v.handshake(m, true)
+	if err == nil && result.Handshake == nil {
+		err = v.checkMethod(r)
+	}
+	return result, err
+}
+
+// checkMethod refuses methods that the provider does not use for events.
+func (v *Verifier) checkMethod(r *Request) error {
+	if slices.Contains(v.methods, r.Method) {
+		return nil
+	}
+	return refuse(BadMethod, "%s is not one of %s", r.Method, strings.Join(v.methods, ", "))
 }

@@ -1,0 +1,287 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// maxCapture is the largest captured request in bytes.
+const maxCapture = 64 << 20
+
+// verification is one run of caddy webhooks verify.
+type verification struct {
+	in          io.Reader
+	out         io.Writer
+	provider    string
+	specFile    string
+	publicURL   string
+	at          string
+	json        bool
+	file        string
+	credentials credentialFlags
+}
+
+// verdict is what the command prints with --json.
+type verdict struct {
+	Verified  bool            `json:"verified"`
+	Provider  string          `json:"provider,omitempty"`
+	Event     string          `json:"event,omitempty"`
+	ID        string          `json:"id,omitempty"`
+	Signed    verify.Coverage `json:"signed,omitempty"`
+	Handshake *answer         `json:"handshake,omitempty"`
+	Error     verify.Reason   `json:"error,omitempty"`
+	Detail    string          `json:"detail,omitempty"`
+}
+
+// answer is the response to a handshake.
+type answer struct {
+	Status  int               `json:"status"`
+	Headers map[string]string `json:"headers,omitempty"`
+	Body    string            `json:"body"`
+}
+
+func verifyCommand() *cobra.Command {
+	v := new(verification)
+	cmd := &cobra.Command{
+		Use:   "verify --provider NAME|--spec FILE.json [--secret S]... [--token [HEADER=]T]... [--basic USER:PASS] [--public-url URL] [--at UNIX|RFC3339] [--json] [FILE|-]",
+		Short: "Verifies a captured webhook",
+		Long: `Verifies a raw HTTP/1.1 request out of a file or the standard input, as a running
+Caddy would. A request without Content-Length has the rest of the file as its
+body. A captured request does not say whether it came by https or http; where a
+scheme signs the URL, both are tried unless --public-url is given.
+
+Exit codes: 0 verified, 1 refused, 2 the command could not be carried out.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().StringVar(&v.provider, "provider", "", "Built-in provider")
+	cmd.Flags().StringVar(&v.specFile, "spec", "", "File with the JSON description of a provider")
+	cmd.Flags().StringVar(&v.publicURL, "public-url", "", "URL under which the provider knows the endpoint")
+	cmd.Flags().StringVar(&v.at, "at", "", "Time of arrival, in seconds since 1970 or RFC 3339 (default: now)")
+	cmd.Flags().BoolVar(&v.json, "json", false, "Print the verdict as JSON")
+	v.credentials.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		v.in, v.out = cmd.InOrStdin(), cmd.OutOrStdout()
+		if len(args) > 0 {
+			v.file = args[0]
+		}
+		return run(v.run)(cmd, args)
+	}
+	return cmd
+}
+
+func (v *verification) run() (int, error) {
+	spec, err := v.spec()
+	if err != nil {
+		return exitUsage, err
+	}
+	config, err := v.credentials.config(spec.Name)
+	if err != nil {
+		return exitUsage, err
+	}
+	config.PublicURL = v.publicURL
+	verifier, err := verify.New(spec, config)
+	if err != nil {
+		return exitUsage, err
+	}
+	capture, err := v.read()
+	if err != nil {
+		return exitUsage, err
+	}
+	received, err := v.time()
+	if err != nil {
+		return exitUsage, err
+	}
+	result := decide(verifier, capture.request("https", received, spec))
+	if result.Error == verify.BadSignature && v.publicURL == "" {
+		if other := decide(verifier, capture.request("http", received, spec)); other.Verified {
+			result = other
+		}
+	}
+	if err := v.print(result); err != nil {
+		return exitUsage, err
+	}
+	if !result.Verified {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+// spec returns the provider's description.
+func (v *verification) spec() (*verify.Spec, error) {
+	switch {
+	case (v.provider == "") == (v.specFile == ""):
+		return nil, errors.New("give either --provider or --spec")
+	case v.provider != "":
+		spec, ok := verify.Builtin(v.provider)
+		if !ok {
+			return nil, verify.UnknownProvider(v.provider, nil)
+		}
+		return spec, nil
+	}
+	content, err := os.ReadFile(v.specFile)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := verify.ParseSpec(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.specFile, err)
+	}
+	if spec.Name == "" {
+		spec.Name = "custom"
+	}
+	return spec, nil
+}
+
+// time returns the time of arrival.
+func (v *verification) time() (time.Time, error) {
+	if v.at == "" {
+		return time.Now(), nil
+	}
+	if seconds, err := strconv.ParseInt(v.at, 10, 64); err == nil {
+		return time.Unix(seconds, 0), nil
+	}
+	at, err := time.Parse(time.RFC3339, v.at)
+	if err != nil {
+		return at, fmt.Errorf("--at is neither seconds since 1970 nor RFC 3339: %q", v.at)
+	}
+	return at, nil
+}
+
+// capture is a request that was recorded.
+type capture struct {
+	*http.Request
+	body []byte
+}
+
+// read reads the captured request.
+func (v *verification) read() (*capture, error) {
+	in := v.in
+	if v.file != "" && v.file != "-" {
+		file, err := os.Open(v.file)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		in = file
+	}
+	content, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > maxCapture {
+		return nil, fmt.Errorf("the captured request is larger than %d bytes", maxCapture)
+	}
+	return parseCapture(content)
+}
+
+func parseCapture(content []byte) (*capture, error) {
+	reader := bufio.NewReader(bytes.NewReader(content))
+	request, err := http.ReadRequest(reader)
+	if err != nil {
+		return nil, fmt.Errorf("not an HTTP/1.1 request: %w", err)
+	}
+	var body io.Reader = request.Body
+	if request.Header.Get("Content-Length") == "" && len(request.TransferEncoding) == 0 {
+		body = reader
+	}
+	read, err := io.ReadAll(body)
+	if err != nil {
+		return nil, fmt.Errorf("the request's body is shorter than its Content-Length: %w", err)
+	}
+	return &capture{Request: request, body: read}, nil
+}
+
+// request makes of a capture what a verifier takes.
+func (c *capture) request(scheme string, received time.Time, spec *verify.Spec) *verify.Request {
+	target := *c.URL
+	if target.Host == "" {
+		target.Scheme, target.Host = scheme, c.Host
+	}
+	return &verify.Request{
+		Method:   c.Method,
+		URL:      &target,
+		Header:   c.Header.Clone(),
+		ClientIP: netip.Addr{},
+		Received: received,
+		Body:     payload.New(c.body, c.Header.Get("Content-Type"), spec.FormField),
+	}
+}
+
+// decide verifies a request in full.
+func decide(verifier *verify.Verifier, r *verify.Request) *verdict {
+	body := r.Body
+	r.Body = nil
+	err := verifier.Admit(r)
+	r.Body = body
+	if err != nil {
+		return refusal(err)
+	}
+	result, err := verifier.Verify(r)
+	if err != nil {
+		return refusal(err)
+	}
+	v := &verdict{Verified: true, Provider: verifier.Provider().Spec.Name, Signed: result.Signed}
+	if h := result.Handshake; h != nil {
+		v.Handshake = &answer{Status: h.Status, Headers: h.Header, Body: string(h.Body)}
+		return v
+	}
+	identity, err := route.NewIdentity(verifier.Provider())
+	if err != nil {
+		return refusal(err)
+	}
+	event, err := route.NewEvent(verifier.Provider(), identity, r, result)
+	if err != nil {
+		return refusal(&verify.Error{Reason: verify.Malformed, Detail: err.Error()})
+	}
+	v.Event, v.ID = event.Name, event.ID
+	return v
+}
+
+func refusal(err error) *verdict {
+	refused, ok := errors.AsType[*verify.Error](err)
+	if !ok {
+		return &verdict{Error: verify.Malformed, Detail: err.Error()}
+	}
+	return &verdict{Error: refused.Reason, Detail: refused.Detail}
+}
+
+// print writes the verdict.
+func (v *verification) print(result *verdict) error {
+	if v.json {
+		enc := json.NewEncoder(v.out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(result)
+	}
+	if !result.Verified {
+		_, err := fmt.Fprintf(v.out, "refused: %s\n%s\n", result.Error, result.Detail)
+		return err
+	}
+	fmt.Fprintf(v.out, "verified: %s\nsigned: %s\n", result.Provider, result.Signed)
+	if h := result.Handshake; h != nil {
+		fmt.Fprintf(v.out, "handshake, answered with status %d\n", h.Status)
+		for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
+			fmt.Fprintf(v.out, "%s: %s\n", name, h.Headers[name])
+		}
+		_, err := fmt.Fprintf(v.out, "\n%s\n", h.Body)
+		return err
+	}
+	_, err := fmt.Fprintf(v.out, "event: %s\nid: %s\n", result.Event, result.ID)
+	return err
+}

@@ -1,0 +1,294 @@
+package verify
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// jwtLeeway is how far the clocks of issuer and receiver may differ.
+const jwtLeeway = time.Minute
+
+// jwtScheme is a JSON Web Token (RFC 7519) in a field of the request.
+type jwtScheme struct {
+	spec       JWT
+	from       field
+	prefix     string
+	algorithms []jose.SignatureAlgorithm
+	keys       []publicKey // []byte for HMAC
+}
+
+// claims are those that a token is checked by; others stay in all.
+type claims struct {
+	all                       map[string]any
+	issuer, subject           string
+	audience                  []string
+	expiry, notBefore, issued time.Time
+}
+
+// symmetric are the algorithms whose keys are shared secrets.
+var symmetric = []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512}
+
+// asymmetric are the algorithms whose keys are public.
+var asymmetric = []jose.SignatureAlgorithm{
+	jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512,
+	jose.ES256, jose.ES384, jose.ES512, jose.EdDSA,
+}
+
+// compileJWT checks what a Spec says of tokens.
+func compileJWT(spec *Spec) (*jwtScheme, error) {
+	s := new(jwtScheme)
+	if spec.JWT != nil {
+		s.spec = *spec.JWT
+	}
+	if len(s.spec.Algorithms) == 0 {
+		return nil, errors.New("jwt: algorithms is not set; write which are accepted, such as HS256")
+	}
+	for _, name := range s.spec.Algorithms {
+		algorithm := jose.SignatureAlgorithm(name)
+		if !slices.Contains(symmetric, algorithm) && !slices.Contains(asymmetric, algorithm) {
+			return nil, fmt.Errorf("jwt: unknown algorithm %q", name)
+		}
+		s.algorithms = append(s.algorithms, algorithm)
+	}
+	if s.shared() != slices.ContainsFunc(s.algorithms, func(a jose.SignatureAlgorithm) bool {
+		return slices.Contains(symmetric, a)
+	}) {
+		return nil, errors.New("jwt: algorithms with shared and with public keys cannot be mixed, " +
+			"because a public key would then pass for a shared one")
+	}
+	from := s.spec.From
+	if from == "" {
+		from = "header.Authorization"
+	}
+	var err error
+	if s.from, err = parseField(from); err != nil {
+		return nil, fmt.Errorf("jwt: %w", err)
+	}
+	if !s.from.inHead() {
+		return nil, errors.New("jwt: from must be a header or a query parameter")
+	}
+	if from == "header.Authorization" {
+		s.prefix = "Bearer "
+	}
+	if s.spec.Prefix != nil {
+		s.prefix = *s.spec.Prefix
+	}
+	if hash := s.spec.BodyHash; hash != nil && hash.Encoding != "" && encodings[hash.Encoding].decode == nil {
+		return nil, fmt.Errorf("jwt: encoding is %q; it can be hex, base64 or base64url", hash.Encoding)
+	}
+	return s, nil
+}
+
+// shared reports whether the keys are shared secrets.
+func (s *jwtScheme) shared() bool {
+	return !slices.ContainsFunc(s.algorithms, func(a jose.SignatureAlgorithm) bool {
+		return !slices.Contains(symmetric, a)
+	})
+}
+
+// newJWT adds the keys.
+func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
+	s, err := compileJWT(spec)
+	if err != nil {
+		return nil, err
+	}
+	if s.shared() {
+		for i, secret := range secrets {
+			if strings.HasPrefix(strings.TrimSpace(secret), "-----BEGIN") {
+				return nil, fmt.Errorf("secret %d is PEM, but the algorithms use shared secrets", i+1)
+			}
+		}
+		keys, err := decodeKeys(spec.Key, secrets)
+		for _, key := range keys {
+			s.keys = append(s.keys, publicKey{key: key})
+		}
+		return s, err
+	}
+	for i, secret := range secrets {
+		key, err := parsePublicKey(secret)
+		if err != nil {
+			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		s.keys = append(s.keys, key)
+	}
+	return s, nil
+}
+
+func (s *jwtScheme) coverage() Coverage {
+	if s.spec.BodyHash != nil {
+		return SignedBody
+	}
+	return SignedNothing
+}
+
+func (s *jwtScheme) admit(m *message) error {
+	value, present, err := m.text(&s.from)
+	switch {
+	case err != nil:
+		return refuse(BadToken, "ambiguous: %v", err)
+	case !present || value == "":
+		return refuse(MissingToken, "%s is absent or empty", &s.from)
+	}
+	token, ok := cutPrefixFold(value, s.prefix)
+	if !ok {
+		return refuse(BadToken, "%s does not begin with %q", &s.from, s.prefix)
+	}
+	payload, err := s.open(token)
+	if err != nil {
+		return err
+	}
+	found, err := parseClaims(payload)
+	if err != nil {
+		return refuse(BadToken, "%v", err)
+	}
+	m.claims = found
+	return s.check(found, m)
+}
+
+// open returns the payload of a token whose signature is right.
+func (s *jwtScheme) open(token string) ([]byte, error) {
+	signed, err := jose.ParseSignedCompact(token, s.algorithms)
+	if err != nil {
+		return nil, refuse(BadToken, "%s holds no token signed by %s", &s.from, strings.Join(s.spec.Algorithms, " or "))
+	}
+	id := signed.Signatures[0].Header.KeyID
+	for _, key := range s.keys {
+		if id != "" && key.id != "" && id != key.id {
+			continue
+		}
+		if payload, err := signed.Verify(key.key); err == nil {
+			return payload, nil
+		}
+	}
+	return nil, refuse(BadToken, "the token's signature does not match; %d key(s) were tried", len(s.keys))
+}
+
+// check compares claims with what they must say.
+func (s *jwtScheme) check(c *claims, m *message) error {
+	now := m.Received
+	switch {
+	case s.spec.Issuer != "" && c.issuer != s.spec.Issuer:
+		return refuse(BadToken, "the token's issuer is %.80q, not %q", c.issuer, s.spec.Issuer)
+	case s.spec.Audience != "" && !slices.Contains(c.audience, s.spec.Audience):
+		return refuse(BadToken, "the token's audience does not include %q", s.spec.Audience)
+	case s.spec.Subject != "" && c.subject != s.spec.Subject:
+		return refuse(BadToken, "the token's subject is not %q", s.spec.Subject)
+	case !c.expiry.IsZero() && now.After(c.expiry.Add(jwtLeeway)):
+		return refuse(Stale, "the token has expired at %s", c.expiry.UTC().Format(time.RFC3339))
+	case now.Before(c.notBefore.Add(-jwtLeeway)), now.Before(c.issued.Add(-jwtLeeway)):
+		return refuse(Stale, "the token is not valid yet")
+	case s.spec.MaxAge > 0 && c.issued.IsZero():
+		return refuse(BadToken, "the token does not say when it was issued")
+	case s.spec.MaxAge > 0 && now.Sub(c.issued) > time.Duration(s.spec.MaxAge):
+		return refuse(Stale, "the token was issued more than %s ago", s.spec.MaxAge)
+	}
+	if s.spec.RequestHash {
+		stated, _ := c.all["qsh"].(string)
+		if want := requestHash(m.Method, m.URL); stated != want {
+			return refuse(BadToken, "the claim qsh is not the hash of this request line")
+		}
+	}
+	return nil
+}
+
+// verify binds the body to the token, where the token says its hash.
+func (s *jwtScheme) verify(m *message) error {
+	if s.spec.BodyHash == nil {
+		return nil
+	}
+	stated, _ := m.claims.all[s.spec.BodyHash.Claim].(string)
+	if !equalHash(s.spec.BodyHash.Encoding, stated, m.Body.Bytes()) {
+		return refuse(BadSignature, "the claim %s is not the hash of the body", s.spec.BodyHash.Claim)
+	}
+	return nil
+}
+
+// parseClaims reads the payload of a token.
+func parseClaims(payload []byte) (*claims, error) {
+	c := new(claims)
+	dec := json.NewDecoder(bytes.NewReader(payload))
+	dec.UseNumber()
+	if err := dec.Decode(&c.all); err != nil || c.all == nil {
+		return nil, errors.New("the token's payload is not a JSON object")
+	}
+	c.issuer, _ = c.all["iss"].(string)
+	c.subject, _ = c.all["sub"].(string)
+	switch audience := c.all["aud"].(type) {
+	case string:
+		c.audience = []string{audience}
+	case []any:
+		for _, entry := range audience {
+			if text, ok := entry.(string); ok {
+				c.audience = append(c.audience, text)
+			}
+		}
+	}
+	var err error
+	for name, to := range map[string]*time.Time{"exp": &c.expiry, "nbf": &c.notBefore, "iat": &c.issued} {
+		if *to, err = numericDate(c.all[name]); err != nil {
+			return nil, fmt.Errorf("the claim %s is not a time", name)
+		}
+	}
+	return c, nil
+}
+
+// numericDate reads a number of seconds since 1970, perhaps with a fraction.
+func numericDate(value any) (time.Time, error) {
+	if value == nil {
+		return time.Time{}, nil
+	}
+	number, ok := value.(json.Number)
+	if !ok {
+		return time.Time{}, errors.New("not a number")
+	}
+	seconds, err := number.Float64()
+	if err != nil || seconds < 0 || seconds > 1e12 {
+		return time.Time{}, errors.New("out of range")
+	}
+	return time.UnixMilli(int64(seconds * 1000)), nil
+}
+
+// requestHash is the hash of a request line that Atlassian Connect puts into
+// the claim qsh: method, path and sorted query, without the token itself.
+func requestHash(method string, u *url.URL) string {
+	query := u.Query()
+	query.Del("jwt")
+	names := make([]string, 0, len(query))
+	for name := range query {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var pairs []string
+	for _, name := range names {
+		values := make([]string, len(query[name]))
+		for i, value := range query[name] {
+			values[i] = percentEncode(value)
+		}
+		slices.Sort(values)
+		pairs = append(pairs, percentEncode(name)+"="+strings.Join(values, ","))
+	}
+	path := u.EscapedPath()
+	if path != "/" {
+		path = strings.TrimSuffix(path, "/")
+	}
+	if path == "" {
+		path = "/"
+	}
+	sum := sha256.Sum256([]byte(strings.ToUpper(method) + "&" + path + "&" + strings.Join(pairs, "&")))
+	return hex.EncodeToString(sum[:])
+}
+
+// percentEncode encodes as RFC 3986 demands, a space as %20.
+func percentEncode(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}

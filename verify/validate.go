@@ -1,0 +1,93 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Check finds mistakes that can be seen while credentials are still
+// placeholders: it is what New demands, without the values of secrets.
+func (c *Config) Check(spec *Spec) error {
+	if err := c.validate(spec); err != nil {
+		return err
+	}
+	if _, err := parsePrefixes(c.Sources, spec); err != nil {
+		return err
+	}
+	if _, err := parsePublicURL(c.PublicURL); err != nil {
+		return err
+	}
+	_, err := Compile(c.spec(spec))
+	return err
+}
+
+// validate finds configurations that would accept everybody or nobody.
+func (c *Config) validate(spec *Spec) error {
+	proven := c.hasCredentials()
+	if spec.Token != nil && spec.Token.HandshakeOnly {
+		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0
+	}
+	switch {
+	case c.Unverified && c.hasCredentials():
+		return errors.New("unverified means that nothing is checked; remove it, or remove the credentials")
+	case !c.Unverified && !proven:
+		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
+	case len(c.Secrets) > 0 && !spec.usesSecret():
+		return fmt.Errorf("%s has no scheme that uses a secret; write token or basic instead", spec.Name)
+	}
+	for i, secret := range c.Secrets {
+		if strings.TrimSpace(secret) == "" {
+			return fmt.Errorf("secret %d is empty", i+1)
+		}
+	}
+	for i, token := range c.Tokens {
+		if strings.TrimSpace(token) == "" {
+			return fmt.Errorf("token %d is empty", i+1)
+		}
+	}
+	return errors.Join(c.validateHeaders(), c.validateAccounts())
+}
+
+func (c *Config) validateHeaders() error {
+	for i, header := range c.TokenHeaders {
+		if header.Name == "" || strings.ContainsAny(header.Name, " \t\r\n:") {
+			return fmt.Errorf("token_header %d: %q is not the name of a header", i+1, header.Name)
+		}
+		if len(header.Values) == 0 {
+			return fmt.Errorf("token_header %s has no value", header.Name)
+		}
+		for _, value := range header.Values {
+			if strings.TrimSpace(value) == "" {
+				return fmt.Errorf("token_header %s has an empty value", header.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Config) validateAccounts() error {
+	for i, account := range c.Basic {
+		switch {
+		case account.Username == "":
+			return fmt.Errorf("basic account %d has no user name", i+1)
+		case strings.Contains(account.Username, ":"):
+			return fmt.Errorf("basic account %d: a user name cannot contain a colon", i+1)
+		case account.Password == "":
+			return fmt.Errorf("basic account %d has an empty password", i+1)
+		}
+	}
+	return nil
+}
+
+// wants says which credentials an operator can write for the provider.
+func (s *Spec) wants() string {
+	kinds := s.Credentials
+	if len(kinds) == 0 {
+		kinds = []string{"token", "basic"}
+		if s.usesSecret() {
+			kinds = []string{"secret"}
+		}
+	}
+	return strings.Join(kinds, " or ")
+}
