@@ -23,7 +23,7 @@ func New(samples fs.FS) caddycmd.Command {
 		Short: "Lists providers, sends and verifies webhooks",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(providersCommand(), sendCommand(samples), verifyCommand())
+			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()))
 		},
 	}
 }
@@ -111,9 +111,39 @@ func value(text string) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), err
 }
 
+// errNo makes the process exit with exitNo; what there is to say was printed.
+var errNo = errors.New("no")
+
 // run makes a cobra function of one that returns an exit code.
 func run(f func() (int, error)) func(*cobra.Command, []string) error {
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return f() })
+	return func(cmd *cobra.Command, args []string) error {
+		code, err := f()
+		if code == exitNo && err == nil {
+			cmd.SilenceErrors = true
+			return errNo
+		}
+		return exit(cmd, code, err)
+	}
+}
+
+// exit turns an exit code into the error that makes Caddy's main function use
+// it.
+func exit(cmd *cobra.Command, code int, err error) error {
+	f := func(caddycmd.Flags) (int, error) { return code, err }
+	return caddycmd.WrapCommandFuncForCobra(f)(cmd, nil)
+}
+
+// strict makes wrong flags and arguments exit with exitUsage.
+func strict(cmd *cobra.Command) *cobra.Command {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUsage, err) })
+	check := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return exit(cmd, exitUsage, err)
+		}
+		return nil
+	}
+	return cmd
 }
 
 // userAgent is what the commands call themselves.

@@ -95,6 +95,7 @@ func (v *verification) run() (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
+	config.Unverified = false // a verdict without any credential would be no verdict
 	config.PublicURL = v.publicURL
 	verifier, err := verify.New(spec, config)
 	if err != nil {

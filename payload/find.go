@@ -125,7 +125,7 @@ func (w *walk) object(dec *jsontext.Decoder, n *node, base int) error {
 		}
 		name := token.String()
 		child := n.children[name]
-		if n.hasCaseVariant(name) {
+		if (child == nil || !child.signed) && n.hasCaseVariant(name) {
 			return fmt.Errorf("%w: %q", ErrCaseVariant, name)
 		}
 		if err := w.value(dec, child, base); err != nil {
@@ -162,7 +162,7 @@ func (n *node) element(i int) *node {
 // hasCaseVariant reports whether a signed name differs from name in case only.
 func (n *node) hasCaseVariant(name string) bool {
 	for part, child := range n.children {
-		if child.signed && part != name && strings.EqualFold(part, name) {
+		if child.signed && strings.EqualFold(part, name) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -24,11 +25,6 @@ type Provider struct {
 	handshakes  []handshake
 	finder      payload.Finder
 	itemFinder  payload.Finder
-}
-
-// signatureSchemes are the schemes with a signature over content.
-var signatureSchemes = map[string]bool{
-	"hmac": true, "digest": true, "ed25519": true, "ecdsa_p256": true, "rsa_sha256": true, "rsa_sha1": true,
 }
 
 // Compile checks a Spec.
@@ -75,25 +71,23 @@ func (p *Provider) compileScheme() error {
 	if p.forEach, err = compileForEach(spec); err != nil {
 		return err
 	}
-	switch {
-	case signatureSchemes[spec.Scheme]:
+	if slices.Contains(plainSchemes, spec.Scheme) {
+		return nil
+	}
+	if slices.Contains(signatureSchemes, spec.Scheme) {
 		if len(spec.Content) == 0 {
 			return errors.New("content is not set; write what is signed, such as {body}")
+		}
+		if p.content.coverage() == SignedNothing {
+			return errors.New("content names no part of the request, so its signature would be good for any; " +
+				"write what is signed, such as {body}")
 		}
 		if p.signature, err = compileSignature(spec); err != nil {
 			return err
 		}
-		_, err = newAuthority(p, nil)
-		return err
-	case spec.Scheme == "jwt":
-		_, err = compileJWT(spec)
-		return err
-	case spec.Scheme == "", spec.Scheme == "token", spec.Scheme == "basic", spec.Scheme == "none":
-		return nil
-	default:
-		return fmt.Errorf("scheme is %q; it can be hmac, digest, ed25519, ecdsa_p256, rsa_sha256, rsa_sha1, "+
-			"jwt, token, basic or none", spec.Scheme)
 	}
+	_, err = newScheme(p, nil, nil)
+	return err
 }
 
 // prepare collects what has to be read out of a body.
@@ -136,6 +130,8 @@ func (p *Provider) Coverage() Coverage {
 	switch {
 	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
 		return SignedBody
+	case p.Spec.Scheme == "aws_sns", p.Spec.Scheme == "paypal":
+		return SignedFields
 	case p.signature == nil:
 		return SignedNothing
 	case p.bodyHash != nil && !p.Spec.BodyHash.ExceptForms:
@@ -148,8 +144,13 @@ func (p *Provider) Coverage() Coverage {
 // SignedFields names the fields that the provider's own scheme signs, in their
 // order.
 func (p *Provider) SignedFields() []string {
-	if p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil {
+	switch {
+	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
 		return []string{"body"}
+	case p.Spec.Scheme == "aws_sns":
+		return prefixed("body.", snsSigned["Notification"])
+	case p.Spec.Scheme == "paypal":
+		return []string{"header.Paypal-Transmission-Id", "timestamp", "crc32"}
 	}
 	var names []string
 	p.content.each(func(f *field) {
@@ -160,6 +161,14 @@ func (p *Provider) SignedFields() []string {
 	return names
 }
 
+func prefixed(prefix string, names []string) []string {
+	var out []string
+	for _, name := range names {
+		out = append(out, prefix+name)
+	}
+	return out
+}
+
 // Signs reports whether the provider's own scheme signs a field, which is
 // named as in a Spec: "body.id", "header.X-Event".
 func (p *Provider) Signs(name string) bool {
@@ -168,7 +177,8 @@ func (p *Provider) Signs(name string) bool {
 		return false
 	}
 	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
-	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(&f)
+	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(&f) ||
+		slices.Contains(p.SignedFields(), f.String())
 }
 
 // HeaderNames returns the canonical names of the headers that are read to
@@ -202,10 +212,11 @@ type message struct {
 	provider   *Provider
 	publicURL  *url.URL
 	signatures signatures
-	key        []byte // the secret being tried
-	hmac       string // what a handshake is answered with
-	otherPort  bool   // the URL is tried with, or without, its standard port
-	item       []byte // the element of an array that is being checked
+	key        []byte   // the secret being tried
+	hmac       string   // what a handshake is answered with
+	covered    Coverage // by a scheme of others; empty for built-in ones
+	otherPort  bool     // the URL is tried with, or without, its standard port
+	item       []byte   // the element of an array that is being checked
 	itemSpans  []payload.Span
 }
 

@@ -130,7 +130,7 @@ func (c *content) coverage() Coverage {
 	signed := SignedNothing
 	c.each(func(f *field) {
 		switch f.kind {
-		case wholeBody, bodyCRC32:
+		case wholeBody:
 			signed = SignedBody
 		case literalText, secretKey, statedTimestamp:
 		default:
@@ -183,6 +183,8 @@ func (s *segment) writeTo(w io.Writer, m *message, refuseSeparators bool) error 
 		switch {
 		case err != nil:
 			return refuse(Malformed, "%v", err)
+		case present && m.isBoolean(part):
+			return refuse(Malformed, "%s is signed, but neither text nor number", part)
 		case !present && s.absent == "drop":
 			return nil
 		case !present && s.absent != "empty":
@@ -210,6 +212,23 @@ func (s *segment) writePart(w io.Writer, part *field, value string, m *message) 
 	}
 	_, err := io.WriteString(w, value)
 	return err
+}
+
+// isBoolean reports whether a field is true or false in JSON. Senders do not
+// agree on how to write those as text.
+func (m *message) isBoolean(f *field) bool {
+	var raw []byte
+	switch f.kind {
+	case bodyPath:
+		span, err := m.span(f.slot)
+		if err != nil {
+			return false
+		}
+		raw = span.Of(m.Body.Document())
+	case itemPath:
+		raw = m.itemSpans[f.slot].Of(m.item)
+	}
+	return len(raw) > 0 && (raw[0] == 't' || raw[0] == 'f')
 }
 
 // separates reports whether value contains a literal of the segment.

@@ -19,19 +19,23 @@ type Verifier struct {
 	publicURL      *url.URL
 }
 
-// check is one kind of credential.
-type check interface {
-	// admit refuses what can be refused without the body.
-	admit(m *message) error
-	// verify checks the rest.
-	verify(m *message) error
-	// coverage says how much of a request the credential binds.
-	coverage() Coverage
+// Option changes how New builds a Verifier.
+type Option func(*options)
+
+type options struct{ fetcher Fetcher }
+
+// WithFetcher sets how certificates of providers are fetched.
+func WithFetcher(fetcher Fetcher) Option {
+	return func(o *options) { o.fetcher = fetcher }
 }
 
 // New joins what a provider does with what an operator wants. The credentials
 // of config are taken as they are, without placeholders.
-func New(spec *Spec, config *Config) (*Verifier, error) {
+func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
+	o := options{fetcher: NewFetcher()}
+	for _, opt := range opts {
+		opt(&o)
+	}
 	if err := config.validate(spec); err != nil {
 		return nil, err
 	}
@@ -49,18 +53,18 @@ func New(spec *Spec, config *Config) (*Verifier, error) {
 	if v.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
 		return nil, err
 	}
-	return v, v.addChecks(config)
+	return v, v.addChecks(config, o.fetcher)
 }
 
 // addChecks makes a check of each kind of credential.
-func (v *Verifier) addChecks(config *Config) error {
+func (v *Verifier) addChecks(config *Config, fetcher Fetcher) error {
 	tokens := config.Tokens
 	switch {
 	case len(config.Secrets) == 0:
 	case v.provider.Spec.Scheme == "token":
 		tokens = slices.Concat(config.Secrets, tokens)
 	default:
-		scheme, err := newScheme(v.provider, config.Secrets)
+		scheme, err := newScheme(v.provider, config.Secrets, fetcher)
 		if err != nil {
 			return err
 		}
@@ -81,18 +85,6 @@ func (v *Verifier) addChecks(config *Config) error {
 		v.checks = append(v.checks, newBasic(config.Basic))
 	}
 	return nil
-}
-
-// newScheme makes the check of the provider's own scheme.
-func newScheme(p *Provider, secrets []string) (check, error) {
-	if p.Spec.Scheme == "jwt" {
-		return newJWT(p.Spec, secrets)
-	}
-	authority, err := newAuthority(p, secrets)
-	if err != nil {
-		return nil, err
-	}
-	return &signedScheme{provider: p, authority: authority}, nil
 }
 
 // Published stands for the addresses that a provider publishes.
@@ -204,7 +196,11 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 			return nil, err
 		}
 	}
-	result, err := m.result(v.signed)
+	signed := v.signed
+	if m.covered != "" {
+		signed = m.covered
+	}
+	result, err := m.result(signed)
 	if err != nil {
 		return nil, err
 	}
