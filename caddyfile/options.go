@@ -50,6 +50,10 @@ var options = map[string]setter{
 		c.Unverified = true
 		return noArgs(d)
 	},
+	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		c.ConfirmSubscription = true
+		return noArgs(d)
+	},
 	"sources": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		if c.Sources = d.RemainingArgs(); len(c.Sources) == 0 {
 			c.Sources = []string{verify.Published}

@@ -45,6 +45,7 @@ type Branch struct {
 //	    id           <source...>
 //	    tolerance    <duration>|off
 //	    public_url   <url>
+//	    confirm_subscription
 //	    max_size     <size>
 //	}
 func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Config, error) {
@@ -144,7 +145,7 @@ func (p *parser) fixedEvents() []string {
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "unverified", "sources", "methods", "content", "event", "id",
-	"tolerance", "public_url", "max_size", "on", "otherwise",
+	"tolerance", "public_url", "confirm_subscription", "max_size", "on", "otherwise",
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {

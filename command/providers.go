@@ -1,8 +1,10 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"text/tabwriter"
 
@@ -12,48 +14,223 @@ import (
 )
 
 func providersCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "providers",
-		Short: "Lists the built-in providers",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return listProviders(cmd.OutOrStdout())
-		},
+	var markdown bool
+	cmd := &cobra.Command{
+		Use:   "providers [name]",
+		Short: "Lists the built-in providers, or describes one",
+		Args:  cobra.MaximumNArgs(1),
 	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "Print all of them as a Markdown document")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return run(func() (int, error) {
+			switch {
+			case markdown && len(args) > 0:
+				return exitUsage, errors.New("--markdown describes all providers; leave the name out")
+			case markdown:
+				return exitCode(writeMarkdown(cmd.OutOrStdout()))
+			case len(args) == 0:
+				return exitCode(listProviders(cmd.OutOrStdout()))
+			}
+			described, err := describe(args[0])
+			if err != nil {
+				return exitUsage, err
+			}
+			return exitCode(described.write(cmd.OutOrStdout()))
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// exitCode is the exit code of a command that prints and nothing else.
+func exitCode(err error) (int, error) {
+	if err != nil {
+		return exitUsage, err
+	}
+	return 0, nil
+}
+
+// description is what there is to say of a provider.
+type description struct {
+	spec     *verify.Spec
+	provider *verify.Provider
+}
+
+func describe(name string) (*description, error) {
+	spec, ok := verify.Builtin(name)
+	if !ok {
+		return nil, verify.UnknownProvider(name, nil)
+	}
+	provider, err := verify.Compile(spec)
+	return &description{spec, provider}, err
+}
+
+// all describes every built-in provider.
+func all() ([]*description, error) {
+	var found []*description
+	for _, name := range verify.BuiltinNames() {
+		d, err := describe(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		found = append(found, d)
+	}
+	return found, nil
 }
 
 // listProviders prints a table of the built-in providers.
 func listProviders(out io.Writer) error {
+	found, err := all()
+	if err != nil {
+		return err
+	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROVIDER\tCREDENTIALS\tSIGNED\tEVENT\tDOCS")
-	for _, name := range verify.BuiltinNames() {
-		spec, _ := verify.Builtin(name)
-		provider, err := verify.Compile(spec)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", name, strings.Join(spec.Credentials, " "),
-			signed(provider), events(spec), spec.Docs)
+	fmt.Fprintln(table, "PROVIDER\tSCHEME\tCREDENTIALS\tSIGNED\tEVENT\tID\tHANDSHAKE\tTOLERANCE\tDOCS")
+	for _, d := range found {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.spec.Name, d.scheme(), d.credentials(),
+			d.provider.Coverage(), short(d.spec.Event), short(d.spec.ID), d.handshake(), d.tolerance(), d.spec.Docs)
 	}
 	return table.Flush()
 }
 
-// signed says in a word or by field names what a provider signs.
-func signed(p *verify.Provider) string {
-	if p.Coverage() == verify.SignedNothing {
-		return "nothing"
+// short names the first of some sources, and how many there are.
+func short(sources []string) string {
+	switch names := sourceNames(sources); len(names) {
+	case 0:
+		return "none"
+	case 1:
+		return names[0]
+	default:
+		return fmt.Sprintf("%s +%d", names[0], len(names)-1)
 	}
-	return strings.Join(p.SignedFields(), ", ")
 }
 
-// events says where a provider names its events.
-func events(spec *verify.Spec) string {
-	var places []string
-	for _, source := range spec.Event {
+// sourceNames names sources, of which expressions would be long.
+func sourceNames(sources []string) []string {
+	var names []string
+	for _, source := range sources {
 		if strings.HasPrefix(source, "=") {
-			source = "(expression)"
+			source = "expression"
 		}
-		places = append(places, source)
+		names = append(names, source)
 	}
-	return strings.Join(places, ", ")
+	return names
+}
+
+// write describes the provider to a reader.
+func (d *description) write(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(out, "%s (%s)\n%s\n\n", d.spec.Title, d.spec.Name, d.spec.Docs)
+	for _, row := range d.rows() {
+		fmt.Fprintf(table, "%s\t%s\n", row[0], row[1])
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if d.spec.Note != "" {
+		fmt.Fprintf(out, "\n%s\n", d.spec.Note)
+	}
+	_, err := fmt.Fprintf(out, "\n%s", d.caddyfile())
+	return err
+}
+
+// rows are the facts of a provider.
+func (d *description) rows() [][2]string {
+	return [][2]string{
+		{"scheme", d.scheme()},
+		{"credentials", d.credentials()},
+		{"headers", list(d.provider.HeaderNames(), "none")},
+		{"signed", list(d.provider.SignedFields(), "nothing")},
+		{"not signed", d.unsigned()},
+		{"event", list(sourceNames(d.spec.Event), "none")},
+		{"id", list(sourceNames(d.spec.ID), "none")},
+		{"handshake", d.handshake()},
+		{"tolerance", d.tolerance()},
+		{"methods", list(d.spec.Methods, http.MethodPost)},
+		{"published addresses", list(d.spec.Sources, "none")},
+		{"documented events", fmt.Sprint(len(d.spec.Events))},
+	}
+}
+
+func list(names []string, none string) string {
+	if len(names) == 0 {
+		return none
+	}
+	return strings.Join(names, ", ")
+}
+
+// scheme names the scheme and its hash.
+func (d *description) scheme() string {
+	switch d.spec.Scheme {
+	case "":
+		return "none"
+	case "hmac", "digest":
+		if d.spec.Hash == "" {
+			return d.spec.Scheme + "-sha256"
+		}
+		return d.spec.Scheme + "-" + d.spec.Hash
+	case "jwt":
+		return "jwt " + strings.Join(d.spec.JWT.Algorithms, "/")
+	default:
+		return d.spec.Scheme
+	}
+}
+
+func (d *description) credentials() string { return list(d.spec.Credentials, "unverified") }
+
+// unsigned says what a signature leaves open to whoever has seen one.
+func (d *description) unsigned() string {
+	switch d.provider.Coverage() {
+	case verify.SignedBody:
+		return "headers that are not named above"
+	case verify.SignedFields:
+		return "all the rest of the request, the body included"
+	default:
+		return "the whole request: a credential says who sent it, not that it is unchanged"
+	}
+}
+
+// handshake says how many handshakes are answered, and before or after
+// verification.
+func (d *description) handshake() string {
+	var kinds []string
+	for _, h := range d.spec.Handshakes {
+		method := h.When.Method
+		if method == "" {
+			method = http.MethodPost
+		}
+		verified := h.Verify
+		if verified == "" {
+			verified = "signature"
+		}
+		kinds = append(kinds, method+" ("+verified+")")
+	}
+	return list(kinds, "none")
+}
+
+func (d *description) tolerance() string {
+	if d.spec.Scheme == "jwt" && d.spec.JWT.MaxAge > 0 {
+		return d.spec.JWT.MaxAge.String()
+	}
+	if d.spec.Timestamp == nil || d.spec.Timestamp.Tolerance <= 0 {
+		return "off"
+	}
+	return d.spec.Timestamp.Tolerance.String()
+}
+
+// caddyfile is the smallest configuration for the provider.
+func (d *description) caddyfile() string {
+	variable := strings.ToUpper(strings.ReplaceAll(d.spec.Name, "-", "_"))
+	var credential string
+	switch kind := append(d.spec.Credentials, "unverified")[0]; kind {
+	case "secret":
+		credential = "secret {env." + variable + "_SECRET}"
+	case "token":
+		credential = "token {env." + variable + "_TOKEN}"
+	case "basic":
+		credential = "basic {env." + variable + "_USER} {env." + variable + "_PASSWORD}"
+	default:
+		credential = kind
+	}
+	return "handle_webhook /" + d.spec.Name + " " + d.spec.Name + " {\n\t" + credential +
+		"\n\totherwise {\n\t\treverse_proxy localhost:8080\n\t}\n}\n"
 }

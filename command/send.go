@@ -107,7 +107,7 @@ func (s *sender) prepare() (*http.Request, []byte, error) {
 	if err := verify.Sign(spec, config, request); err != nil {
 		return nil, nil, err
 	}
-	body := sample.body
+	body := request.Body.Bytes()
 	if s.tamper {
 		if body, err = tamper(spec, config, request, body); err != nil {
 			return nil, nil, err

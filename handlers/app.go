@@ -19,6 +19,21 @@ import (
 // appName is the app's module ID and the name of the global option.
 const appName = "webhooks"
 
+// schemeNamespace is where modules are that verify in ways no Spec describes.
+// They implement verify.SchemeFactory.
+const schemeNamespace = "webhooks.schemes."
+
+func init() {
+	verify.LookupScheme = func(name string) (verify.SchemeFactory, bool) {
+		info, err := caddy.GetModule(schemeNamespace + name)
+		if err != nil {
+			return nil, false
+		}
+		factory, ok := info.New().(verify.SchemeFactory)
+		return factory, ok
+	}
+}
+
 // App holds what all webhook handlers share: the providers that operators
 // define beside the built-in ones.
 type App struct {

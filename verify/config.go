@@ -57,6 +57,10 @@ type Config struct {
 	// client asked for.
 	PublicURL string `json:"public_url,omitempty"`
 
+	// Answer Amazon SNS's verified request to confirm the subscription of an
+	// allowed topic, instead of forwarding it. Default: false.
+	ConfirmSubscription bool `json:"confirm_subscription,omitempty"`
+
 	// The largest body in bytes. Default: 1048576 (1 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
 }

@@ -1,34 +1,61 @@
 package verify
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1" //nolint:gosec // Paddle Classic signs with RSA and SHA-1
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
 
 // Sign puts the credentials of config into a request, as the provider would:
-// the first value of each kind. It serves for sending test webhooks; the
-// request's Body must be set. Schemes with private keys cannot be played.
+// the first value of each kind. It serves for sending test webhooks. The
+// request's Body must be set, and is another one afterwards if the provider
+// signs inside the body. Schemes with public keys need the private key, in
+// PEM (PKCS #8), as their secret.
 func Sign(spec *Spec, config *Config, r *Request) error {
-	v, err := New(spec, config)
+	if err := config.Check(spec); err != nil {
+		return err
+	}
+	p, err := Compile(config.spec(spec))
 	if err != nil {
 		return err
 	}
-	p := v.provider
+	m := p.message(r)
+	if m.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
+		return err
+	}
 	tokens := config.Tokens
-	if len(config.Secrets) > 0 {
-		if spec.Scheme == "token" {
-			tokens = append(tokens, config.Secrets...)
-		} else if err := p.sign(v.message(r), config.Secrets[:1]); err != nil {
+	switch {
+	case len(config.Secrets) == 0:
+	case spec.Scheme == "token":
+		tokens = append(slices.Clone(tokens), config.Secrets...)
+	default:
+		if err := p.sign(m, config.Secrets[0]); err != nil {
 			return err
 		}
 	}
 	if len(tokens) > 0 && (spec.Token == nil || !spec.Token.HandshakeOnly) {
-		if p.token.kind != headerField {
-			return fmt.Errorf("cannot put a token into %s", &p.token)
+		if err := p.put(m, &p.token, p.tokenPrefix+tokens[0]); err != nil {
+			return err
 		}
-		r.Header.Set(p.token.name, p.tokenPrefix+tokens[0])
 	}
 	for _, token := range config.TokenHeaders {
 		r.Header.Set(token.Name, token.Values[0])
@@ -40,60 +67,208 @@ func Sign(spec *Spec, config *Config, r *Request) error {
 	return nil
 }
 
-// sign computes the provider's own signature. A timestamp that stands in the
-// body stays as it is.
-func (p *Provider) sign(m *message, secrets []string) error {
-	if p.signature == nil || p.Spec.Scheme != "hmac" && p.Spec.Scheme != "digest" || p.forEach != nil {
+// Identify returns a request's event and id without verifying anything.
+func (p *Provider) Identify(r *Request) (*Result, error) {
+	return p.message(r).identify(SignedNothing)
+}
+
+// sign computes the provider's own signature.
+func (p *Provider) sign(m *message, secret string) error {
+	switch {
+	case p.Spec.Scheme == "jwt":
+		return p.signJWT(m, secret)
+	case p.signature == nil:
 		return errors.New("webhooks of this provider can be verified, but not made: only the provider can sign them")
-	}
-	keys, err := newHMAC(p, secrets)
-	if err != nil {
-		return err
+	case p.bodyHash != nil && !m.Body.IsForm() && len(m.Body.Bytes()) > 0:
+		return fmt.Errorf("webhooks of this provider that state a hash of the body in %s cannot be made", p.bodyHash)
 	}
 	for name, value := range p.Spec.Require {
 		m.Header.Set(name, value)
 	}
 	timestamp := p.timestamp.format(m.Received)
-	if name, ok := p.timestamp.from.header(); ok {
-		m.Header.Set(name, timestamp)
-	}
-	m.signatures.timestamp = timestamp
-	code, err := keys.code(keys.keys[0], m)
-	if err != nil {
-		return fmt.Errorf("signing: %w", err)
-	}
-	return p.signature.write(m, code, timestamp)
-}
-
-// header returns the header that the first source reads.
-func (s sources) header() (string, bool) {
-	if len(s.templates) == 0 || len(s.templates[0]) != 1 || s.templates[0][0].kind != headerField {
-		return "", false
-	}
-	return s.templates[0][0].name, true
-}
-
-// write puts a signature into a request, as the provider would.
-func (s *signatureReader) write(m *message, signature []byte, timestamp string) error {
-	value := s.spec.Prefix + s.encoding.encode(signature)
-	if list := s.spec.List; list != nil && list.Assign != "" {
-		value = strings.Replace(list.Tag, "*", "any", 1) + list.Assign + value
-		if s.timestampTag != "" {
-			value = s.timestampTag + list.Assign + timestamp + list.Separator + value
+	if len(p.timestamp.from.templates) > 0 && (p.timestamp.tolerance > 0 || p.timestamp.from.templates[0][0].kind == headerField) {
+		if err := p.put(m, &p.timestamp.from.templates[0][0], timestamp); err != nil {
+			return err
 		}
 	}
-	switch from := s.from[0]; from.kind {
-	case headerField:
-		m.Header.Set(from.name, value)
-	case numberedHeader:
-		m.Header.Set(from.name+"1", value)
+	m.signatures.timestamp = timestamp
+	index := 0
+	return p.eachItem(m, func(m *message) error {
+		signature, err := p.compute(m, secret)
+		if err != nil {
+			return fmt.Errorf("signing: %w", err)
+		}
+		from := p.signature.from[0]
+		if from.kind == itemPath {
+			from.kind = bodyPath
+			from.path = slices.Concat(p.forEach.path, payload.Path{strconv.Itoa(index)}, from.path)
+			index++
+		}
+		return p.put(m, &from, p.signature.format(signature, timestamp))
+	})
+}
+
+// compute makes the bytes of a signature.
+func (p *Provider) compute(m *message, secret string) ([]byte, error) {
+	if p.Spec.Scheme == "hmac" || p.Spec.Scheme == "digest" {
+		keys, err := newHMAC(p, []string{secret})
+		if err != nil {
+			return nil, err
+		}
+		return keys.code(keys.keys[0], m)
+	}
+	key, err := parsePrivateKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	content, err := m.contentBytes()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(content)
+	switch k := key.(type) {
+	case ed25519.PrivateKey:
+		return ed25519.Sign(k, content), nil
+	case *ecdsa.PrivateKey:
+		return ecdsa.SignASN1(rand.Reader, k, sum[:])
+	case *rsa.PrivateKey:
+		if p.Spec.Scheme == "rsa_sha1" {
+			legacy := sha1.Sum(content) //nolint:gosec // see the import
+			return rsa.SignPKCS1v15(nil, k, crypto.SHA1, legacy[:])
+		}
+		return rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:])
 	default:
-		return fmt.Errorf("cannot put a signature into %s", s.places())
+		return nil, errors.New("unknown kind of private key")
+	}
+}
+
+func parsePrivateKey(text string) (any, error) {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, errors.New("signing as this provider needs its private key in PEM (PKCS #8)")
+	}
+	return x509.ParsePKCS8PrivateKey(block.Bytes)
+}
+
+// signJWT makes a token that says what the provider's tokens say.
+func (p *Provider) signJWT(m *message, secret string) error {
+	s, err := compileJWT(p.Spec)
+	if err != nil {
+		return err
+	}
+	var key any
+	if s.shared() {
+		keys, err := decodeKeys(p.Spec.Key, []string{secret})
+		if err != nil {
+			return err
+		}
+		key = keys[0]
+	} else if key, err = parsePrivateKey(secret); err != nil {
+		return err
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.algorithms[0], Key: key}, nil)
+	if err != nil {
+		return err
+	}
+	claims, err := json.Marshal(s.claims(m))
+	if err != nil {
+		return err
+	}
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		return err
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		return err
+	}
+	return p.put(m, &s.from, s.prefix+token)
+}
+
+// claims are those that check and verify look at.
+func (s *jwtScheme) claims(m *message) map[string]any {
+	claims := map[string]any{"iat": m.Received.Unix(), "exp": m.Received.Add(time.Hour).Unix()}
+	for name, value := range map[string]string{"iss": s.spec.Issuer, "aud": s.spec.Audience, "sub": s.spec.Subject} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	if hash := s.spec.BodyHash; hash != nil {
+		sum := sha256.Sum256(m.Body.Bytes())
+		claims[hash.Claim] = encodings[defaultText(hash.Encoding, "hex")].encode(sum[:])
+	}
+	if s.spec.RequestHash {
+		claims["qsh"] = requestHash(m.Method, m.URL)
+	}
+	return claims
+}
+
+func defaultText(text, fallback string) string {
+	if text == "" {
+		return fallback
+	}
+	return text
+}
+
+// format writes a signature as it stands in the request.
+func (s *signatureReader) format(signature []byte, timestamp string) string {
+	value := s.spec.Prefix + s.encoding.encode(signature)
+	list := s.spec.List
+	if list == nil || list.Assign == "" {
+		return value
+	}
+	value = strings.Replace(list.Tag, "*", "any", 1) + list.Assign + value
+	if s.timestampTag != "" {
+		value = s.timestampTag + list.Assign + timestamp + list.Separator + value
+	}
+	return value
+}
+
+// put writes a value where a field stands.
+func (p *Provider) put(m *message, f *field, value string) error {
+	contentType := m.Header.Get("Content-Type")
+	switch f.kind {
+	case headerField:
+		m.Header.Set(f.name, value)
+	case numberedHeader:
+		m.Header.Set(f.name+"1", value)
+	case bodyPath:
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		document, err := payload.Set(m.Body.Document(), f.path, quoted)
+		if err != nil {
+			return err
+		}
+		m.replaceBody(payload.New(document, contentType, p.Spec.FormField))
+	case formField:
+		form, err := m.Body.Form()
+		if err != nil {
+			return err
+		}
+		if form == nil {
+			form = make(url.Values)
+		}
+		form.Set(f.name, value)
+		m.replaceBody(payload.New([]byte(form.Encode()), contentType, p.Spec.FormField))
+	case itemPath:
+		return p.putItems(m, f, value)
+	default:
+		return fmt.Errorf("cannot put a value into %s", f)
 	}
 	return nil
 }
 
-// Identify returns a request's event and id without verifying anything.
-func (p *Provider) Identify(r *Request) (*Result, error) {
-	return p.message(r).identify(SignedNothing)
+// putItems writes a value into each element of the array that is signed one by
+// one.
+func (p *Provider) putItems(m *message, f *field, value string) error {
+	every := field{kind: bodyPath, path: slices.Concat(p.forEach.path, payload.Path{payload.Every}, f.path)}
+	return p.put(m, &every, value)
+}
+
+// replaceBody makes the request one with another body.
+func (r *Request) replaceBody(body *payload.Body) {
+	r.Body = body
+	r.spansRead = false
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -113,6 +114,25 @@ func (s *snsScheme) verify(m *message) error {
 	return refuse(BadSignature, "body.Signature does not match")
 }
 
+// confirm opens the SubscribeURL of a verified request to confirm the
+// subscription of an allowed topic, if the message is one.
+func (s *snsScheme) confirm(m *message) (*Answer, error) {
+	kind, _, _ := m.text(s.fields["Type"])
+	if kind != "SubscriptionConfirmation" {
+		return nil, nil
+	}
+	topic, _, _ := m.text(s.fields["TopicArn"])
+	target, _, _ := m.text(s.fields["SubscribeURL"])
+	u, err := url.Parse(target)
+	if err != nil || !isSNSHost(u, topicRegion(topic)) {
+		return nil, refuse(Malformed, "the subscription's URL is not one of SNS in the topic's region")
+	}
+	if _, err := s.cache.get(target, m.Received); err != nil {
+		return nil, refuse(Malformed, "the subscription could not be confirmed: %v", err)
+	}
+	return &Answer{Status: http.StatusOK}, nil
+}
+
 // snsContent is the text that is signed.
 func snsContent(names []string, values map[string]string) string {
 	var out strings.Builder
@@ -164,10 +184,14 @@ func topicRegion(arn string) string {
 // attacker who could choose either would sign with a certificate of his own.
 func isSNSCertificate(text, region string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return false
-	}
+	return err == nil && isSNSHost(u, region) && u.RawQuery == "" && snsCertificate.MatchString(u.Path)
+}
+
+// isSNSHost reports whether a URL is one of SNS in a region.
+func isSNSHost(u *url.URL, region string) bool {
 	host := "sns." + region + ".amazonaws.com"
-	return (u.Host == host || u.Host == host+".cn" && strings.HasPrefix(region, "cn-")) &&
-		snsCertificate.MatchString(u.Path)
+	if strings.HasPrefix(region, "cn-") {
+		host += ".cn"
+	}
+	return u.Scheme == "https" && u.User == nil && u.Host == host && u.Fragment == ""
 }

@@ -1,6 +1,9 @@
 package verify
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Spec describes how one provider sends webhooks. The built-in ones are the
 // JSON files in the folder providers; operators define their own with the same
@@ -332,7 +335,9 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	type plain Segment
-	return json.Unmarshal(data, (*plain)(s))
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode((*plain)(s))
 }
 
 // usesSecret reports whether the provider's own scheme needs a secret.

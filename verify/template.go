@@ -165,14 +165,14 @@ func (c *content) covers(source *field) bool {
 // not copied. Errors are refusals.
 func (c *content) writeTo(w io.Writer, m *message) error {
 	for i := range c.segments {
-		if err := c.segments[i].writeTo(w, m, c.refuseSeparators); err != nil {
+		if err := c.writeSegment(w, &c.segments[i], m); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *segment) writeTo(w io.Writer, m *message, refuseSeparators bool) error {
+func (c *content) writeSegment(w io.Writer, s *segment, m *message) error {
 	values := make([]string, len(s.template))
 	for i := range s.template {
 		part := &s.template[i]
@@ -189,7 +189,7 @@ func (s *segment) writeTo(w io.Writer, m *message, refuseSeparators bool) error 
 			return nil
 		case !present && s.absent != "empty":
 			return refuse(Malformed, "%s is signed, but absent or neither text nor number", part)
-		case refuseSeparators && part.kind != literalText && s.separates(value):
+		case c.refuseSeparators && part.kind != literalText && c.separates(value):
 			return refuse(Malformed, "%s contains the text that separates signed values", part)
 		}
 		values[i] = value
@@ -231,12 +231,11 @@ func (m *message) isBoolean(f *field) bool {
 	return len(raw) > 0 && (raw[0] == 't' || raw[0] == 'f')
 }
 
-// separates reports whether value contains a literal of the segment.
-func (s *segment) separates(value string) bool {
-	for _, part := range s.template {
-		if part.kind == literalText && strings.Contains(value, part.name) {
-			return true
-		}
-	}
-	return false
+// separates reports whether value contains a literal of the content.
+func (c *content) separates(value string) bool {
+	found := false
+	c.each(func(f *field) {
+		found = found || f.kind == literalText && strings.Contains(value, f.name)
+	})
+	return found
 }

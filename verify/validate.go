@@ -33,6 +33,8 @@ func (c *Config) validate(spec *Spec) error {
 		return errors.New("unverified means that nothing is checked; remove it, or remove the credentials")
 	case !c.Unverified && !proven:
 		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
+	case c.ConfirmSubscription && spec.Scheme != "aws_sns":
+		return fmt.Errorf("%s has no subscriptions to confirm; remove confirm_subscription", spec.Name)
 	case len(c.Secrets) > 0 && !spec.usesSecret():
 		return fmt.Errorf("%s has no scheme that uses a secret; write token or basic instead", spec.Name)
 	}

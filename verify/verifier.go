@@ -17,6 +17,7 @@ type Verifier struct {
 	methods        []string
 	sources        []netip.Prefix
 	publicURL      *url.URL
+	confirms       *snsScheme // nil unless it may confirm subscriptions
 }
 
 // Option changes how New builds a Verifier.
@@ -70,6 +71,9 @@ func (v *Verifier) addChecks(config *Config, fetcher Fetcher) error {
 		}
 		v.checks = append(v.checks, scheme)
 		v.signed = scheme.coverage()
+		if sns, ok := scheme.(*snsScheme); ok && config.ConfirmSubscription {
+			v.confirms = sns
+		}
 	}
 	if len(tokens) > 0 {
 		token := newToken(v.provider, v.provider.token, v.provider.tokenPrefix, tokens)
@@ -203,6 +207,11 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 	result, err := m.result(signed)
 	if err != nil {
 		return nil, err
+	}
+	if v.confirms != nil {
+		if result.Handshake, err = v.confirms.confirm(m); result.Handshake != nil || err != nil {
+			return result, err
+		}
 	}
 	result.Handshake, err = v.handshake(m, true)
 	if err == nil && result.Handshake == nil {

@@ -1,0 +1,52 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// writeMarkdown describes all providers in one document.
+func writeMarkdown(out io.Writer) error {
+	found, err := all()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "# Providers\n\n"+
+		"<!-- Made by go generate from verify/providers; changes belong there. -->\n\n"+
+		"%d providers are built in. `caddy webhooks providers NAME` shows one of them.\n\n"+
+		"| provider | scheme | credentials | signed | event | delivery id | handshake | tolerance |\n"+
+		"|---|---|---|---|---|---|---|---|\n", len(found))
+	for _, d := range found {
+		fmt.Fprintf(out, "| [%s](#%s) | %s | %s | %s | %s | %s | %s | %s |\n", d.spec.Name, d.spec.Name, d.scheme(),
+			d.credentials(), d.provider.Coverage(), code(sourceNames(d.spec.Event)), code(sourceNames(d.spec.ID)),
+			d.handshake(), d.tolerance())
+	}
+	for _, d := range found {
+		if err := d.writeMarkdown(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeMarkdown is a provider's own section.
+func (d *description) writeMarkdown(out io.Writer) error {
+	fmt.Fprintf(out, "\n## %s\n\n[%s](%s). %s\n\n", d.spec.Name, d.spec.Title, d.spec.Docs, d.spec.Note)
+	for _, row := range d.rows() {
+		fmt.Fprintf(out, "- %s: %s\n", row[0], row[1])
+	}
+	if len(d.spec.Events) > 0 {
+		fmt.Fprintf(out, "\nEvents: %s\n", code(d.spec.Events))
+	}
+	_, err := fmt.Fprintf(out, "\n```caddyfile\n%s```\n", d.caddyfile())
+	return err
+}
+
+// code sets names in code font.
+func code(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return "`" + strings.Join(names, "`, `") + "`"
+}

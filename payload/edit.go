@@ -1,0 +1,291 @@
+package payload
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Every is the part of a path that stands for all elements of an array.
+const Every = "*"
+
+// Set returns a document in which the value at a path is another one, given as
+// JSON. Objects on the way that are missing or null are made; what the path does not name keeps
+// its bytes. A path may lead into a string that holds JSON.
+func Set(document []byte, path Path, value []byte) ([]byte, error) {
+	return edit(document, path, &edition{
+		change: func([]byte) ([]byte, error) { return value, nil },
+		create: value,
+	})
+}
+
+// Delete returns a document without the value at a path. It is the same
+// document if the path leads nowhere.
+func Delete(document []byte, path Path) ([]byte, error) {
+	return edit(document, path, &edition{remove: true})
+}
+
+// Rename returns a document in which the value at a path stands at another
+// one, which must not exist. Where only the last name differs, the value keeps
+// its place. It is the same document if the first path leads nowhere.
+func Rename(document []byte, from, to Path) ([]byte, error) {
+	last := len(from) - 1
+	if len(to) == len(from) && slices.Equal(from[:last], to[:last]) {
+		return edit(document, from, &edition{rename: to[last]})
+	}
+	if slices.Contains(from, Every) || slices.Contains(to, Every) {
+		return nil, errors.New("a path with * can be renamed in its last name only")
+	}
+	var moved []byte
+	_, err := edit(document, from, &edition{change: func(value []byte) ([]byte, error) {
+		moved = slices.Clone(value)
+		return value, nil
+	}})
+	if err != nil || moved == nil {
+		return document, err
+	}
+	var exists bool
+	_, err = edit(document, to, &edition{change: func(value []byte) ([]byte, error) {
+		exists = true
+		return value, nil
+	}})
+	if err == nil && exists {
+		return nil, fmt.Errorf("%s exists already", to)
+	}
+	shorter, err := Delete(document, from)
+	if err != nil {
+		return nil, err
+	}
+	return Set(shorter, to, moved)
+}
+
+// edition is what is done with the value at the end of a path.
+type edition struct {
+	change func(value []byte) ([]byte, error) // makes the new value
+	create []byte                             // the value where there is none; nil: leave it so
+	remove bool
+	rename string
+}
+
+// edit applies an edition to the JSON value in doc.
+func edit(doc []byte, path Path, e *edition) ([]byte, error) {
+	if len(path) == 0 {
+		if e.change == nil {
+			return doc, nil
+		}
+		return e.change(bytes.TrimSpace(doc))
+	}
+	dec := jsontext.NewDecoder(bytes.NewBuffer(doc))
+	switch dec.PeekKind() {
+	case '{':
+		return editObject(doc, dec, path, e)
+	case '[':
+		return editArray(doc, dec, path, e)
+	case '"':
+		return editString(doc, path, e)
+	case 'n':
+		if e.create != nil {
+			return wrap(path, e.create), nil
+		}
+	case 0:
+		_, err := dec.ReadToken()
+		return nil, describe(err)
+	}
+	if e.create != nil {
+		return nil, fmt.Errorf("%s lies inside a value that is no object", path)
+	}
+	return doc, nil
+}
+
+// member is where a member of an object, or an element of an array, stands.
+type member struct {
+	name                  string
+	nameStart, start, end int
+}
+
+// members returns what an object or array holds, and where it ends.
+func members(dec *jsontext.Decoder) (found []member, closing int, err error) {
+	object := dec.PeekKind() == '{'
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, 0, describe(err)
+	}
+	for {
+		kind := dec.PeekKind()
+		if kind == '}' || kind == ']' {
+			_, err := dec.ReadToken()
+			return found, int(dec.InputOffset()) - 1, err
+		}
+		var m member
+		if object {
+			raw, err := dec.ReadValue()
+			if err != nil {
+				return nil, 0, describe(err)
+			}
+			m.nameStart = int(dec.InputOffset()) - len(raw)
+			m.name, _ = Text(raw)
+		}
+		raw, err := dec.ReadValue()
+		if err != nil {
+			return nil, 0, describe(err)
+		}
+		m.end = int(dec.InputOffset())
+		m.start = m.end - len(raw)
+		if !object {
+			m.nameStart = m.start
+		}
+		found = append(found, m)
+	}
+}
+
+func editObject(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte, error) {
+	all, closing, err := members(dec)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(m member) bool { return m.name == path[0] })
+	switch {
+	case i < 0 && e.create == nil:
+		return doc, nil
+	case i < 0:
+		return insert(doc, all, closing, quote(path[0]), wrap(path[1:], e.create))
+	case len(path) == 1 && e.remove:
+		return removeMember(doc, all, i), nil
+	case len(path) == 1 && e.rename != "":
+		if slices.ContainsFunc(all, func(m member) bool { return m.name == e.rename }) && e.rename != path[0] {
+			return nil, fmt.Errorf("%q exists already", e.rename)
+		}
+		m := all[i]
+		return splice(doc, m.nameStart, m.nameStart+nameLength(doc[m.nameStart:]), quote(e.rename)), nil
+	}
+	value, err := edit(doc[all[i].start:all[i].end], path[1:], e)
+	if err != nil {
+		return nil, err
+	}
+	return splice(doc, all[i].start, all[i].end, value), nil
+}
+
+func editArray(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte, error) {
+	all, closing, err := members(dec)
+	if err != nil {
+		return nil, err
+	}
+	at, isIndex := index(path[0])
+	switch {
+	case path[0] == Every:
+	case !isIndex && e.create != nil:
+		return nil, fmt.Errorf("%q is no index of an array", path[0])
+	case !isIndex || at >= len(all) && e.create == nil:
+		return doc, nil
+	case at == len(all):
+		return insert(doc, all, closing, nil, wrap(path[1:], e.create))
+	case at > len(all):
+		return nil, fmt.Errorf("index %d is beyond the end of an array of %d", at, len(all))
+	}
+	// From the end on, so that positions before stay right.
+	for i, m := range slices.Backward(all) {
+		if path[0] != Every && i != at {
+			continue
+		}
+		if len(path) == 1 && e.remove {
+			doc = removeMember(doc, all, i)
+			all = all[:i]
+			continue
+		}
+		value, err := edit(doc[m.start:m.end], path[1:], e)
+		if err != nil {
+			return nil, err
+		}
+		doc = splice(doc, m.start, m.end, value)
+	}
+	return doc, nil
+}
+
+// editString edits the JSON document inside a string.
+func editString(doc []byte, path Path, e *edition) ([]byte, error) {
+	trimmed := bytes.TrimSpace(doc)
+	text, ok := Text(trimmed)
+	if inner, err := Decode([]byte(text)); !ok || err != nil || !isContainer(inner) {
+		if e.create != nil {
+			return nil, fmt.Errorf("%s lies inside a string that holds no JSON object or array", path)
+		}
+		return doc, nil
+	}
+	edited, err := edit([]byte(text), path, e)
+	if err != nil {
+		return nil, err
+	}
+	if string(edited) == text {
+		return doc, nil
+	}
+	return quote(string(edited)), nil
+}
+
+func isContainer(value any) bool {
+	switch value.(type) {
+	case map[string]any, []any:
+		return true
+	default:
+		return false
+	}
+}
+
+// insert adds a member (or, without a name, an element) after the last one.
+func insert(doc []byte, all []member, closing int, name, value []byte) ([]byte, error) {
+	at := closing
+	var added []byte
+	if len(all) > 0 {
+		at = all[len(all)-1].end
+		added = append(added, ',')
+	}
+	if name != nil {
+		added = append(append(added, name...), ':')
+	}
+	return splice(doc, at, at, append(added, value...)), nil
+}
+
+// removeMember removes the i-th member together with the comma that its
+// absence leaves over.
+func removeMember(doc []byte, all []member, i int) []byte {
+	switch {
+	case i+1 < len(all):
+		return splice(doc, all[i].nameStart, all[i+1].nameStart, nil)
+	case i > 0:
+		return splice(doc, all[i-1].end, all[i].end, nil)
+	default:
+		return splice(doc, all[i].nameStart, all[i].end, nil)
+	}
+}
+
+// wrap puts a value into the objects that a path names.
+func wrap(path Path, value []byte) []byte {
+	for _, name := range slices.Backward(path) {
+		value = slices.Concat([]byte("{"), quote(name), []byte(":"), value, []byte("}"))
+	}
+	return value
+}
+
+func splice(doc []byte, start, end int, value []byte) []byte {
+	return slices.Concat(doc[:start], value, doc[end:])
+}
+
+func quote(text string) []byte {
+	quoted, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		return strconv.AppendQuoteToASCII(nil, text)
+	}
+	return quoted
+}
+
+// nameLength returns the length of the JSON string that raw begins with.
+func nameLength(raw []byte) int {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	value, err := dec.ReadValue()
+	if err != nil {
+		return 0
+	}
+	return len(value)
+}
