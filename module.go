@@ -29,6 +29,7 @@ func init() {
 	caddy.RegisterModule(handlers.App{})        // webhooks
 	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
+	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
@@ -36,10 +37,12 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("webhook_auth", handlers.ParseAuth)
 	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)
 	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
+	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
 
 	httpcaddyfile.RegisterDirectiveOrder("webhook_auth", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterDirectiveOrder("handle_webhook", httpcaddyfile.Before, "handle")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_rewrite", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterDirectiveOrder("webhook_sign", httpcaddyfile.Before, "reverse_proxy")
 
 	caddycmd.RegisterCommand(command.New(samples)) // caddy webhooks
 }

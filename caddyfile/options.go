@@ -50,6 +50,10 @@ var options = map[string]setter{
 		c.Unverified = true
 		return noArgs(d)
 	},
+	"require_signed": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		c.RequireSigned = true
+		return noArgs(d)
+	},
 	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		c.ConfirmSubscription = true
 		return noArgs(d)

@@ -14,8 +14,18 @@ import (
 //
 //	webhook_rewrite [<matcher>] {
 //	    body   <expr>
+//	    set    <path> <expr>
+//	    rename <path> <path>
+//	    delete <path...>
 //	    header <name> <expr>
 //	    uri    <expr>
+//	    as     cloudevents [binary] {
+//	        type    <expr>
+//	        source  <expr>
+//	        id      <expr>
+//	        time    <expr>
+//	        subject <expr>
+//	    }
 //	}
 func ParseRewrite(d *caddyfile.Dispenser) (*route.Rewrite, error) {
 	if d.NextArg() {
@@ -41,22 +51,79 @@ func parseRewriteLine(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
 	case "uri":
 		return once(d, &rewrite.URI)
 	case "header":
-		if !d.NextArg() {
-			return d.Err("header needs a name and an expression")
-		}
-		header := d.Val()
-		if strings.ContainsAny(header, " \t:") {
-			return d.Errf("%q is not the name of a header", header)
-		}
-		value, err := compiled(d)
+		header, value, err := namedExpression(d, "the name of a header")
 		if err != nil {
 			return err
 		}
+		if strings.ContainsAny(header, " \t:") {
+			return d.Errf("%q is not the name of a header", header)
+		}
 		rewrite.Headers = append(rewrite.Headers, route.Header{Name: header, Value: value})
 		return nil
+	case "set":
+		path, value, err := namedExpression(d, "a path")
+		rewrite.Edits = append(rewrite.Edits, route.Edit{Set: path, Value: value})
+		return err
+	case "rename":
+		args := d.RemainingArgs()
+		if len(args) != 2 {
+			return d.Err("rename needs two paths")
+		}
+		rewrite.Edits = append(rewrite.Edits, route.Edit{Rename: args[0], To: args[1]})
+		return noBlock(d, name)
+	case "delete":
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.Err("delete needs a path")
+		}
+		for _, path := range args {
+			rewrite.Edits = append(rewrite.Edits, route.Edit{Delete: path})
+		}
+		return noBlock(d, name)
+	case "as":
+		return parseFormat(d, rewrite)
 	default:
-		return d.Errf("unrecognized subdirective %s%s", name, suggest.DidYouMean(name, []string{"body", "header", "uri"}))
+		return d.Errf("unrecognized subdirective %s%s", name, suggest.DidYouMean(name, rewriteLines))
 	}
+}
+
+// rewriteLines are the names that a webhook_rewrite block may contain.
+var rewriteLines = []string{"body", "set", "rename", "delete", "header", "uri", "as"}
+
+// namedExpression reads "<name> <expr>".
+func namedExpression(d *caddyfile.Dispenser, what string) (name, source string, err error) {
+	if !d.NextArg() {
+		return "", "", d.Errf("%s needs %s and an expression", d.Val(), what)
+	}
+	name = d.Val()
+	source, err = compiled(d)
+	return name, source, err
+}
+
+// parseFormat reads "as cloudevents [binary] { ... }".
+func parseFormat(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
+	if rewrite.CloudEvents != nil {
+		return d.Err("as is already specified")
+	}
+	args := d.RemainingArgs()
+	if len(args) == 0 || args[0] != "cloudevents" || len(args) > 2 || len(args) == 2 && args[1] != "binary" {
+		return d.Err("as takes cloudevents, or cloudevents binary")
+	}
+	format := &route.CloudEvents{Binary: len(args) == 2}
+	rewrite.CloudEvents = format
+	attributes := map[string]*string{
+		"type": &format.Type, "source": &format.Source, "id": &format.ID, "time": &format.Time, "subject": &format.Subject,
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		attribute, ok := attributes[d.Val()]
+		if !ok {
+			return d.Errf("unrecognized attribute %s; it can be type, source, id, time or subject", d.Val())
+		}
+		if err := once(d, attribute); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // once reads an expression that may be given a single time.

@@ -5,9 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
@@ -24,9 +22,12 @@ type Webhook struct {
 
 // Branch is an on block.
 type Branch struct {
+	Line   int                  // where it stands
 	Events []string             // patterns of event names; empty: any event
 	When   string               // expression that must be true; empty: none
 	Block  *caddyfile.Dispenser // the directives, after a token that plays their directive
+
+	at caddyfile.Dispenser // for messages
 }
 
 // ParseAuth reads a webhook_auth directive, of which d has consumed the name
@@ -47,6 +48,7 @@ type Branch struct {
 //	    public_url   <url>
 //	    confirm_subscription
 //	    max_size     <size>
+//	    require_signed
 //	}
 func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Config, error) {
 	p := parser{own: own}
@@ -110,7 +112,13 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 	if err := p.webhook.Config.Check(p.spec); err != nil {
 		return start.WrapErr(err)
 	}
+	if p.webhook.Config.RequireSigned {
+		if err := p.checkSigned(); err != nil {
+			return err
+		}
+	}
 	p.checkEvents(&start, p.fixedEvents())
+	p.checkReachable(&start)
 	return nil
 }
 
@@ -145,7 +153,7 @@ func (p *parser) fixedEvents() []string {
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "unverified", "sources", "methods", "content", "event", "id",
-	"tolerance", "public_url", "confirm_subscription", "max_size", "on", "otherwise",
+	"tolerance", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {
@@ -175,7 +183,7 @@ func (p *parser) subdirective(d *caddyfile.Dispenser) error {
 func (p *parser) on(d *caddyfile.Dispenser) error {
 	segment := d.NewFromNextSegment()
 	segment.Next()
-	var branch Branch
+	branch := Branch{Line: segment.Line(), at: *segment}
 	for segment.NextArg() {
 		if segment.Val() == "{" && !segment.Token().Quoted() {
 			segment.Prev()
@@ -256,20 +264,4 @@ func expression(d *caddyfile.Dispenser) (string, error) {
 		return d.Val(), nil
 	}
 	return strings.Join(d.RemainingArgsRaw(), " "), nil
-}
-
-// checkEvents warns of names that the provider does not document. They are no
-// errors: catalogues grow.
-func (p *parser) checkEvents(d *caddyfile.Dispenser, events []string) {
-	if len(p.spec.Events) == 0 {
-		return
-	}
-	for _, event := range events {
-		patterns := route.Patterns{event}
-		if !slices.ContainsFunc(p.spec.Events, patterns.Match) {
-			caddy.Log().Named("config.adapter.caddyfile").Warn(
-				"unknown event "+event+" for "+p.spec.Name+suggest.DidYouMean(event, p.spec.Events),
-				zap.String("file", d.File()), zap.Int("line", d.Line()))
-		}
-	}
 }

@@ -48,6 +48,7 @@ type Auth struct {
 	identity  *route.Identity
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
+	metrics   *metrics
 	logger    *zap.Logger
 }
 
@@ -67,6 +68,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	app, err := ctx.App(appName)
 	if err != nil {
+		return err
+	}
+	if a.metrics, err = registerMetrics(ctx); err != nil {
 		return err
 	}
 	spec, err := app.(*App).spec(a.Provider)
@@ -120,7 +124,8 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	addEventHeaders(r, event)
 	caddyhttp.SetVar(r.Context(), eventVar, event)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(event, key) })
-	setLogFields(r, event, "accepted")
+	a.count(r, "accepted")
+	setLogFields(r, event)
 	if c := a.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
 		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
 			zap.String("id", event.ID), zap.String("signed", string(event.Signed)))
@@ -159,7 +164,7 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Even
 // answerHandshake answers a request by which the provider makes sure that the
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	setOutcome(r, a.Provider, "handshake")
+	a.count(r, "handshake")
 	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
 	if answer.Show != "" {
 		fields = append(fields, zap.String("to_configure", answer.Show))
@@ -194,7 +199,7 @@ func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Even
 	if answer.Status() != 0 || !unhandled {
 		return nil
 	}
-	setLogFields(r, event, "unrouted")
+	a.count(r, "unrouted")
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
 		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
 	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))
@@ -203,12 +208,13 @@ func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Even
 // refuse turns an error into an answer: the status for the sender, the reason
 // for the operator.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, err error) error {
+	drain(w, r, time.Duration(a.ReadBody))
 	refusal, ok := errors.AsType[*verify.Error](err)
 	if !ok {
 		return err
 	}
 	repl.Set(errorPlaceholder, string(refusal.Reason))
-	setOutcome(r, a.Provider, string(refusal.Reason))
+	a.count(r, string(refusal.Reason))
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	a.logger.Warn("webhook refused",
 		zap.String("provider", a.Provider),
@@ -230,6 +236,15 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	// What was wrong goes to the log only: an error route may show the
 	// message to the sender.
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
+}
+
+// count records how a request ended.
+func (a *Auth) count(r *http.Request, outcome string) {
+	a.metrics.requests.WithLabelValues(a.Provider, outcome).Inc()
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("webhook_provider", a.Provider))
+		extra.Set(zap.String("webhook_outcome", outcome))
+	}
 }
 
 // statuses are the answers to refused requests.

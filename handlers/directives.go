@@ -38,6 +38,17 @@ func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return &Rewrite{Rewrite: *rewrite}, nil
 }
 
+// ParseSign sets up a handler from the directive webhook_sign. See
+// caddyfile.ParseSign for its syntax.
+func ParseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive's name
+	secrets, err := fromcaddyfile.ParseSign(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	return &Sign{Secrets: secrets}, nil
+}
+
 // ParseHandleWebhook expands the directive handle_webhook. See
 // caddyfile.ParseWebhook for its syntax. The block
 //

@@ -63,19 +63,10 @@ func eventPlaceholder(event *route.Event, key string) (any, bool) {
 }
 
 // setLogFields adds what was found to the access log.
-func setLogFields(r *http.Request, event *route.Event, outcome string) {
-	setOutcome(r, event.Provider, outcome)
+func setLogFields(r *http.Request, event *route.Event) {
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String("webhook_event", event.Name))
 		extra.Set(zap.String("webhook_id", event.ID))
-	}
-}
-
-// setOutcome adds to the access log how a request ended.
-func setOutcome(r *http.Request, provider, outcome string) {
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("webhook_provider", provider))
-		extra.Set(zap.String("webhook_outcome", outcome))
 	}
 }
 

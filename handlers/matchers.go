@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"sync/atomic"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -107,8 +109,10 @@ type MatchExpr struct {
 	// default it is an error, because "not" would turn a failure into a match.
 	FailAsFalse bool `json:"fail_as_false,omitempty"`
 
-	rule   *route.Rule
-	logger *zap.Logger
+	rule     *route.Rule
+	metrics  *metrics
+	logger   *zap.Logger
+	loggedAt *atomic.Int64 // when a failure was logged last, in Unix seconds
 }
 
 // CaddyModule returns the Caddy module information.
@@ -157,7 +161,11 @@ func (m *MatchExpr) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Provision compiles the expression.
 func (m *MatchExpr) Provision(ctx caddy.Context) error {
 	m.logger = ctx.Logger()
+	m.loggedAt = new(atomic.Int64)
 	var err error
+	if m.metrics, err = registerMetrics(ctx); err != nil {
+		return err
+	}
 	if m.rule, err = route.CompileRule(m.Expr); err != nil {
 		return fmt.Errorf("webhook_expr: %v", err)
 	}
@@ -178,16 +186,32 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return false, errNotVerified
 	}
 	matched, err := m.rule.Match(event)
+	if err != nil {
+		m.metrics.ruleErrors.WithLabelValues(event.Provider).Inc()
+	}
 	if err != nil && m.FailAsFalse {
-		m.logger.Warn("a rule failed, so it does not match",
-			zap.String("provider", event.Provider), zap.String("event", event.Name),
-			zap.String("rule", m.Expr), zap.Error(err))
+		m.logFailure(event, err)
 		return false, nil
 	}
 	if err != nil {
 		return false, caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("webhook_expr: %v", err))
 	}
 	return matched, nil
+}
+
+// failureInterval is how often the same rule's failures are logged: payloads
+// that lack a field can come by the thousand.
+const failureInterval = time.Minute
+
+// logFailure tells why a rule does not match.
+func (m *MatchExpr) logFailure(event *route.Event, err error) {
+	now, last := event.Received.Unix(), m.loggedAt.Load()
+	if now-last < int64(failureInterval.Seconds()) || !m.loggedAt.CompareAndSwap(last, now) {
+		return
+	}
+	m.logger.Warn("a rule failed, so it does not match; its next failure is logged in a minute at the earliest",
+		zap.String("provider", event.Provider), zap.String("event", event.Name),
+		zap.String("rule", m.Expr), zap.Error(err))
 }
 
 // CELLibrary produces options that expose this matcher for use in CEL

@@ -63,36 +63,59 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	// Error routes get this request too and may read its body. The writer is
-	// net/http's own because only that one can be told to close the connection
-	// after the answer; otherwise a sender that is still writing would see a
-	// reset instead of the status.
-	r.Body = http.MaxBytesReader(unwrap(w), r.Body, limit)
 	if r.ContentLength > limit {
 		return nil, &verify.Error{
 			Reason: verify.TooLarge,
 			Detail: strconv.FormatInt(r.ContentLength, 10) + " bytes were announced; " + strconv.FormatInt(limit, 10) + " are allowed",
 		}
 	}
-	// Caddy's idle timeout starts anew with each byte; this deadline does not.
-	// Not every connection has one, and there the idle timeout must do.
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(timeout)) == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
+	defer limitRead(w, timeout)()
 	var body bytes.Buffer
 	body.Grow(int(min(max(r.ContentLength, 0), firstRead)) + bytes.MinRead)
-	if _, err := body.ReadFrom(r.Body); err != nil {
-		return nil, readError(err, limit)
+	switch n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); {
+	case err != nil:
+		return nil, readError(err)
+	case n > limit:
+		return nil, &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
 	}
 	return body.Bytes(), r.Body.Close()
 }
 
-// readError says why a body could not be read.
-func readError(err error, limit int64) error {
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok && tooLarge.Limit == limit {
-		return &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
+// limitRead bounds the time for reading a body, and returns a function that
+// lifts the bound. Caddy's idle timeout starts anew with each byte; this one
+// does not. Not every connection can have it, and there the idle timeout must
+// do.
+func limitRead(w http.ResponseWriter, timeout time.Duration) func() {
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(timeout)) != nil {
+		return func() {}
 	}
+	return func() { _ = control.SetReadDeadline(time.Time{}) }
+}
+
+// maxDrain is how much of a refused body is read so that its sender, who may
+// look for the answer only after having sent all, gets to see it.
+const maxDrain = 32 << 20
+
+// drain reads what is left of a refused request's body. A sender that waits to
+// be asked for the body, or announces more than would be read, is told with
+// the answer that the connection ends.
+func drain(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
+	if r.ProtoMajor != 1 || r.Body == nil || r.ContentLength == 0 {
+		return
+	}
+	if r.Header.Get("Expect") != "" || r.ContentLength > maxDrain {
+		w.Header().Set("Connection", "close")
+		return
+	}
+	defer limitRead(w, timeout)()
+	if _, err := io.CopyN(io.Discard, r.Body, maxDrain); !errors.Is(err, io.EOF) {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// readError says why a body could not be read.
+func readError(err error) error {
 	// request_body, or another handler before this one, has its own answer.
 	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 		return handlerErr
@@ -114,18 +137,8 @@ func replaceBody(r *http.Request, body []byte) {
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil
 	r.Trailer = nil // nobody vouches for trailers
+	r.Header.Del("Expect")
 	if r.Header.Get("Content-Length") != "" {
 		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	}
-}
-
-// unwrap returns the server's own response writer.
-func unwrap(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = wrapper.Unwrap()
 	}
 }

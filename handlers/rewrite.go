@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -63,9 +65,10 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		}
 	}
 	if outcome.Body != nil {
-		event.SetBody(outcome.Body)
+		event.SetBody(outcome.Body, outcome.ContentType)
 		replaceBody(r, outcome.Body)
-		r.Header.Set("Content-Type", "application/json")
+		removeStale(r.Header, event.StaleHeaders)
+		r.Header.Set("Content-Type", outcome.ContentType)
 	}
 	for _, edit := range outcome.Headers {
 		if edit.Value == nil {
@@ -75,6 +78,28 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		}
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// digestHeaders hold hashes of a body.
+var digestHeaders = []string{"Digest", "Content-Digest", "Repr-Digest", "Content-Md5"}
+
+// removeStale removes headers that were made for the payload as it came.
+func removeStale(header http.Header, signatures []string) {
+	for _, name := range digestHeaders {
+		header.Del(name)
+	}
+	for name := range header {
+		for _, signature := range signatures {
+			if name == signature || strings.HasPrefix(name, signature) && isNumber(name[len(signature):]) {
+				delete(header, name)
+			}
+		}
+	}
+}
+
+func isNumber(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // setURI changes path and query as Caddy's own rewrite handler does.

@@ -22,6 +22,10 @@ type Event struct {
 	Signed    verify.Coverage // how much of the request the provider signed
 	Body      *payload.Body   // the payload, as it came or as it was rewritten
 
+	// StaleHeaders are the beginnings of the names of headers that hold the
+	// provider's signature, which is wrong once the payload has changed.
+	StaleHeaders []string
+
 	method string
 	url    *url.URL
 	header http.Header
@@ -60,10 +64,13 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Received:  r.Received,
 		Signed:    result.Signed,
 		Body:      r.Body,
-		method:    r.Method,
-		url:       r.URL,
-		header:    r.Header,
-		signs:     func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
+
+		StaleHeaders: p.SignatureHeaders(),
+
+		method: r.Method,
+		url:    r.URL,
+		header: r.Header,
+		signs:  func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
@@ -84,8 +91,8 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 }
 
 // SetBody replaces the payload, which later rules and rewrites then see.
-func (e *Event) SetBody(document []byte) {
-	e.Body = payload.New(document, "application/json", "")
+func (e *Event) SetBody(document []byte, contentType string) {
+	e.Body = payload.New(document, contentType, "")
 	e.env = nil
 }
 

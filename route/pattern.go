@@ -34,3 +34,13 @@ func matchPattern(pattern, name string) bool {
 	}
 	return strings.HasSuffix(name, last)
 }
+
+// Cover reports whether every name that others match is matched here too.
+func (p Patterns) Cover(others Patterns) bool {
+	// A name with a character that no pattern has stands for all that a star
+	// may stand for: only a star can match it.
+	const any = "\x00"
+	return !slices.ContainsFunc(others, func(other string) bool {
+		return !p.Match(strings.ReplaceAll(other, "*", any))
+	})
+}

@@ -15,11 +15,38 @@ type Rewrite struct {
 	// An expression whose result, as JSON, is the new payload.
 	Body string `json:"body,omitempty"`
 
+	// Changes in place, one after the other, of the payload or of what body
+	// made of it. Bytes that an edit does not name stay as they are.
+	Edits []Edit `json:"edits,omitempty"`
+
 	// Request headers to set. A header whose expression is nil is removed.
 	Headers []Header `json:"headers,omitempty"`
 
 	// An expression for the new path and query.
 	URI string `json:"uri,omitempty"`
+
+	// The format that the payload is brought into at last.
+	CloudEvents *CloudEvents `json:"cloudevents,omitempty"`
+}
+
+// Edit is one change of a payload in place: set, rename or delete. Paths are
+// dotted; a star stands for all elements of an array, and a path may lead into
+// a string that holds JSON.
+type Edit struct {
+	// The path whose value is set. What is missing on the way is made.
+	Set string `json:"set,omitempty"`
+
+	// The expression for the value that is set.
+	Value string `json:"value,omitempty"`
+
+	// The path whose value is moved. Nothing happens if there is none.
+	Rename string `json:"rename,omitempty"`
+
+	// The path that the value is moved to, which must be free.
+	To string `json:"to,omitempty"`
+
+	// The path whose value is removed. Nothing happens if there is none.
+	Delete string `json:"delete,omitempty"`
 }
 
 // Header is a request header that an expression computes.
@@ -33,8 +60,10 @@ type Header struct {
 
 // Rewriter is a Rewrite ready for use, by many goroutines.
 type Rewriter struct {
-	body, uri *Value
-	headers   []headerValue
+	body, uri   *Value
+	edits       []editor
+	headers     []headerValue
+	cloudEvents *cloudEventer
 }
 
 type headerValue struct {
@@ -44,9 +73,10 @@ type headerValue struct {
 
 // Outcome is what a rewrite made of an event.
 type Outcome struct {
-	Body    []byte       // the new payload; nil: unchanged
-	Headers []HeaderEdit // in their order
-	URI     string       // the new path and query; empty: unchanged
+	Body        []byte       // the new payload; nil: unchanged
+	ContentType string       // of the new payload
+	Headers     []HeaderEdit // in their order
+	URI         string       // the new path and query; empty: unchanged
 }
 
 // HeaderEdit is a header to set, or to remove where Value is nil.
@@ -64,10 +94,12 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 			return nil, fmt.Errorf("body: %w", err)
 		}
 	}
-	if rewrite.URI != "" {
-		if r.uri, err = CompileValue(rewrite.URI); err != nil {
-			return nil, fmt.Errorf("uri: %w", err)
+	for i := range rewrite.Edits {
+		edit, err := compileEdit(&rewrite.Edits[i])
+		if err != nil {
+			return nil, err
 		}
+		r.edits = append(r.edits, edit)
 	}
 	for _, header := range rewrite.Headers {
 		value, err := CompileValue(header.Value)
@@ -76,8 +108,18 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 		}
 		r.headers = append(r.headers, headerValue{header.Name, value})
 	}
-	if r.body == nil && r.uri == nil && r.headers == nil {
-		return nil, errors.New("nothing to rewrite: write body, header or uri")
+	if rewrite.URI != "" {
+		if r.uri, err = CompileValue(rewrite.URI); err != nil {
+			return nil, fmt.Errorf("uri: %w", err)
+		}
+	}
+	if rewrite.CloudEvents != nil {
+		if r.cloudEvents, err = compileCloudEvents(rewrite.CloudEvents); err != nil {
+			return nil, err
+		}
+	}
+	if r.body == nil && r.edits == nil && r.headers == nil && r.uri == nil && r.cloudEvents == nil {
+		return nil, errors.New("nothing to rewrite: write body, set, rename, delete, header, uri or as")
 	}
 	return &r, nil
 }
@@ -86,11 +128,6 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 func (r *Rewriter) Apply(e *Event) (*Outcome, error) {
 	out := new(Outcome)
 	var err error
-	if r.body != nil {
-		if out.Body, err = r.body.document(e); err != nil {
-			return nil, fmt.Errorf("body: %w", err)
-		}
-	}
 	if r.uri != nil {
 		if out.URI, err = r.uri.requestURI(e); err != nil {
 			return nil, fmt.Errorf("uri: %w", err)
@@ -103,7 +140,90 @@ func (r *Rewriter) Apply(e *Event) (*Outcome, error) {
 		}
 		out.Headers = append(out.Headers, edit)
 	}
+	if err := r.rewriteBody(out, e); err != nil {
+		return nil, err
+	}
+	if r.cloudEvents != nil {
+		return out, r.cloudEvents.apply(out, e)
+	}
 	return out, nil
+}
+
+// rewriteBody makes the new payload, if there is to be one.
+func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
+	if r.body == nil && r.edits == nil {
+		return nil
+	}
+	document := e.Body.Document()
+	var err error
+	if r.body != nil {
+		if document, err = r.body.document(e); err != nil {
+			return fmt.Errorf("body: %w", err)
+		}
+	}
+	if len(document) == 0 {
+		return errors.New("the payload is not JSON, so it cannot be edited in place; write body")
+	}
+	for _, edit := range r.edits {
+		if document, err = edit.apply(document, e); err != nil {
+			return fmt.Errorf("%s: %w", edit, err)
+		}
+	}
+	out.Body, out.ContentType = document, "application/json"
+	return nil
+}
+
+// editor is an Edit ready for use.
+type editor struct {
+	name     string
+	path, to payload.Path
+	value    *Value // of set
+}
+
+func compileEdit(e *Edit) (editor, error) {
+	var ed editor
+	var text string
+	switch {
+	case e.Set != "" && e.Rename == "" && e.Delete == "":
+		ed.name, text = "set", e.Set
+	case e.Rename != "" && e.Set == "" && e.Delete == "":
+		ed.name, text = "rename", e.Rename
+	case e.Delete != "" && e.Set == "" && e.Rename == "":
+		ed.name, text = "delete", e.Delete
+	default:
+		return ed, errors.New("an edit is either set, rename or delete")
+	}
+	var err error
+	if ed.path, err = payload.ParsePath(text); err != nil {
+		return ed, fmt.Errorf("%s: %w", ed.name, err)
+	}
+	switch ed.name {
+	case "set":
+		ed.value, err = CompileValue(e.Value)
+	case "rename":
+		ed.to, err = payload.ParsePath(e.To)
+	}
+	if err != nil {
+		return ed, fmt.Errorf("%s %s: %w", ed.name, text, err)
+	}
+	return ed, nil
+}
+
+func (ed editor) String() string { return ed.name + " " + ed.path.String() }
+
+func (ed editor) apply(document []byte, e *Event) ([]byte, error) {
+	switch ed.name {
+	case "set":
+		value, err := ed.value.document(e)
+		if err != nil {
+			return nil, err
+		}
+		return payload.Set(document, ed.path, value)
+	case "rename":
+		return payload.Rename(document, ed.path, ed.to)
+	default:
+		return payload.Delete(document, ed.path)
+	}
 }
 
 func (v *Value) document(e *Event) ([]byte, error) {

@@ -57,6 +57,10 @@ type Config struct {
 	// client asked for.
 	PublicURL string `json:"public_url,omitempty"`
 
+	// Rules may read only what the provider signs. It is checked when a
+	// Caddyfile is adapted; in JSON it has no effect. Default: false.
+	RequireSigned bool `json:"require_signed,omitempty"`
+
 	// Answer Amazon SNS's verified request to confirm the subscription of an
 	// allowed topic, instead of forwarding it. Default: false.
 	ConfirmSubscription bool `json:"confirm_subscription,omitempty"`
@@ -86,8 +90,8 @@ type Account struct {
 // DefaultMaxSize is the largest body, in bytes, where nothing else is said.
 const DefaultMaxSize = 1 << 20
 
-// spec returns the provider's description with the operator's corrections.
-func (c *Config) spec(provider *Spec) *Spec {
+// Effective returns a provider's description with the corrections of config.
+func (c *Config) Effective(provider *Spec) *Spec {
 	spec := *provider
 	spec.contentID = provider.ID
 	if len(c.Content) > 0 {

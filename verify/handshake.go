@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -202,6 +203,9 @@ func (h *handshake) answer(m *message, newCode func(text string) []byte) (*Answe
 		if err != nil {
 			return nil, refuse(Malformed, "%v", err)
 		}
+		if h.spec.Verify == "none" && !isChallenge(text) {
+			return nil, refuse(Malformed, "the handshake wants something else than a challenge to be signed")
+		}
 		name := h.spec.Respond.HMACEncoding
 		if name == "" {
 			name = "hex"
@@ -217,9 +221,21 @@ func (h *handshake) answer(m *message, newCode func(text string) []byte) (*Answe
 		a.Header[name] = value
 	}
 	if h.show != nil {
-		a.Show, _, _ = m.text(h.show)
+		a.Show, _ = echo(template{*h.show}, m)
 	}
 	return a, h.writeBody(a, m)
+}
+
+// maxChallenge is the longest text, in bytes, that is signed for anybody.
+const maxChallenge = 256
+
+// isChallenge reports whether text may be signed for somebody who has proven
+// nothing. It must not be what a body can be, or the answer would be the
+// signature that a forged webhook needs: no JSON object, array or form of
+// several fields consists of these characters.
+func isChallenge(text string) bool {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~+/=-"
+	return text != "" && len(text) <= maxChallenge && strings.Trim(text, allowed) == ""
 }
 
 func (h *handshake) writeBody(a *Answer, m *message) error {

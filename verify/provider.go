@@ -170,15 +170,39 @@ func prefixed(prefix string, names []string) []string {
 }
 
 // Signs reports whether the provider's own scheme signs a field, which is
-// named as in a Spec: "body.id", "header.X-Event".
+// named as in a Spec: "body.id", "header.X-Event". The event's name and the
+// delivery's id are signed if every place is where they may be.
 func (p *Provider) Signs(name string) bool {
+	switch name {
+	case "event":
+		return p.signsAll(p.event)
+	case "id":
+		return p.signsAll(p.id)
+	case "timestamp":
+		return p.signsAll(p.timestamp.from) && p.Coverage() != SignedNothing
+	}
 	f, err := parseField(name)
-	if err != nil {
+	return err == nil && p.signs(&f)
+}
+
+func (p *Provider) signs(f *field) bool {
+	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
+	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(f) ||
+		slices.Contains(p.SignedFields(), f.String())
+}
+
+func (p *Provider) signsAll(s sources) bool {
+	if s.expression != "" && p.Coverage() != SignedBody {
 		return false
 	}
-	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
-	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(&f) ||
-		slices.Contains(p.SignedFields(), f.String())
+	for _, t := range s.templates {
+		for i := range t {
+			if t[i].kind != literalText && !p.signs(&t[i]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // HeaderNames returns the canonical names of the headers that are read to
@@ -201,6 +225,21 @@ func (p *Provider) HeaderNames() []string {
 	if p.signature != nil {
 		for i := range p.signature.from {
 			add(&p.signature.from[i])
+		}
+	}
+	return names
+}
+
+// SignatureHeaders returns the canonical names of the headers that hold the
+// provider's signature. They are wrong once the payload has changed.
+func (p *Provider) SignatureHeaders() []string {
+	if p.signature == nil {
+		return nil
+	}
+	var names []string
+	for _, f := range p.signature.from {
+		if f.kind == headerField || f.kind == numberedHeader {
+			names = append(names, f.name)
 		}
 	}
 	return names

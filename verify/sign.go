@@ -34,7 +34,7 @@ func Sign(spec *Spec, config *Config, r *Request) error {
 	if err := config.Check(spec); err != nil {
 		return err
 	}
-	p, err := Compile(config.spec(spec))
+	p, err := Compile(config.Effective(spec))
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,10 @@ func defaultText(text, fallback string) string {
 func (s *signatureReader) format(signature []byte, timestamp string) string {
 	value := s.spec.Prefix + s.encoding.encode(signature)
 	list := s.spec.List
-	if list == nil || list.Assign == "" {
+	switch {
+	case list != nil && list.Assign == "" && s.timestampTag == firstEntry:
+		return timestamp + list.Separator + value
+	case list == nil || list.Assign == "":
 		return value
 	}
 	value = strings.Replace(list.Tag, "*", "any", 1) + list.Assign + value

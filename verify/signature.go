@@ -74,11 +74,15 @@ func compileSignature(spec *Spec) (*signatureReader, error) {
 	if spec.Timestamp != nil {
 		s.timestampTag = spec.Timestamp.Tag
 	}
-	if s.timestampTag != "" && (s.spec.List == nil || s.spec.List.Assign == "") {
-		return nil, errors.New("timestamp: tag needs a signature list with assign")
+	if s.timestampTag != "" && (s.spec.List == nil || s.spec.List.Assign == "" && s.timestampTag != firstEntry) {
+		return nil, errors.New("timestamp: tag needs a signature list with assign, or must be " + firstEntry)
 	}
 	return s, nil
 }
+
+// firstEntry is the timestamp's tag where a list has no tags, and its first
+// entry is the time.
+const firstEntry = "1"
 
 // signatures is what a request's signature fields say.
 type signatures struct {
@@ -177,8 +181,11 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 	if len(entries) > maxSignatures {
 		return refuse(BadSignature, "more than %d entries in %s", maxSignatures, s.places())
 	}
-	for _, entry := range entries {
+	for i, entry := range entries {
 		tag, value := "", strings.TrimSpace(entry)
+		if i == 0 && list.Assign == "" && s.timestampTag == firstEntry {
+			tag = firstEntry
+		}
 		if list.Assign != "" {
 			var ok bool
 			if tag, value, ok = strings.Cut(value, list.Assign); !ok {

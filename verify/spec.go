@@ -206,7 +206,8 @@ type Timestamp struct {
 	// The fields that may hold it; the first that is present counts.
 	From []string `json:"from,omitempty"`
 
-	// The tag that holds it inside the signature's list, instead of from.
+	// The tag that holds it inside the signature's list, instead of from. In a
+	// list without tags it is 1, for the first entry.
 	Tag string `json:"tag,omitempty"`
 
 	// How it is written: s or ms since 1970, rfc3339 or http_date. Default: s.

@@ -154,7 +154,7 @@ func (c *content) covers(source *field) bool {
 	covered := false
 	c.each(func(f *field) {
 		inBody := f.kind == wholeBody && (source.kind == bodyPath || source.kind == formField)
-		inForm := f.kind == sortedForm && source.kind == formField
+		inForm := (f.kind == sortedForm || f.kind == phpForm) && source.kind == formField
 		inQuery := f.kind == requestURL && source.kind == queryField
 		covered = covered || f.equal(source) || inBody || inForm || inQuery
 	})

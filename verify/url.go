@@ -35,7 +35,11 @@ func (m *message) url() string {
 	if m.otherPort {
 		target.Host = toggleStandardPort(target.Scheme, target.Host)
 	}
-	text := target.Scheme + "://" + target.Host + target.RequestURI()
+	var user string
+	if m.publicURL != nil && m.publicURL.User != nil {
+		user = m.publicURL.User.String() + "@"
+	}
+	text := target.Scheme + "://" + user + target.Host + target.RequestURI()
 	if spec := m.provider.Spec.URL; spec != nil {
 		text = decodeOnly(text, spec.Decode)
 	}

@@ -18,7 +18,7 @@ func (c *Config) Check(spec *Spec) error {
 	if _, err := parsePublicURL(c.PublicURL); err != nil {
 		return err
 	}
-	_, err := Compile(c.spec(spec))
+	_, err := Compile(c.Effective(spec))
 	return err
 }
 

@@ -40,7 +40,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if err := config.validate(spec); err != nil {
 		return nil, err
 	}
-	provider, err := Compile(config.spec(spec))
+	provider, err := Compile(config.Effective(spec))
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,15 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if v.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
 		return nil, err
 	}
-	return v, v.addChecks(config, o.fetcher)
+	if err := v.addChecks(config, o.fetcher); err != nil {
+		return nil, err
+	}
+	if config.Tolerance == 0 && v.signed == SignedNothing && spec.Scheme != "jwt" {
+		// The provider's window is for times that it signs; anybody can state
+		// a time that is not.
+		v.provider.timestamp.tolerance = Off
+	}
+	return v, nil
 }
 
 // addChecks makes a check of each kind of credential.

@@ -1,0 +1,101 @@
+package caddyfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// checkEvents warns of names that the provider does not document. They are no
+// errors: catalogues grow.
+func (p *parser) checkEvents(d *caddyfile.Dispenser, events []string) {
+	if len(p.spec.Events) == 0 {
+		return
+	}
+	for _, event := range events {
+		if !slices.ContainsFunc(p.spec.Events, route.Patterns{event}.Match) {
+			warn(d, "unknown event "+event+" for "+p.spec.Name+suggest.DidYouMean(event, p.spec.Events))
+		}
+	}
+}
+
+// checkReachable warns of blocks that never get an event, because one before
+// them takes all that they could.
+func (p *parser) checkReachable(d *caddyfile.Dispenser) {
+	branches := p.webhook.Branches
+	for i := range branches {
+		for j := range branches[:i] {
+			if branches[j].takesAllOf(&branches[i]) {
+				warn(&branches[i].at, fmt.Sprintf("this on gets no event: the one in line %d takes all that it could", branches[j].Line))
+				break
+			}
+		}
+	}
+	for i := range branches {
+		if branches[i].When == "" && (route.Patterns(branches[i].Events).Cover(route.Patterns{"*"})) {
+			warn(d, fmt.Sprintf("otherwise gets no event: the on in line %d takes all", branches[i].Line))
+			return
+		}
+	}
+}
+
+// takesAllOf reports whether nothing is left for a later block.
+func (b *Branch) takesAllOf(later *Branch) bool {
+	wanted := route.Patterns(later.Events)
+	if len(wanted) == 0 {
+		wanted = route.Patterns{"*"}
+	}
+	return b.When == "" && route.Patterns(b.Events).Cover(wanted)
+}
+
+// checkSigned refuses rules that read what the provider does not sign.
+func (p *parser) checkSigned() error {
+	config := &p.webhook.Config
+	provider, err := verify.Compile(config.Effective(p.spec))
+	if err != nil {
+		return err
+	}
+	signs := func(name string) bool { return len(config.Secrets) > 0 && provider.Signs(name) }
+	for i := range p.webhook.Branches {
+		branch := &p.webhook.Branches[i]
+		var read []string
+		if len(branch.Events) > 0 {
+			read = append(read, "event")
+		}
+		if branch.When != "" {
+			rule, err := route.CompileRule(branch.When)
+			if err != nil {
+				return err
+			}
+			read = append(read, rule.Reads()...)
+		}
+		for _, name := range read {
+			if !signs(name) {
+				return branch.at.Errf("require_signed: this on reads %s, which %s does not sign%s",
+					name, p.spec.Name, signedList(provider, len(config.Secrets) > 0))
+			}
+		}
+	}
+	return nil
+}
+
+// signedList tells what may be read instead.
+func signedList(provider *verify.Provider, signed bool) string {
+	if names := provider.SignedFields(); signed && len(names) > 0 {
+		return "; it signs " + strings.Join(names, ", ")
+	}
+	return "; without a secret nothing is signed"
+}
+
+// warn tells the operator of something that is allowed but hardly meant.
+func warn(d *caddyfile.Dispenser, message string) {
+	caddy.Log().Named("config.adapter.caddyfile").Warn(message, zap.String("file", d.File()), zap.Int("line", d.Line()))
+}

@@ -1,0 +1,76 @@
+package route
+
+import (
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+)
+
+// Reads names what an expression reads of the request, as fields of a
+// provider's description are named: "body.job.id", "header.X-Event". What it
+// computes the name of is named by its beginning, at worst "body".
+func (p *program) Reads() []string {
+	root := p.compiled.Node()
+	r := &reader{chains: make(map[ast.Node]payload.Path), extended: make(map[ast.Node]bool)}
+	ast.Walk(&root, r)
+	for node, path := range r.chains {
+		switch {
+		case r.extended[node]:
+		case len(path) == 0:
+			r.found = append(r.found, "body")
+		default:
+			r.found = append(r.found, "body."+path.String())
+		}
+	}
+	slices.Sort(r.found)
+	return slices.Compact(r.found)
+}
+
+// reader follows member chains that begin at body. Nodes are visited from the
+// leaves up, so that a longer chain is seen after the one it extends.
+type reader struct {
+	chains   map[ast.Node]payload.Path
+	extended map[ast.Node]bool
+	found    []string
+}
+
+func (r *reader) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		switch n.Value {
+		case "body":
+			r.chains[n] = payload.Path{}
+		case "event", "id", "timestamp", "method", "path":
+			r.found = append(r.found, n.Value)
+		}
+	case *ast.ChainNode:
+		if path, ok := r.chains[n.Node]; ok {
+			r.chains[n] = path
+			r.extended[n.Node] = true
+		}
+	case *ast.MemberNode:
+		path, ok := r.chains[n.Node]
+		if name, constant := n.Property.(*ast.StringNode); ok && constant {
+			r.chains[n] = append(slices.Clone(path), name.Value)
+			r.extended[n.Node] = true
+		}
+	case *ast.CallNode:
+		r.call(n)
+	}
+}
+
+// call notes the headers and query parameters that are read.
+func (r *reader) call(n *ast.CallNode) {
+	callee, ok := n.Callee.(*ast.IdentifierNode)
+	if !ok || len(n.Arguments) != 1 || callee.Value != "header" && callee.Value != "query" {
+		return
+	}
+	name, constant := n.Arguments[0].(*ast.StringNode)
+	if !constant {
+		r.found = append(r.found, callee.Value)
+		return
+	}
+	r.found = append(r.found, callee.Value+"."+name.Value)
+}
