@@ -20,10 +20,11 @@ import (
 func New(samples fs.FS) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Short: "Lists providers, sends and verifies webhooks",
+		Short: "Lists providers; sends, verifies, tests and explains webhooks",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
-			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()))
+			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
+				strict(testCommand(samples)), strict(explainCommand()))
 		},
 	}
 }

@@ -101,6 +101,18 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Verifier returns what decides about the requests of this handler.
+func (a *Auth) Verifier() *verify.Verifier { return a.verifier }
+
+// Sign puts the configured credentials into a request, as the provider would.
+func (a *Auth) Sign(r *verify.Request) error {
+	config, err := expandCredentials(a.Config)
+	if err != nil {
+		return err
+	}
+	return verify.Sign(a.verifier.Provider().Spec, &config, r)
+}
+
 // Validate checks the limits.
 func (a *Auth) Validate() error {
 	if a.MaxSize < 0 || a.ReadBody < 0 {

@@ -30,8 +30,8 @@ const (
 	headerDeliveryID = headerPrefix + "Delivery-Id"
 )
 
-// verifiedEvent returns the event of a request that webhook_auth has let pass.
-func verifiedEvent(r *http.Request) (*route.Event, bool) {
+// VerifiedEvent returns the event of a request that webhook_auth has let pass.
+func VerifiedEvent(r *http.Request) (*route.Event, bool) {
 	event, ok := caddyhttp.GetVar(r.Context(), eventVar).(*route.Event)
 	return event, ok
 }

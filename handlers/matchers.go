@@ -73,7 +73,7 @@ func (m MatchEvent) Match(r *http.Request) bool {
 
 // MatchWithError returns true if r is a verified webhook with one of the names.
 func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
-	event, ok := verifiedEvent(r)
+	event, ok := VerifiedEvent(r)
 	if !ok {
 		return false, errNotVerified
 	}
@@ -181,7 +181,7 @@ func (m *MatchExpr) Match(r *http.Request) bool {
 // MatchWithError returns true if r is a verified webhook for which the rule
 // holds.
 func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
-	event, ok := verifiedEvent(r)
+	event, ok := VerifiedEvent(r)
 	if !ok {
 		return false, errNotVerified
 	}

@@ -16,6 +16,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
+// now is the clock. A simulation sets it to the time of the request.
+var now = time.Now
+
+// SetClock sets the clock by which requests arrive. It must not be called
+// while requests are being handled.
+func SetClock(clock func() time.Time) { now = clock }
+
 // newRequest describes an HTTP request to a verifier, as the client made it:
 // without the rewrites of earlier handlers.
 func newRequest(r *http.Request) *verify.Request {
@@ -30,7 +37,7 @@ func newRequest(r *http.Request) *verify.Request {
 		URL:      clientURL(r, original.URL),
 		Header:   r.Header,
 		ClientIP: address,
-		Received: time.Now(),
+		Received: now(),
 	}
 }
 

@@ -48,7 +48,7 @@ func (rw *Rewrite) Provision(ctx caddy.Context) error {
 }
 
 func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	event, ok := verifiedEvent(r)
+	event, ok := VerifiedEvent(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))

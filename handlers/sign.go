@@ -57,7 +57,7 @@ func (s *Sign) Provision(caddy.Context) error {
 }
 
 func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	event, ok := verifiedEvent(r)
+	event, ok := VerifiedEvent(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_sign works only after webhook_auth or inside handle_webhook"))

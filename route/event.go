@@ -96,6 +96,15 @@ func (e *Event) SetBody(document []byte, contentType string) {
 	e.env = nil
 }
 
+// Outgoing returns the event as an app sees it that gets a request: rules can
+// then be asked about what a rewrite has made.
+func (e *Event) Outgoing(method string, target *url.URL, header http.Header, body []byte) *Event {
+	out := *e
+	out.method, out.url, out.header = method, target, header
+	out.SetBody(body, header.Get("Content-Type"))
+	return &out
+}
+
 // Lookup returns the value at a path of the payload as text: a string as it
 // is, a number as it was written, objects and arrays as JSON.
 func (e *Event) Lookup(path string) (string, bool) {

@@ -162,11 +162,8 @@ func (v *Verifier) Admit(r *Request) error {
 			return err
 		}
 	}
-	if len(v.sources) > 0 {
-		address := r.ClientIP.Unmap().WithZone("")
-		if !slices.ContainsFunc(v.sources, func(p netip.Prefix) bool { return p.Contains(address) }) {
-			return refuse(BadSource, "%s is not an allowed address", r.ClientIP)
-		}
+	if err := v.checkSource(r); err != nil {
+		return err
 	}
 	if !r.deferred {
 		if err := v.admit(m); err != nil {
@@ -226,6 +223,16 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 		err = v.checkMethod(r)
 	}
 	return result, err
+}
+
+// checkSource refuses addresses that may not send.
+func (v *Verifier) checkSource(r *Request) error {
+	address := r.ClientIP.Unmap().WithZone("")
+	inRange := func(p netip.Prefix) bool { return p.Contains(address) }
+	if len(v.sources) == 0 || slices.ContainsFunc(v.sources, inRange) {
+		return nil
+	}
+	return refuse(BadSource, "%s is not an allowed address", r.ClientIP)
 }
 
 // checkMethod refuses methods that the provider does not use for events.

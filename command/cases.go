@@ -1,0 +1,170 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/simulate"
+)
+
+// tester is one run of caddy webhooks test.
+type tester struct {
+	samples fs.FS
+	out     io.Writer
+	config  string
+	files   []string
+}
+
+func testCommand(samples fs.FS) *cobra.Command {
+	t := &tester{samples: samples}
+	cmd := &cobra.Command{
+		Use:   "test --config Caddyfile [FILE.hook...]",
+		Short: "Runs test cases against a configuration",
+		Long: `Runs test cases against a configuration, without a network: nothing listens, and
+reverse proxies record instead of sending. Cases are the files *.hook beside the
+configuration, or those that are named.
+
+Exit codes: 0 all cases passed, 1 some did not, 2 they could not be run.`,
+		Args: cobra.ArbitraryArgs,
+	}
+	cmd.Flags().StringVar(&t.config, "config", "Caddyfile", "Configuration: a Caddyfile, or JSON if its name ends in .json")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		t.out, t.files = cmd.OutOrStdout(), args
+		return run(t.run)(cmd, args)
+	}
+	return cmd
+}
+
+func (t *tester) run() (int, error) {
+	files := t.files
+	if len(files) == 0 {
+		var err error
+		if files, err = filepath.Glob(filepath.Join(filepath.Dir(t.config), "*.hook")); err != nil {
+			return exitUsage, err
+		}
+	}
+	if len(files) == 0 {
+		return exitUsage, errors.New("there is no file *.hook beside the configuration")
+	}
+	simulation, err := openConfig(t.config)
+	if err != nil {
+		return exitUsage, err
+	}
+	defer simulation.Close()
+
+	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "RESULT\tCASE\tOUTCOME\tROUTE\tUPSTREAM")
+	var failures []string
+	for _, file := range files {
+		h, err := readHook(file)
+		if err != nil {
+			return exitUsage, err
+		}
+		trace, _, _, err := play(simulation, h, t.samples)
+		if err != nil {
+			return exitUsage, fmt.Errorf("%s: %w", file, err)
+		}
+		result := "pass"
+		if missed := h.missed(trace); len(missed) > 0 {
+			result = "FAIL"
+			for _, text := range missed {
+				failures = append(failures, file+": "+text)
+			}
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", result, h.name, trace.Outcome(), branch(trace), describeSent(trace))
+	}
+	if err := table.Flush(); err != nil {
+		return exitUsage, err
+	}
+	for _, text := range failures {
+		fmt.Fprintln(t.out, text)
+	}
+	if len(failures) > 0 {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+// branch names the block that took a request.
+func branch(trace *simulate.Trace) string {
+	if trace.Branch == "" {
+		return "none"
+	}
+	return trace.Branch
+}
+
+// missed returns the expectations that do not hold.
+func (h *hook) missed(trace *simulate.Trace) []string {
+	var missed []string
+	for _, w := range h.wants {
+		if text := w.check(trace); text != "" {
+			missed = append(missed, fmt.Sprintf("line %d: %s", w.line, text))
+		}
+	}
+	return missed
+}
+
+// check returns what is wrong, or nothing.
+func (w want) check(trace *simulate.Trace) string {
+	switch w.name {
+	case "outcome":
+		return differs("outcome", trace.Outcome(), w.value)
+	case "status":
+		return differs("status", strconv.Itoa(trace.Status), w.value)
+	case "route":
+		return differs("route", branch(trace), w.value)
+	case "upstream":
+		return differs("upstream", describeSent(trace), w.value)
+	}
+	if trace.Sent == nil {
+		return w.name + " " + w.value + ": nothing would go upstream"
+	}
+	switch w.name {
+	case "uri":
+		return differs("uri", trace.Sent.URI, w.value)
+	case "method":
+		return differs("method", trace.Sent.Method, w.value)
+	case "header":
+		name, value, _ := strings.Cut(w.value, " ")
+		return differs("header "+name, trace.Sent.Header.Get(name), strings.TrimSpace(value))
+	default:
+		return w.that(trace)
+	}
+}
+
+func differs(what, is, want string) string {
+	if is == want {
+		return ""
+	}
+	return fmt.Sprintf("%s is %q, not %q", what, is, want)
+}
+
+// that evaluates an expression over what would go upstream.
+func (w want) that(trace *simulate.Trace) string {
+	rule, err := route.CompileRule(w.value)
+	if err != nil {
+		return fmt.Sprintf("that %s: %v", w.value, err)
+	}
+	target, err := url.ParseRequestURI(trace.Sent.URI)
+	if err != nil || trace.Event == nil {
+		return "that " + w.value + ": nothing was verified"
+	}
+	sent := trace.Event.Outgoing(trace.Sent.Method, target, trace.Sent.Header, trace.Sent.Body)
+	switch holds, err := rule.Match(sent); {
+	case err != nil:
+		return fmt.Sprintf("that %s: %v", w.value, err)
+	case !holds:
+		return "that " + w.value + " does not hold"
+	}
+	return ""
+}

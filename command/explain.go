@@ -1,0 +1,267 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/aryann/difflib"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/simulate"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// explainer is one run of caddy webhooks explain.
+type explainer struct {
+	in     io.Reader
+	out    io.Writer
+	config string
+	file   string
+	at     string
+	from   string
+	json   bool
+}
+
+// explanation is the whole decision about a request.
+type explanation struct {
+	Request  string        `json:"request"`
+	Server   string        `json:"server"`
+	Provider string        `json:"provider,omitempty"`
+	Steps    []verify.Step `json:"verification,omitempty"`
+	Outcome  string        `json:"outcome"`
+	Event    string        `json:"event,omitempty"`
+	EventBy  []string      `json:"event_sources,omitempty"`
+	ID       string        `json:"id,omitempty"`
+	Rules    []ruleVerdict `json:"rules,omitempty"`
+	Upstream string        `json:"upstream,omitempty"`
+	URI      string        `json:"uri,omitempty"`
+	Diff     []string      `json:"rewrite,omitempty"`
+	Status   int           `json:"status"`
+}
+
+// ruleVerdict is what a block made of an event.
+type ruleVerdict struct {
+	Block   string         `json:"block"`
+	Events  []string       `json:"events,omitempty"`
+	Named   bool           `json:"event_matches"`
+	When    string         `json:"when,omitempty"`
+	Clauses []route.Clause `json:"clauses,omitempty"`
+	Taken   bool           `json:"taken"`
+}
+
+func explainCommand() *cobra.Command {
+	e := new(explainer)
+	cmd := &cobra.Command{
+		Use:   "explain --config Caddyfile [--at UNIX|RFC3339] [--from ADDRESS] [--json] [FILE|-]",
+		Short: "Explains what a configuration does with a captured webhook",
+		Long: `Explains what a configuration does with a captured webhook, a raw HTTP/1.1 request
+out of a file or the standard input: where it goes, each step of its
+verification, each rule with the values of its parts, and what a rewrite makes
+of the payload. Nothing is sent.
+
+Exit codes: 0 it would be accepted, 1 it would not, 2 it could not be found out.`,
+		Args: cobra.MaximumNArgs(1),
+	}
+	cmd.Flags().StringVar(&e.config, "config", "Caddyfile", "Configuration: a Caddyfile, or JSON if its name ends in .json")
+	cmd.Flags().StringVar(&e.at, "at", "", "Time of arrival, in seconds since 1970 or RFC 3339 (default: now)")
+	cmd.Flags().StringVar(&e.from, "from", "127.0.0.1", "Address of the sender")
+	cmd.Flags().BoolVar(&e.json, "json", false, "Print the explanation as JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		e.in, e.out = cmd.InOrStdin(), cmd.OutOrStdout()
+		if len(args) > 0 {
+			e.file = args[0]
+		}
+		return run(e.run)(cmd, args)
+	}
+	return cmd
+}
+
+func (e *explainer) run() (int, error) {
+	reader := &verification{in: e.in, file: e.file, at: e.at}
+	captured, err := reader.read()
+	if err != nil {
+		return exitUsage, err
+	}
+	at, err := reader.time()
+	if err != nil {
+		return exitUsage, err
+	}
+	simulation, err := openConfig(e.config)
+	if err != nil {
+		return exitUsage, err
+	}
+	defer simulation.Close()
+
+	request := httptest.NewRequest(captured.Method, captured.URL.String(), bytes.NewReader(captured.body))
+	request.Header, request.Host = captured.Header.Clone(), captured.Host
+	request.RemoteAddr = e.from + ":50000"
+	trace, err := simulation.Run(request, at)
+	if err != nil {
+		return exitUsage, err
+	}
+	found := e.explain(trace, captured, at)
+	if err := e.print(found); err != nil {
+		return exitUsage, err
+	}
+	if outcome := trace.Outcome(); outcome != "accepted" && outcome != "handshake" {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+// explain collects what there is to say.
+func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Time) *explanation {
+	found := &explanation{
+		Request: captured.Method + " " + captured.Host + captured.URL.RequestURI(),
+		Server:  trace.Server,
+		Outcome: trace.Outcome(),
+		Status:  trace.Status,
+	}
+	if trace.Auth == nil {
+		return found
+	}
+	spec := trace.Auth.Verifier().Provider().Spec
+	found.Provider, found.EventBy = spec.Name, spec.Event
+	request := captured.request("https", at, spec)
+	request.ClientIP, _ = netip.ParseAddr(e.from)
+	found.Steps = trace.Auth.Verifier().Explain(request)
+	if trace.Event == nil {
+		return found
+	}
+	found.Event, found.ID = trace.Event.Name, trace.Event.ID
+	arrived := trace.Event.Outgoing(captured.Method, captured.URL, captured.Header, captured.body)
+	arrived.Body = payload.New(captured.body, captured.Header.Get("Content-Type"), spec.FormField)
+	for _, block := range trace.Blocks {
+		found.Rules = append(found.Rules, judge(block, arrived, trace.Branch))
+	}
+	if trace.Sent != nil {
+		found.Upstream, found.URI = trace.Sent.Upstream, trace.Sent.URI
+		found.Diff = diff(arrived.Body.Document(), trace.Sent.Body)
+	}
+	return found
+}
+
+// judge tells what a block made of an event.
+func judge(block simulate.Block, event *route.Event, taken string) ruleVerdict {
+	v := ruleVerdict{
+		Block: block.Name, Events: block.Events, When: block.When,
+		Named: len(block.Events) == 0 || block.Events.Match(event.Name),
+		Taken: block.Name == taken,
+	}
+	if rule, err := route.CompileRule(block.When); err == nil {
+		v.Clauses = rule.Explain(event)
+	}
+	return v
+}
+
+// maxDiffLines bounds the payloads that are compared line by line.
+const maxDiffLines = 2000
+
+// diff compares two JSON documents line by line; it is empty if they are the
+// same bytes.
+func diff(before, after []byte) []string {
+	if bytes.Equal(before, after) {
+		return nil
+	}
+	old, changed := lines(before), lines(after)
+	if len(old) > maxDiffLines || len(changed) > maxDiffLines {
+		return []string{"the payloads are too long to be compared line by line"}
+	}
+	var out []string
+	for _, record := range difflib.Diff(old, changed) {
+		if record.Delta != difflib.Common {
+			out = append(out, record.String())
+		}
+	}
+	return out
+}
+
+// lines indents a JSON document, so that equal parts have equal lines.
+func lines(document []byte) []string {
+	var out bytes.Buffer
+	if json.Indent(&out, document, "", "  ") != nil {
+		return strings.Split(string(document), "\n")
+	}
+	return strings.Split(out.String(), "\n")
+}
+
+// print writes the explanation.
+func (e *explainer) print(found *explanation) error {
+	if e.json {
+		enc := json.NewEncoder(e.out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(found)
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s\nserver %s\n", found.Request, found.Server)
+	if found.Provider == "" {
+		fmt.Fprintf(&out, "\nNo webhook_auth or handle_webhook takes this request; it is answered with %d.\n", found.Status)
+		_, err := io.WriteString(e.out, out.String())
+		return err
+	}
+	fmt.Fprintf(&out, "\nVerification as %s\n", found.Provider)
+	for _, s := range found.Steps {
+		fmt.Fprintf(&out, "  %s %s\n", mark(s.Passed), s.Check)
+		if !s.Passed {
+			fmt.Fprintf(&out, "         %s: %s\n", s.Reason, s.Detail)
+		}
+	}
+	fmt.Fprintf(&out, "\nOutcome %s\n", found.Outcome)
+	if found.Event != "" || found.ID != "" {
+		fmt.Fprintf(&out, "Event   %s (from %s)\nId      %s\n", found.Event, list(sourceNames(found.EventBy), "none"), found.ID)
+	}
+	found.printRules(&out)
+	switch {
+	case found.Upstream != "":
+		fmt.Fprintf(&out, "\nGoes to %s as %s\n", found.Upstream, found.URI)
+		if len(found.Diff) == 0 {
+			out.WriteString("The payload is not changed.\n")
+		}
+		for _, line := range found.Diff {
+			out.WriteString(line + "\n")
+		}
+	default:
+		fmt.Fprintf(&out, "\nGoes nowhere; it is answered with %d.\n", found.Status)
+	}
+	_, err := io.WriteString(e.out, out.String())
+	return err
+}
+
+func (found *explanation) printRules(out io.Writer) {
+	if len(found.Rules) > 0 {
+		fmt.Fprintln(out, "\nRules")
+	}
+	for _, r := range found.Rules {
+		fmt.Fprintf(out, "  %s %s %s\n", mark(r.Taken), r.Block, strings.Join(r.Events, " "))
+		if !r.Named {
+			fmt.Fprintln(out, "         the event's name does not match")
+		}
+		if r.When != "" {
+			fmt.Fprintf(out, "         when %s\n", r.When)
+		}
+		for _, c := range r.Clauses {
+			if c.Error != "" {
+				fmt.Fprintf(out, "           %s: failed: %s\n", c.Source, strings.ReplaceAll(c.Error, "\n", "\n           "))
+			} else {
+				fmt.Fprintf(out, "           %s: %s\n", c.Source, c.Value)
+			}
+		}
+	}
+}
+
+// mark is how a line of the explanation begins.
+func mark(yes bool) string {
+	if yes {
+		return "[yes]"
+	}
+	return "[no] "
+}

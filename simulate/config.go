@@ -1,0 +1,132 @@
+package simulate
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+)
+
+// prepare changes an adapted configuration so that nothing leaves the process:
+// reverse proxies get the recording transport, and probes stand before each
+// webhook_auth and in each branch that follows it.
+func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
+	var config map[string]any
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		return nil, nil, err
+	}
+	apps, _ := config["apps"].(map[string]any)
+	http, _ := apps["http"].(map[string]any)
+	servers, _ := http["servers"].(map[string]any)
+	if len(servers) == 0 {
+		return nil, nil, errors.New("the configuration has no HTTP server")
+	}
+	p := &preparation{blocks: make(map[int][]Block)}
+	for _, server := range servers {
+		s, _ := server.(map[string]any)
+		delete(s, "tls_connection_policies")
+		delete(s, "listener_wrappers")
+		s["automatic_https"] = map[string]any{"disable": true}
+		p.routes(s)
+		if onError, ok := s["errors"].(map[string]any); ok {
+			p.routes(onError)
+		}
+	}
+	delete(apps, "tls")
+	delete(apps, "pki")
+	prepared, err := json.Marshal(map[string]any{
+		"admin":   map[string]any{"disabled": true},
+		"logging": map[string]any{"logs": map[string]any{"default": map[string]any{"level": "PANIC"}}},
+		"storage": map[string]any{"module": "file_system", "root": storage},
+		"apps":    apps,
+	})
+	return prepared, p.blocks, err
+}
+
+// preparation is one walk through a configuration.
+type preparation struct {
+	auths  int             // how many webhook_auth there are; their probes are numbered
+	blocks map[int][]Block // of handle_webhook, by the number of its webhook_auth
+}
+
+// routes prepares the routes of a server, a subroute or error routes.
+func (p *preparation) routes(parent map[string]any) {
+	routes, _ := parent["routes"].([]any)
+	webhook := isWebhook(routes)
+	number := p.auths
+	for i, entry := range routes {
+		route, _ := entry.(map[string]any)
+		prepared := p.handlers(route)
+		if webhook && i > 0 {
+			block := readBlock(route, i)
+			p.blocks[number] = append(p.blocks[number], block)
+			mark := map[string]any{"handler": "webhook_probe", "auth": -1, "branch": block.Name}
+			prepared = append([]any{mark}, prepared...)
+		}
+		route["handle"] = prepared
+	}
+}
+
+func (p *preparation) handlers(route map[string]any) []any {
+	list, _ := route["handle"].([]any)
+	var prepared []any
+	for _, entry := range list {
+		handler, _ := entry.(map[string]any)
+		switch handler["handler"] {
+		case "webhook_auth":
+			prepared = append(prepared, map[string]any{"handler": "webhook_probe", "auth": p.auths})
+			p.auths++
+		case "reverse_proxy":
+			record(handler)
+		}
+		p.routes(handler)
+		prepared = append(prepared, handler)
+	}
+	return prepared
+}
+
+// isWebhook reports whether routes are those that handle_webhook makes: the
+// verification alone, then a route for each block.
+func isWebhook(routes []any) bool {
+	if len(routes) == 0 {
+		return false
+	}
+	route, _ := routes[0].(map[string]any)
+	list, _ := route["handle"].([]any)
+	if len(list) != 1 || route["match"] != nil {
+		return false
+	}
+	handler, _ := list[0].(map[string]any)
+	return handler["handler"] == "webhook_auth"
+}
+
+// readBlock reads the conditions of a block.
+func readBlock(route map[string]any, number int) Block {
+	sets, _ := route["match"].([]any)
+	if len(sets) == 0 {
+		return Block{Name: "otherwise"}
+	}
+	block := Block{Name: "on " + strconv.Itoa(number)}
+	set, _ := sets[0].(map[string]any)
+	events, _ := set["webhook_event"].([]any)
+	for _, event := range events {
+		name, _ := event.(string)
+		block.Events = append(block.Events, name)
+	}
+	switch when := set["webhook_expr"].(type) {
+	case string:
+		block.When = when
+	case map[string]any:
+		block.When, _ = when["expr"].(string)
+	}
+	return block
+}
+
+// record makes a reverse proxy record what it would send.
+func record(handler map[string]any) {
+	handler["transport"] = map[string]any{"protocol": "webhook_record"}
+	delete(handler, "health_checks")
+	if _, dynamic := handler["dynamic_upstreams"]; dynamic {
+		delete(handler, "dynamic_upstreams")
+		handler["upstreams"] = []any{map[string]any{"dial": "dynamic:0"}}
+	}
+}
