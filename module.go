@@ -20,6 +20,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 )
 
+//go:generate sh -c "go run ./cmd/caddy webhooks providers --markdown > docs/providers.md"
+
 // samples are the payloads that the command caddy webhooks send can send.
 //
 //go:embed testdata/*/*

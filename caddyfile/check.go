@@ -40,7 +40,7 @@ func (p *parser) checkReachable(d *caddyfile.Dispenser) {
 		}
 	}
 	for i := range branches {
-		if branches[i].When == "" && (route.Patterns(branches[i].Events).Cover(route.Patterns{"*"})) {
+		if branches[i].When == "" && route.Patterns(branches[i].Events).Cover(route.Patterns{"*"}) {
 			warn(d, fmt.Sprintf("otherwise gets no event: the on in line %d takes all", branches[i].Line))
 			return
 		}

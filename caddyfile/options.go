@@ -25,6 +25,10 @@ var credentials = map[string]setter{
 		if len(args) < 2 {
 			return d.Err("token_header needs the name of a header and at least one value")
 		}
+		if strings.ContainsAny(args[0], "_.") {
+			warn(d, "Caddy removes headers with an underscore or a dot in their name, such as "+args[0]+
+				", unless the global option servers allows them with expected_underscore_headers or expected_dot_headers")
+		}
 		for i := range c.TokenHeaders {
 			if strings.EqualFold(c.TokenHeaders[i].Name, args[0]) {
 				c.TokenHeaders[i].Values = append(c.TokenHeaders[i].Values, args[1:]...)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -49,7 +50,7 @@ func ParseProviders(d *caddyfile.Dispenser, providers map[string]*verify.Spec) e
 		if err := parseFields(d, reflect.ValueOf(spec).Elem()); err != nil {
 			return err
 		}
-		if _, err := verify.Compile(spec); err != nil {
+		if err := compile(spec); err != nil {
 			return start.Errf("provider %s: %v", name, err)
 		}
 		providers[name] = spec
@@ -57,22 +58,36 @@ func ParseProviders(d *caddyfile.Dispenser, providers map[string]*verify.Spec) e
 	return nil
 }
 
+// compile tries a provider with its expressions.
+func compile(spec *verify.Spec) error {
+	provider, err := verify.Compile(spec)
+	if err != nil {
+		return err
+	}
+	_, err = route.NewIdentity(provider)
+	return err
+}
+
 // parseFields reads a block whose names are the JSON names of a struct, so
 // that whatever a built-in provider can say can be said in a Caddyfile.
 func parseFields(d *caddyfile.Dispenser, target reflect.Value) error {
 	fields := make(map[string]reflect.Value)
 	var names []string
+	isSpec := target.Type() == reflect.TypeFor[verify.Spec]()
 	for i := range target.NumField() {
 		if !target.Type().Field(i).IsExported() {
 			continue
 		}
 		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
+		if isSpec && (name == "name" || name == "scheme") {
+			continue // they stand on the line of provider
+		}
 		fields[name] = target.Field(i)
 		names = append(names, name)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		field, ok := fields[d.Val()]
-		if !ok || d.Val() == "name" || d.Val() == "scheme" && target.Type() == reflect.TypeFor[verify.Spec]() {
+		if !ok {
 			return d.Errf("unrecognized field %s%s", d.Val(), suggest.DidYouMean(d.Val(), names))
 		}
 		if err := parseField(d, field); err != nil {
@@ -99,6 +114,9 @@ func parseField(d *caddyfile.Dispenser, field reflect.Value) error {
 		}
 		return nil
 	case *string:
+		if *value != "" {
+			return d.Errf("%s is already specified", d.Val())
+		}
 		text, err := oneArg(d)
 		*value = text
 		return err
@@ -125,16 +143,16 @@ func parseField(d *caddyfile.Dispenser, field reflect.Value) error {
 	case *map[string]any:
 		return parseMember(d, value, literal)
 	}
-	switch kind := field.Kind(); {
-	case kind == reflect.Pointer:
+	switch field.Kind() {
+	case reflect.Pointer:
 		if !field.IsNil() {
 			return d.Errf("%s is already specified", d.Val())
 		}
 		field.Set(reflect.New(field.Type().Elem()))
 		return parseObject(d, field.Elem())
-	case kind == reflect.Struct:
+	case reflect.Struct:
 		return parseObject(d, field)
-	case kind == reflect.Slice:
+	case reflect.Slice:
 		element := reflect.New(field.Type().Elem()).Elem()
 		err := parseObject(d, element)
 		field.Set(reflect.Append(field, element))

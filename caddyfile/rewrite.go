@@ -1,9 +1,8 @@
 package caddyfile
 
 import (
-	"strings"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
@@ -55,7 +54,7 @@ func parseRewriteLine(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
 		if err != nil {
 			return err
 		}
-		if strings.ContainsAny(header, " \t:") {
+		if !httpguts.ValidHeaderFieldName(header) {
 			return d.Errf("%q is not the name of a header", header)
 		}
 		rewrite.Headers = append(rewrite.Headers, route.Header{Name: header, Value: value})

@@ -112,6 +112,9 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 	if err := p.webhook.Config.Check(p.spec); err != nil {
 		return start.WrapErr(err)
 	}
+	if err := compile(p.webhook.Config.Effective(p.spec)); err != nil {
+		return start.WrapErr(err)
+	}
 	if p.webhook.Config.RequireSigned {
 		if err := p.checkSigned(); err != nil {
 			return err

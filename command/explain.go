@@ -241,7 +241,7 @@ func (found *explanation) printRules(out io.Writer) {
 		fmt.Fprintln(out, "\nRules")
 	}
 	for _, r := range found.Rules {
-		fmt.Fprintf(out, "  %s %s %s\n", mark(r.Taken), r.Block, strings.Join(r.Events, " "))
+		fmt.Fprintf(out, "  %s\n", strings.TrimSpace(mark(r.Taken)+" "+r.Block+" "+strings.Join(r.Events, " ")))
 		if !r.Named {
 			fmt.Fprintln(out, "         the event's name does not match")
 		}

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func (s *sender) prepare() (*http.Request, []byte, error) {
 			return nil, nil, err
 		}
 	}
-	out, err := http.NewRequest(request.Method, s.to, bytes.NewReader(body))
+	out, err := http.NewRequest(request.Method, request.URL.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,11 +152,21 @@ func tamper(spec *verify.Spec, config *verify.Config, r *verify.Request, body []
 	}
 	for name, values := range r.Header {
 		if isCredential(config, spec, name) {
-			r.Header[name] = []string{values[0] + "x"}
+			r.Header[name] = []string{spoil(values[0])}
 			return body, nil
 		}
 	}
 	return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
+}
+
+// spoil changes a credential; a password inside Basic credentials, so that
+// they stay well-formed.
+func spoil(value string) string {
+	encoded, ok := strings.CutPrefix(value, "Basic ")
+	if pair, err := base64.StdEncoding.DecodeString(encoded); ok && err == nil {
+		return "Basic " + base64.StdEncoding.EncodeToString(append(pair, 'x'))
+	}
+	return value + "x"
 }
 
 // tamperField changes the last signed field that stands in the body or in a

@@ -179,7 +179,7 @@ func (v *verification) read() (*capture, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it is only read
 		in = file
 	}
 	content, err := io.ReadAll(io.LimitReader(in, maxCapture+1))

@@ -60,10 +60,10 @@ func (a *App) Provision(caddy.Context) error {
 		spec.Name = name
 		provider, err := verify.Compile(spec)
 		if err != nil {
-			return fmt.Errorf("provider %s: %v", name, err)
+			return fmt.Errorf("provider %s: %w", name, err)
 		}
 		if _, err := route.NewIdentity(provider); err != nil {
-			return fmt.Errorf("provider %s: %v", name, err)
+			return fmt.Errorf("provider %s: %w", name, err)
 		}
 	}
 	return nil

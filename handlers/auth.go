@@ -79,13 +79,13 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	}
 	config, err := expandCredentials(a.Config)
 	if err != nil {
-		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.verifier, err = verify.New(spec, &config); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %v", a.Provider, err)
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.ownHeader = make(map[string]bool)
 	for _, name := range a.verifier.Provider().HeaderNames() {
@@ -187,15 +187,15 @@ func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *v
 	for name, value := range answer.Header {
 		header.Set(name, value)
 	}
+	header.Set("X-Content-Type-Options", "nosniff")
 	if answer.ContentType != "" {
 		header.Set("Content-Type", answer.ContentType)
-		header.Set("X-Content-Type-Options", "nosniff")
 	}
 	w.WriteHeader(answer.Status)
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	_, err := w.Write(answer.Body)
+	_, err := w.Write(answer.Body) //nolint:gosec // what is echoed is short, printable and never HTML
 	return err
 }
 

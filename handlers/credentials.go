@@ -19,7 +19,7 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 		for i, value := range values {
 			var err error
 			if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
-				return nil, fmt.Errorf("%s %d cannot be used: %v (is the variable set, or the file there?)", what, i+1, err)
+				return nil, fmt.Errorf("%s %d cannot be used: %w (is the variable set, or the file there?)", what, i+1, err)
 			}
 		}
 		return expanded, nil

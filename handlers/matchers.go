@@ -167,7 +167,7 @@ func (m *MatchExpr) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if m.rule, err = route.CompileRule(m.Expr); err != nil {
-		return fmt.Errorf("webhook_expr: %v", err)
+		return fmt.Errorf("webhook_expr: %w", err)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("webhook_expr: %v", err))
+		return false, caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("webhook_expr: %w", err))
 	}
 	return matched, nil
 }
@@ -209,7 +209,7 @@ func (m *MatchExpr) logFailure(event *route.Event, err error) {
 	if now-last < int64(failureInterval.Seconds()) || !m.loggedAt.CompareAndSwap(last, now) {
 		return
 	}
-	m.logger.Warn("a rule failed, so it does not match; its next failure is logged in a minute at the earliest",
+	m.logger.Warn("a rule failed, so it does not match",
 		zap.String("provider", event.Provider), zap.String("event", event.Name),
 		zap.String("rule", m.Expr), zap.Error(err))
 }
@@ -237,12 +237,10 @@ var (
 	_ caddy.Validator                   = (*MatchEvent)(nil)
 	_ caddyfile.Unmarshaler             = (*MatchEvent)(nil)
 	_ caddyhttp.CELLibraryProducer      = (*MatchEvent)(nil)
-	_ caddyhttp.RequestMatcher          = (*MatchEvent)(nil)
 	_ caddyhttp.RequestMatcherWithError = (*MatchEvent)(nil)
 	_ caddy.Provisioner                 = (*MatchExpr)(nil)
 	_ caddyfile.Unmarshaler             = (*MatchExpr)(nil)
 	_ caddyhttp.CELLibraryProducer      = (*MatchExpr)(nil)
-	_ caddyhttp.RequestMatcher          = (*MatchExpr)(nil)
 	_ caddyhttp.RequestMatcherWithError = (*MatchExpr)(nil)
 	_ json.Marshaler                    = (*MatchExpr)(nil)
 	_ json.Unmarshaler                  = (*MatchExpr)(nil)

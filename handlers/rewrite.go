@@ -42,7 +42,7 @@ func (rw *Rewrite) Provision(ctx caddy.Context) error {
 	rw.logger = ctx.Logger()
 	var err error
 	if rw.rewriter, err = route.NewRewriter(&rw.Rewrite); err != nil {
-		return fmt.Errorf("webhook_rewrite: %v", err)
+		return fmt.Errorf("webhook_rewrite: %w", err)
 	}
 	return nil
 }

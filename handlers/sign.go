@@ -47,10 +47,10 @@ func (Sign) CaddyModule() caddy.ModuleInfo {
 func (s *Sign) Provision(caddy.Context) error {
 	config, err := expandCredentials(verify.Config{Secrets: s.Secrets})
 	if err != nil {
-		return fmt.Errorf("webhook_sign: %v", err)
+		return fmt.Errorf("webhook_sign: %w", err)
 	}
 	if s.signer, err = verify.NewSigner(config.Secrets); err != nil {
-		return fmt.Errorf("webhook_sign: %v", err)
+		return fmt.Errorf("webhook_sign: %w", err)
 	}
 	s.now = time.Now
 	return nil

@@ -17,7 +17,7 @@ const Every = "*"
 // JSON. Objects on the way that are missing or null are made; what the path does not name keeps
 // its bytes. A path may lead into a string that holds JSON.
 func Set(document []byte, path Path, value []byte) ([]byte, error) {
-	return edit(document, path, &edition{
+	return editDocument(document, path, &edition{
 		change: func([]byte) ([]byte, error) { return value, nil },
 		create: value,
 	})
@@ -26,7 +26,7 @@ func Set(document []byte, path Path, value []byte) ([]byte, error) {
 // Delete returns a document without the value at a path. It is the same
 // document if the path leads nowhere.
 func Delete(document []byte, path Path) ([]byte, error) {
-	return edit(document, path, &edition{remove: true})
+	return editDocument(document, path, &edition{remove: true})
 }
 
 // Rename returns a document in which the value at a path stands at another
@@ -35,13 +35,13 @@ func Delete(document []byte, path Path) ([]byte, error) {
 func Rename(document []byte, from, to Path) ([]byte, error) {
 	last := len(from) - 1
 	if len(to) == len(from) && slices.Equal(from[:last], to[:last]) {
-		return edit(document, from, &edition{rename: to[last]})
+		return editDocument(document, from, &edition{rename: to[last]})
 	}
 	if slices.Contains(from, Every) || slices.Contains(to, Every) {
 		return nil, errors.New("a path with * can be renamed in its last name only")
 	}
 	var moved []byte
-	_, err := edit(document, from, &edition{change: func(value []byte) ([]byte, error) {
+	_, err := editDocument(document, from, &edition{change: func(value []byte) ([]byte, error) {
 		moved = slices.Clone(value)
 		return value, nil
 	}})
@@ -69,6 +69,19 @@ type edition struct {
 	create []byte                             // the value where there is none; nil: leave it so
 	remove bool
 	rename string
+}
+
+// editDocument applies an edition to a document, which must be a single JSON
+// value.
+func editDocument(document []byte, path Path, e *edition) ([]byte, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
+	if err := dec.SkipValue(); err != nil {
+		return nil, describe(err)
+	}
+	if err := atEnd(dec); err != nil {
+		return nil, err
+	}
+	return edit(document, path, e)
 }
 
 // edit applies an edition to the JSON value in doc.

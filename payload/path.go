@@ -2,8 +2,10 @@ package payload
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Path names a value inside a JSON document: object member names and array
@@ -15,6 +17,9 @@ type Path []string
 func ParsePath(text string) (Path, error) {
 	if text == "" {
 		return nil, errors.New("empty path")
+	}
+	if !utf8.ValidString(text) {
+		return nil, errors.New("path " + strconv.Quote(text) + " is not UTF-8")
 	}
 	var path Path
 	var name strings.Builder
@@ -33,10 +38,8 @@ func ParsePath(text string) (Path, error) {
 		}
 	}
 	path = append(path, name.String())
-	for _, part := range path {
-		if part == "" {
-			return nil, errors.New("path " + strconv.Quote(text) + " has an empty part")
-		}
+	if slices.Contains(path, "") {
+		return nil, errors.New("path " + strconv.Quote(text) + " has an empty part")
 	}
 	return path, nil
 }

@@ -63,8 +63,11 @@ func compileCloudEvents(spec *CloudEvents) (*cloudEventer, error) {
 		name, source string
 		to           **Value
 	}{
-		{"type", spec.Type, &c.kind}, {"source", spec.Source, &c.source}, {"id", spec.ID, &c.id},
-		{"time", spec.Time, &c.stamp}, {"subject", spec.Subject, &c.subject},
+		{"type", spec.Type, &c.kind},
+		{"source", spec.Source, &c.source},
+		{"id", spec.ID, &c.id},
+		{"time", spec.Time, &c.stamp},
+		{"subject", spec.Subject, &c.subject},
 	} {
 		if attribute.source == "" {
 			continue
@@ -86,8 +89,12 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	}
 	if c.binary {
 		for _, attribute := range [][2]string{
-			{"Ce-Specversion", made.SpecVersion}, {"Ce-Id", made.ID}, {"Ce-Source", made.Source},
-			{"Ce-Type", made.Type}, {"Ce-Time", made.Time}, {"Ce-Subject", made.Subject},
+			{"Ce-Specversion", made.SpecVersion},
+			{"Ce-Id", made.ID},
+			{"Ce-Source", made.Source},
+			{"Ce-Type", made.Type},
+			{"Ce-Time", made.Time},
+			{"Ce-Subject", made.Subject},
 		} {
 			edit := HeaderEdit{Name: attribute[0]}
 			if attribute[1] != "" {

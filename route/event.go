@@ -75,16 +75,16 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
 	}
-	var err error
+	// An expression that fails for a payload finds nothing, as a field does
+	// that is absent.
 	if e.Name == "" && identity.event != nil {
-		if e.Name, err = identity.event.text(e); err != nil {
-			return nil, fmt.Errorf("finding the event's name: %w", err)
-		}
+		e.Name, _ = identity.event.text(e)
 	}
 	if e.ID == "" && identity.id != nil {
-		if e.ID, err = identity.id.text(e); err != nil {
-			return nil, fmt.Errorf("finding the delivery's id: %w", err)
-		}
+		e.ID, _ = identity.id.text(e)
+	}
+	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
+		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
 	}
 	e.env = nil // it was made before the name and the id were known
 	return e, nil
@@ -123,7 +123,10 @@ func (e *Event) Lookup(path string) (string, bool) {
 	if text, ok := payload.Text(raw); ok {
 		return text, true
 	}
-	return string(raw), string(raw) != "null"
+	if string(raw) == "null" {
+		return "", false
+	}
+	return string(raw), true
 }
 
 // String names the event without its payload, so that an event that ends up

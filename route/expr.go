@@ -49,6 +49,10 @@ type Value struct{ program }
 // CompileRule compiles an expression whose result must be a boolean.
 func CompileRule(source string) (*Rule, error) {
 	p, err := compile(source, expr.AsBool(), expr.WarnOnAny())
+	if err != nil && strings.Contains(err.Error(), "expected bool, but got unknown") {
+		return nil, errors.New("the type of the result is not known before a payload is there; " +
+			"compare it, as in body.paid == true")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/http/httpguts"
+
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
 
@@ -102,6 +104,9 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 		r.edits = append(r.edits, edit)
 	}
 	for _, header := range rewrite.Headers {
+		if !httpguts.ValidHeaderFieldName(header.Name) {
+			return nil, fmt.Errorf("%q is not the name of a header", header.Name)
+		}
 		value, err := CompileValue(header.Value)
 		if err != nil {
 			return nil, fmt.Errorf("header %s: %w", header.Name, err)
@@ -251,6 +256,7 @@ func (v *Value) requestURI(e *Event) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	text = escapeUnsafe(text)
 	parsed, err := url.ParseRequestURI(text)
 	if err != nil || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
 		return "", errors.New("the result is not a path that begins with a single slash")
@@ -259,6 +265,19 @@ func (v *Value) requestURI(e *Event) (string, error) {
 		return "", errors.New("the result contains a dot segment; use escape() for values out of the payload")
 	}
 	return text, nil
+}
+
+// escapeUnsafe percent-encodes what cannot stand in a URI at all.
+func escapeUnsafe(text string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&out, "%%%02X", c)
+		} else {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
 }
 
 // HeaderText makes text fit for the value of a header: what is not printable

@@ -12,6 +12,9 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/time/rate"
 )
 
 // Bounds of what is fetched from a provider.
@@ -21,6 +24,8 @@ const (
 	fetchedFor    = 24 * time.Hour
 	retryAfter    = time.Minute
 	maxFetchCache = 100
+	fetchEvery    = 10 * time.Second // on average, for what is not known
+	fetchBurst    = 20
 )
 
 // Fetcher gets a document by its URL, which the caller has checked.
@@ -80,12 +85,17 @@ func (f *httpsFetcher) Fetch(ctx context.Context, target string) ([]byte, error)
 	return body, err
 }
 
-// fetchCache remembers what was fetched, and failures for a while, so that a
-// flood of requests makes no flood of fetches.
+// fetchCache remembers what was fetched for a day. Senders choose what is asked
+// for, so misses are limited, failures are remembered for a while, and neither
+// pushes out what was fetched well.
 type fetchCache struct {
 	fetcher Fetcher
-	mu      sync.Mutex
-	entries map[string]fetched
+	flight  singleflight.Group
+	limit   *rate.Limiter
+
+	mu     sync.Mutex
+	good   map[string]fetched
+	failed map[string]fetched
 }
 
 type fetched struct {
@@ -94,22 +104,56 @@ type fetched struct {
 	until   time.Time
 }
 
+func newFetchCache(fetcher Fetcher) *fetchCache {
+	return &fetchCache{
+		fetcher: fetcher,
+		limit:   rate.NewLimiter(rate.Every(fetchEvery), fetchBurst),
+		good:    make(map[string]fetched),
+		failed:  make(map[string]fetched),
+	}
+}
+
+// get returns a document. Documents that are known do not wait for others.
 func (c *fetchCache) get(target string, now time.Time) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if entry, ok := c.entries[target]; ok && now.Before(entry.until) {
+	if entry, ok := c.known(target, now); ok {
 		return entry.content, entry.err
 	}
-	if c.entries == nil || len(c.entries) >= maxFetchCache {
-		c.entries = make(map[string]fetched)
+	content, err, _ := c.flight.Do(target, func() (any, error) {
+		if entry, ok := c.known(target, now); ok {
+			return entry.content, entry.err
+		}
+		if !c.limit.AllowN(now, 1) {
+			return []byte(nil), errors.New("too many different documents were asked for")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+		defer cancel()
+		content, err := c.fetcher.Fetch(ctx, target)
+		c.remember(target, content, err, now)
+		return content, err
+	})
+	return content.([]byte), err
+}
+
+func (c *fetchCache) known(target string, now time.Time) (fetched, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, entries := range []map[string]fetched{c.good, c.failed} {
+		if entry, ok := entries[target]; ok && now.Before(entry.until) {
+			return entry, true
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
-	content, err := c.fetcher.Fetch(ctx, target)
-	until := now.Add(fetchedFor)
+	return fetched{}, false
+}
+
+func (c *fetchCache) remember(target string, content []byte, err error, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entries, until := c.good, now.Add(fetchedFor)
 	if err != nil {
-		until = now.Add(retryAfter)
+		entries, until = c.failed, now.Add(retryAfter)
 	}
-	c.entries[target] = fetched{content, err, until}
-	return content, err
+	if len(entries) >= maxFetchCache {
+		clear(entries)
+	}
+	entries[target] = fetched{content, err, until}
 }

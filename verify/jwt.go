@@ -1,10 +1,13 @@
 package verify
 
 import (
-	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
 
 // jwtLeeway is how far the clocks of issuer and receiver may differ.
@@ -110,7 +115,7 @@ func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
 		}
 		keys, err := decodeKeys(spec.Key, secrets)
 		for _, key := range keys {
-			s.keys = append(s.keys, publicKey{key: key})
+			s.keys = append(s.keys, publicKey{key: padKey(key)})
 		}
 		return s, err
 	}
@@ -119,9 +124,37 @@ func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
 		if err != nil {
 			return nil, fmt.Errorf("secret %d: %w", i+1, err)
 		}
+		fits := func(a jose.SignatureAlgorithm) bool { return jwtKeyFits(a, key.key) }
+		if !slices.ContainsFunc(s.algorithms, fits) {
+			return nil, fmt.Errorf("secret %d is a public key, but not one for %s", i+1, strings.Join(s.spec.Algorithms, " or "))
+		}
 		s.keys = append(s.keys, key)
 	}
 	return s, nil
+}
+
+// padKey lengthens a short key with zeros, which is what HMAC does itself
+// (RFC 2104): the JOSE library refuses keys shorter than the hash, but some
+// providers have them.
+func padKey(key []byte) []byte {
+	return append(slices.Clone(key), make([]byte, max(0, sha512.Size-len(key)))...)
+}
+
+// jwtKeyFits reports whether a public key is one for an algorithm.
+func jwtKeyFits(algorithm jose.SignatureAlgorithm, key any) bool {
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(string(algorithm), "RS") || strings.HasPrefix(string(algorithm), "PS")
+	case *ecdsa.PublicKey:
+		curves := map[jose.SignatureAlgorithm]elliptic.Curve{
+			jose.ES256: elliptic.P256(), jose.ES384: elliptic.P384(), jose.ES512: elliptic.P521(),
+		}
+		return curves[algorithm] == k.Curve
+	case ed25519.PublicKey:
+		return algorithm == jose.EdDSA
+	default:
+		return false
+	}
 }
 
 func (s *jwtScheme) coverage() Coverage {
@@ -143,11 +176,11 @@ func (s *jwtScheme) admit(m *message) error {
 	if !ok {
 		return refuse(BadToken, "%s does not begin with %q", &s.from, s.prefix)
 	}
-	payload, err := s.open(token)
+	document, err := s.open(token)
 	if err != nil {
 		return err
 	}
-	found, err := parseClaims(payload)
+	found, err := parseClaims(document)
 	if err != nil {
 		return refuse(BadToken, "%v", err)
 	}
@@ -166,8 +199,8 @@ func (s *jwtScheme) open(token string) ([]byte, error) {
 		if id != "" && key.id != "" && id != key.id {
 			continue
 		}
-		if payload, err := signed.Verify(key.key); err == nil {
-			return payload, nil
+		if document, err := signed.Verify(key.key); err == nil {
+			return document, nil
 		}
 	}
 	return nil, refuse(BadToken, "the token's signature does not match; %d key(s) were tried", len(s.keys))
@@ -214,11 +247,11 @@ func (s *jwtScheme) verify(m *message) error {
 }
 
 // parseClaims reads the payload of a token.
-func parseClaims(payload []byte) (*claims, error) {
+func parseClaims(document []byte) (*claims, error) {
 	c := new(claims)
-	dec := json.NewDecoder(bytes.NewReader(payload))
-	dec.UseNumber()
-	if err := dec.Decode(&c.all); err != nil || c.all == nil {
+	decoded, err := payload.Decode(document)
+	c.all, _ = decoded.(map[string]any)
+	if err != nil || c.all == nil {
 		return nil, errors.New("the token's payload is not a JSON object")
 	}
 	c.issuer, _ = c.all["iss"].(string)
@@ -233,7 +266,6 @@ func parseClaims(payload []byte) (*claims, error) {
 			}
 		}
 	}
-	var err error
 	for name, to := range map[string]*time.Time{"exp": &c.expiry, "nbf": &c.notBefore, "iat": &c.issued} {
 		if *to, err = numericDate(c.all[name]); err != nil {
 			return nil, fmt.Errorf("the claim %s is not a time", name)
@@ -244,15 +276,18 @@ func parseClaims(payload []byte) (*claims, error) {
 
 // numericDate reads a number of seconds since 1970, perhaps with a fraction.
 func numericDate(value any) (time.Time, error) {
-	if value == nil {
+	var seconds float64
+	switch v := value.(type) {
+	case nil:
 		return time.Time{}, nil
-	}
-	number, ok := value.(json.Number)
-	if !ok {
+	case int:
+		seconds = float64(v)
+	case float64:
+		seconds = v
+	default:
 		return time.Time{}, errors.New("not a number")
 	}
-	seconds, err := number.Float64()
-	if err != nil || seconds < 0 || seconds > 1e12 {
+	if seconds < 0 || seconds > 1e12 {
 		return time.Time{}, errors.New("out of range")
 	}
 	return time.UnixMilli(int64(seconds * 1000)), nil

@@ -21,7 +21,7 @@ type paypalScheme struct {
 }
 
 func newPayPal(secrets []string, fetcher Fetcher) (*paypalScheme, error) {
-	s := &paypalScheme{cache: &fetchCache{fetcher: fetcher}}
+	s := &paypalScheme{cache: newFetchCache(fetcher)}
 	for i, secret := range secrets {
 		if !strings.HasPrefix(secret, "-----BEGIN") {
 			s.webhooks = append(s.webhooks, secret)

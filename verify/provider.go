@@ -58,6 +58,9 @@ func Compile(spec *Spec) (*Provider, error) {
 	if p.handshakes, err = compileHandshakes(spec); err != nil {
 		return nil, err
 	}
+	if err := p.checkContent(); err != nil {
+		return nil, err
+	}
 	p.prepare()
 	return p, nil
 }
@@ -88,6 +91,20 @@ func (p *Provider) compileScheme() error {
 	}
 	_, err = newScheme(p, nil, nil)
 	return err
+}
+
+// checkContent refuses content that no request could have.
+func (p *Provider) checkContent() error {
+	tagged := p.Spec.Timestamp != nil && p.Spec.Timestamp.Tag != ""
+	switch {
+	case p.content.has(statedTimestamp) && len(p.timestamp.from.templates) == 0 && !tagged:
+		return errors.New("content names the timestamp, but timestamp does not say where it is")
+	case p.content.has(deliveryID) && len(p.contentID.templates) == 0:
+		return errors.New("content names the id, but id does not say where it is")
+	case p.content.has(itemPath) && p.forEach == nil:
+		return errors.New("content names an item, but for_each does not say of what")
+	}
+	return nil
 }
 
 // prepare collects what has to be read out of a body.
@@ -296,14 +313,14 @@ func (m *message) identify(signed Coverage) (*Result, error) {
 	if r.ID, err = m.provider.id.text(m); err != nil && !tolerable(err, signed) {
 		return nil, refuse(Malformed, "%v", err)
 	}
-	if len(r.Event) > maxName || len(r.ID) > maxName {
-		return nil, refuse(Malformed, "the event's name or the delivery's id is longer than %d bytes", maxName)
+	if len(r.Event) > MaxName || len(r.ID) > MaxName {
+		return nil, refuse(Malformed, "the event's name or the delivery's id is longer than %d bytes", MaxName)
 	}
 	return r, nil
 }
 
-// maxName is the largest event name or delivery id in bytes.
-const maxName = 1024
+// MaxName is the largest event name or delivery id in bytes.
+const MaxName = 1024
 
 // tolerable reports whether a body that cannot be read may pass: its event is
 // unknown then, and it is forwarded as it came. A name that stands twice may

@@ -162,7 +162,7 @@ func (p *Provider) signJWT(m *message, secret string) error {
 		if err != nil {
 			return err
 		}
-		key = keys[0]
+		key = padKey(keys[0])
 	} else if key, err = parsePrivateKey(secret); err != nil {
 		return err
 	}
@@ -235,6 +235,10 @@ func (p *Provider) put(m *message, f *field, value string) error {
 		m.Header.Set(f.name, value)
 	case numberedHeader:
 		m.Header.Set(f.name+"1", value)
+	case queryField:
+		query := m.URL.Query()
+		query.Set(f.name, value)
+		m.URL.RawQuery = query.Encode()
 	case bodyPath:
 		quoted, err := json.Marshal(value)
 		if err != nil {

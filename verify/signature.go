@@ -88,6 +88,7 @@ const firstEntry = "1"
 type signatures struct {
 	decoded   [][]byte // candidates, any of which may match
 	timestamp string   // from the list's timestamp tag
+	timed     bool     // the tag was there
 }
 
 // admit refuses a request whose signature can be seen to be missing or
@@ -193,10 +194,10 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 			}
 		}
 		switch {
-		case s.timestampTag != "" && tag == s.timestampTag && found.timestamp != "":
+		case s.timestampTag != "" && tag == s.timestampTag && found.timed:
 			return refuse(BadSignature, "two timestamps in %s", s.places())
 		case s.timestampTag != "" && tag == s.timestampTag:
-			found.timestamp = value
+			found.timestamp, found.timed = value, true
 		case tag == list.Tag, list.Tag == "*":
 			s.add(value, found)
 		}

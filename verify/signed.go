@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -48,9 +49,15 @@ func (s *signedScheme) admit(m *message) error {
 }
 
 func (s *signedScheme) verify(m *message) error {
-	err := s.provider.eachItem(m, s.verifyItem)
-	if err != nil {
+	if err := s.provider.eachItem(m, s.verifyItem); err != nil {
 		return err
+	}
+	if s.provider.content.joinsURL() && m.Method != http.MethodGet {
+		// Otherwise what was signed could be sent with the end of its URL in
+		// the body, or with the beginning of its body in the URL.
+		if _, err := payload.Decode(m.Body.Bytes()); err != nil {
+			return refuse(Malformed, "the signature does not separate URL and body, so the body must be JSON: %v", err)
+		}
 	}
 	return s.provider.checkBodyHash(m)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -34,7 +35,7 @@ var snsSigned = map[string][]string{
 var snsOther = []string{"Signature", "SignatureVersion", "SigningCertURL"}
 
 func newSNS(p *Provider, secrets []string, fetcher Fetcher) (*snsScheme, error) {
-	s := &snsScheme{provider: p, cache: &fetchCache{fetcher: fetcher}, fields: make(map[string]*field)}
+	s := &snsScheme{provider: p, cache: newFetchCache(fetcher), fields: make(map[string]*field)}
 	for i, secret := range secrets {
 		switch {
 		case strings.HasPrefix(secret, "-----BEGIN"):
@@ -77,6 +78,9 @@ func (s *snsScheme) verify(m *message) error {
 		value, present, err := m.text(f)
 		if err != nil {
 			return refuse(Malformed, "%v", err)
+		}
+		if m.holdsNoText(f) || present && !slices.Contains(snsOther, name) && splitsMessage(name, value) {
+			return refuse(Malformed, "body.%s is not plain text", name)
 		}
 		if present {
 			values[name] = value
@@ -142,6 +146,13 @@ func snsContent(names []string, values map[string]string) string {
 		}
 	}
 	return out.String()
+}
+
+// splitsMessage reports whether a value could be read as several members of
+// the signed text, in which a line break is all that separates them. Only the
+// message may have lines: it comes first, so what follows cannot be moved.
+func splitsMessage(name, value string) bool {
+	return name != "Message" && strings.ContainsAny(value, "\r\n")
 }
 
 // signingKeys returns the key of the certificate that the message names.

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -21,12 +22,19 @@ func parseSources(entries []string) (sources, error) {
 			if i != len(entries)-1 {
 				return s, errors.New("an expression must be the last entry")
 			}
-			s.expression = expression
+			if s.expression = strings.TrimSpace(expression); s.expression == "" {
+				return s, errors.New("the expression is empty")
+			}
 			continue
 		}
 		parsed, err := parseSource(entry)
 		if err != nil {
 			return s, err
+		}
+		for _, f := range parsed {
+			if f.kind == statedTimestamp || f.kind == deliveryID || f.kind == secretKey {
+				return s, fmt.Errorf("%s cannot be used here", &f)
+			}
 		}
 		s.templates = append(s.templates, parsed)
 	}
@@ -73,4 +81,16 @@ func (s sources) fixed() (string, bool) {
 		return s.templates[0][0].name, true
 	}
 	return "", false
+}
+
+// inHead reports whether all places are before the body.
+func (s sources) inHead() bool {
+	for _, t := range s.templates {
+		for i := range t {
+			if !t[i].inHead() {
+				return false
+			}
+		}
+	}
+	return true
 }

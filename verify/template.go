@@ -149,6 +149,18 @@ func (c *content) has(kind fieldKind) bool {
 	return found
 }
 
+// joinsURL reports whether the body follows the URL without anything between
+// them, so that bytes could be moved from one to the other.
+func (c *content) joinsURL() bool {
+	var last fieldKind
+	joined := false
+	c.each(func(f *field) {
+		joined = joined || f.kind == wholeBody && last == requestURL || f.kind == requestURL && last == wholeBody
+		last = f.kind
+	})
+	return joined
+}
+
 // covers reports whether the content binds the field that a source reads.
 func (c *content) covers(source *field) bool {
 	covered := false
@@ -181,12 +193,16 @@ func (c *content) writeSegment(w io.Writer, s *segment, m *message) error {
 		}
 		value, present, err := m.text(part)
 		switch {
+		case err != nil && m.inHead(part):
+			return refuse(BadSignature, "ambiguous: %v", err)
 		case err != nil:
 			return refuse(Malformed, "%v", err)
-		case present && m.isBoolean(part):
+		case m.holdsNoText(part):
 			return refuse(Malformed, "%s is signed, but neither text nor number", part)
 		case !present && s.absent == "drop":
 			return nil
+		case !present && s.absent != "empty" && m.inHead(part):
+			return refuse(MissingSignature, "%s is signed, but absent", part)
 		case !present && s.absent != "empty":
 			return refuse(Malformed, "%s is signed, but absent or neither text nor number", part)
 		case c.refuseSeparators && part.kind != literalText && c.separates(value):
@@ -214,9 +230,22 @@ func (s *segment) writePart(w io.Writer, part *field, value string, m *message) 
 	return err
 }
 
-// isBoolean reports whether a field is true or false in JSON. Senders do not
-// agree on how to write those as text.
-func (m *message) isBoolean(f *field) bool {
+// inHead reports whether a field stands before the body, so that its absence
+// is a lack of credentials rather than of payload.
+func (m *message) inHead(f *field) bool {
+	switch f.kind {
+	case statedTimestamp:
+		return m.provider.timestamp.from.inHead()
+	case deliveryID:
+		return m.provider.contentID.inHead()
+	default:
+		return f.inHead()
+	}
+}
+
+// holdsNoText reports whether a field is there, but has a value in JSON that
+// senders do not agree on how to write as text.
+func (m *message) holdsNoText(f *field) bool {
 	var raw []byte
 	switch f.kind {
 	case bodyPath:
@@ -228,7 +257,7 @@ func (m *message) isBoolean(f *field) bool {
 	case itemPath:
 		raw = m.itemSpans[f.slot].Of(m.item)
 	}
-	return len(raw) > 0 && (raw[0] == 't' || raw[0] == 'f')
+	return len(raw) > 0 && strings.IndexByte("tf{[", raw[0]) >= 0
 }
 
 // separates reports whether value contains a literal of the content.

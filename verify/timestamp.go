@@ -40,6 +40,9 @@ func compileTimestamp(spec *Spec) (*timestampReader, error) {
 	if t.from, err = parseSources(spec.Timestamp.From); err != nil {
 		return nil, fmt.Errorf("timestamp: %w", err)
 	}
+	if name, fixed := t.from.fixed(); fixed {
+		return nil, fmt.Errorf("timestamp: %q is not a field; write something like header.X-Timestamp", name)
+	}
 	if t.tolerance > 0 && len(t.from.templates) == 0 && spec.Timestamp.Tag == "" {
 		return nil, fmt.Errorf("tolerance: %s states no time that could be checked; leave tolerance out, or "+
 			"define a provider with a timestamp", spec.Name)
@@ -58,7 +61,7 @@ func (t *timestampReader) parse(text string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("not a time")
 	}
 	// More digits than these would overflow a time.Duration.
-	n, err := strconv.ParseUint(text, 10, 64)
+	n, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || len(text) > 15 {
 		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unit)
 	}

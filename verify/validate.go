@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Check finds mistakes that can be seen while credentials are still
@@ -53,7 +55,7 @@ func (c *Config) validate(spec *Spec) error {
 
 func (c *Config) validateHeaders() error {
 	for i, header := range c.TokenHeaders {
-		if header.Name == "" || strings.ContainsAny(header.Name, " \t\r\n:") {
+		if !httpguts.ValidHeaderFieldName(header.Name) {
 			return fmt.Errorf("token_header %d: %q is not the name of a header", i+1, header.Name)
 		}
 		if len(header.Values) == 0 {

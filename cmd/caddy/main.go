@@ -4,7 +4,6 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	// plug in Caddy's standard modules and this one
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
