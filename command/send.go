@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -138,35 +137,42 @@ func (s *sample) request(spec *verify.Spec, target *url.URL) *verify.Request {
 	}
 }
 
-// tamper spoils what protects a signed request.
+// tamper spoils what protects a signed request: what is signed, or else the
+// credential.
 func tamper(spec *verify.Spec, config *verify.Config, r *verify.Request, body []byte) ([]byte, error) {
 	provider, err := verify.Compile(spec)
 	if err != nil {
 		return nil, err
 	}
-	if len(config.Secrets) > 0 && provider.Coverage() == verify.SignedBody {
+	switch {
+	case len(config.Secrets) > 0 && provider.Coverage() == verify.SignedBody:
 		return append(slices.Clone(body), ' '), nil
-	}
-	if len(config.Secrets) > 0 && provider.Coverage() == verify.SignedFields {
+	case len(config.Secrets) > 0 && provider.Coverage() == verify.SignedFields:
 		return tamperField(provider, r, body)
+	case config.Unverified:
+		return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
 	}
-	for name, values := range r.Header {
-		if isCredential(config, spec, name) {
-			r.Header[name] = []string{spoil(values[0])}
-			return body, nil
-		}
-	}
-	return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
+	err = verify.Sign(spec, spoil(config), r)
+	return r.Body.Bytes(), err
 }
 
-// spoil changes a credential; a password inside Basic credentials, so that
-// they stay well-formed.
-func spoil(value string) string {
-	encoded, ok := strings.CutPrefix(value, "Basic ")
-	if pair, err := base64.StdEncoding.DecodeString(encoded); ok && err == nil {
-		return "Basic " + base64.StdEncoding.EncodeToString(append(pair, 'x'))
+// spoil returns credentials that are wrong and otherwise alike.
+func spoil(config *verify.Config) *verify.Config {
+	wrong := &verify.Config{Provider: config.Provider}
+	for _, secret := range config.Secrets {
+		wrong.Secrets = append(wrong.Secrets, secret+"x")
 	}
-	return value + "x"
+	for _, token := range config.Tokens {
+		wrong.Tokens = append(wrong.Tokens, token+"x")
+	}
+	for _, header := range config.TokenHeaders {
+		wrong.TokenHeaders = append(wrong.TokenHeaders, verify.TokenHeader{Name: header.Name, Values: []string{header.Values[0] + "x"}})
+	}
+	for _, account := range config.Basic {
+		account.Password += "x"
+		wrong.Basic = append(wrong.Basic, account)
+	}
+	return wrong
 }
 
 // tamperField changes the last signed field that stands in the body or in a
@@ -180,8 +186,29 @@ func tamperField(provider *verify.Provider, r *verify.Request, body []byte) ([]b
 			r.Header.Set(header, r.Header.Get(header)+"X")
 			return body, nil
 		}
+		if path, ok := strings.CutPrefix(name, "item."); ok {
+			array := strings.TrimPrefix(provider.Spec.ForEach, "body.")
+			return changeField(body, array+".0."+path, func(old string) string { return old + "X" })
+		}
+		if field, ok := strings.CutPrefix(name, "form."); ok {
+			return changeForm(body, field)
+		}
 	}
 	return nil, errors.New("cannot spoil any of the signed fields")
+}
+
+// changeForm changes a field of a form; where the whole form is signed, it
+// adds one.
+func changeForm(body []byte, field string) ([]byte, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, err
+	}
+	if field == "sorted" || field == "php" {
+		field = "Tampered"
+	}
+	form.Set(field, form.Get(field)+"X")
+	return []byte(form.Encode()), nil
 }
 
 // isCredential reports whether a header of the request holds a credential.
@@ -205,7 +232,7 @@ func isCredential(config *verify.Config, spec *verify.Spec, name string) bool {
 func (s *sender) printRequest(r *http.Request, body []byte) {
 	config, _ := s.credentials.config(s.provider)
 	spec, _ := verify.Builtin(s.provider)
-	fmt.Fprintf(s.out, "> %s %s\n", r.Method, r.URL)
+	fmt.Fprintf(s.out, "> %s %s\n", r.Method, hide(r.URL.String(), config, spec))
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		for _, value := range r.Header[name] {
 			if isCredential(config, spec, name) {
@@ -214,7 +241,19 @@ func (s *sender) printRequest(r *http.Request, body []byte) {
 			fmt.Fprintf(s.out, "> %s: %s\n", name, value)
 		}
 	}
-	fmt.Fprintf(s.out, "\n%s\n\n", bytes.TrimRight(body, "\n"))
+	fmt.Fprintf(s.out, "\n%s\n\n", hide(strings.TrimRight(string(body), "\n"), config, spec))
+}
+
+// hide replaces tokens that a provider sends in the body.
+func hide(body string, config *verify.Config, spec *verify.Spec) string {
+	tokens := config.Tokens
+	if spec.Scheme == "token" {
+		tokens = slices.Concat(tokens, config.Secrets)
+	}
+	for _, token := range tokens {
+		body = strings.ReplaceAll(body, token, "(not shown)")
+	}
+	return body
 }
 
 // printResponse shows what was answered.

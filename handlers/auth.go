@@ -221,6 +221,9 @@ func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Even
 // for the operator.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, err error) error {
 	drain(w, r, time.Duration(a.ReadBody))
+	// An error route may proxy, too: not what was refused, nor in our name.
+	replaceBody(r, nil)
+	removeSpoofable(r, nil)
 	refusal, ok := errors.AsType[*verify.Error](err)
 	if !ok {
 		return err

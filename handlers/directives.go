@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -134,6 +135,17 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]htt
 		}
 	}
 	h.GroupRoutes(routes)
+	if h.IsNamedRoute() {
+		// Named routes are adapted before the sites and count their groups
+		// anew, so a group of the invoking site could have the same name.
+		for i := range routes {
+			r := routes[i].Value.(caddyhttp.Route)
+			if r.Group != "" {
+				r.Group += "_named_" + strconv.Itoa(h.Line())
+			}
+			routes[i].Value = r
+		}
+	}
 	return routes, nil
 }
 

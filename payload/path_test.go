@@ -31,7 +31,7 @@ func TestParsePath(t *testing.T) {
 }
 
 func TestParsePathRefuses(t *testing.T) {
-	for _, text := range []string{``, `.`, `a.`, `.a`, `a..b`, `a\`, `\`, `a.\`} {
+	for _, text := range []string{``, `.`, `a.`, `.a`, `a..b`, `a\`, `\`, `a.\`, "a\xff"} {
 		if got, err := payload.ParsePath(text); err == nil {
 			t.Errorf("ParsePath(%q) = %q; want an error", text, []string(got))
 		}

@@ -50,7 +50,7 @@ type Value struct{ program }
 func CompileRule(source string) (*Rule, error) {
 	p, err := compile(source, expr.AsBool(), expr.WarnOnAny())
 	if err != nil && strings.Contains(err.Error(), "expected bool, but got unknown") {
-		return nil, errors.New("the type of the result is not known before a payload is there; " +
+		return nil, errors.New("the result is not known to be a boolean before a payload is there; " +
 			"compare it, as in body.paid == true")
 	}
 	if err != nil {
@@ -78,10 +78,11 @@ func compile(source string, options ...expr.Option) (program, error) {
 	check := new(inspector)
 	options = append(options,
 		expr.Env(env{}),
+		// The tree is looked at as it was written: optimizing fuses predicates.
+		expr.Patch(check),
 		expr.MaxNodes(maxNodes),
 		// These make results whose size has nothing to do with the payload's.
 		expr.DisableBuiltin("repeat"),
-		expr.DisableBuiltin("reduce"),
 		// Time comes with the event, so that a rule gives the same answer twice.
 		expr.DisableBuiltin("now"),
 	)
@@ -90,36 +91,44 @@ func compile(source string, options ...expr.Option) (program, error) {
 	if err != nil {
 		return program{}, err
 	}
-	root := compiled.Node()
-	ast.Walk(&root, check)
-	if check.nested(root) {
-		return program{}, errors.New("a predicate such as any() or filter() inside another one is not allowed: " +
-			"its cost is the square of the payload's size")
+	if check.err != nil {
+		return program{}, check.err
 	}
 	return program{source: source, compiled: compiled, usesBody: check.usesBody}, nil
 }
 
-// inspector looks at what an expression uses.
-type inspector struct{ usesBody bool }
+// inspector looks at what an expression uses, and refuses what could cost more
+// than the payload's size allows.
+type inspector struct {
+	usesBody bool
+	err      error
+}
 
-func (i *inspector) Visit(n *ast.Node) {
-	if identifier, ok := (*n).(*ast.IdentifierNode); ok && identifier.Value == "body" {
-		i.usesBody = true
+func (i *inspector) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		i.usesBody = i.usesBody || n.Value == "body"
+		if n.Value == "$env" {
+			i.refuse("$env cannot be used; name what is wanted of it")
+		}
+	case *ast.BuiltinNode:
+		if n.Name == "reduce" {
+			i.refuse("reduce cannot be used: what it builds up has no bound")
+		}
+	case *ast.PredicateNode:
+		var inner predicates
+		ast.Walk(&n.Node, &inner)
+		if len(inner.found) > 0 {
+			i.refuse("a predicate such as any() or filter() inside another one is not allowed: " +
+				"its cost is the square of the payload's size")
+		}
 	}
 }
 
-// nested reports whether a predicate stands inside another one.
-func (*inspector) nested(root ast.Node) bool {
-	var outer predicates
-	ast.Walk(&root, &outer)
-	for _, predicate := range outer.found {
-		var inner predicates
-		ast.Walk(&predicate.Node, &inner)
-		if len(inner.found) > 0 {
-			return true
-		}
+func (i *inspector) refuse(text string) {
+	if i.err == nil {
+		i.err = errors.New(text)
 	}
-	return false
 }
 
 // predicates collects the predicates of a tree.

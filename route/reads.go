@@ -13,8 +13,15 @@ import (
 // computes the name of is named by its beginning, at worst "body".
 func (p *program) Reads() []string {
 	root := p.compiled.Node()
-	r := &reader{chains: make(map[ast.Node]payload.Path), extended: make(map[ast.Node]bool)}
+	r := &reader{
+		chains:   make(map[ast.Node]payload.Path),
+		extended: make(map[ast.Node]bool),
+		callees:  make(map[ast.Node]string),
+	}
 	ast.Walk(&root, r)
+	for _, name := range r.callees {
+		r.found = append(r.found, name)
+	}
 	for node, path := range r.chains {
 		switch {
 		case r.extended[node]:
@@ -33,6 +40,7 @@ func (p *program) Reads() []string {
 type reader struct {
 	chains   map[ast.Node]payload.Path
 	extended map[ast.Node]bool
+	callees  map[ast.Node]string // header and query, unless the argument is known
 	found    []string
 }
 
@@ -44,6 +52,8 @@ func (r *reader) Visit(node *ast.Node) {
 			r.chains[n] = payload.Path{}
 		case "event", "id", "timestamp", "method", "path":
 			r.found = append(r.found, n.Value)
+		case "header", "query":
+			r.callees[n] = n.Value
 		}
 	case *ast.ChainNode:
 		if path, ok := r.chains[n.Node]; ok {
@@ -61,16 +71,14 @@ func (r *reader) Visit(node *ast.Node) {
 	}
 }
 
-// call notes the headers and query parameters that are read.
+// call notes the headers and query parameters that are read by name.
 func (r *reader) call(n *ast.CallNode) {
-	callee, ok := n.Callee.(*ast.IdentifierNode)
-	if !ok || len(n.Arguments) != 1 || callee.Value != "header" && callee.Value != "query" {
+	callee, read := r.callees[n.Callee]
+	if !read || len(n.Arguments) != 1 {
 		return
 	}
-	name, constant := n.Arguments[0].(*ast.StringNode)
-	if !constant {
-		r.found = append(r.found, callee.Value)
-		return
+	if name, constant := n.Arguments[0].(*ast.StringNode); constant {
+		delete(r.callees, n.Callee)
+		r.found = append(r.found, callee+"."+name.Value)
 	}
-	r.found = append(r.found, callee.Value+"."+name.Value)
 }

@@ -178,6 +178,7 @@ func TestBasic(t *testing.T) {
 		{"no colon at all", []string{encode("user")}, verify.BadToken},
 		{"colon elsewhere", []string{encode("user:pass:word:")}, verify.BadToken},
 		{"not base64", []string{"Basic user:pass:word"}, verify.BadToken},
+		{"not base64 at the end", []string{encode("user:pass:word") + "!"}, verify.BadToken},
 		{"scheme alone", []string{"Basic "}, verify.BadToken},
 		{"another scheme", []string{"Bearer " + encode("user:pass:word")[6:]}, verify.BadToken},
 		{"two lines", []string{encode("user:pass:word"), encode("next:größe")}, verify.BadToken},

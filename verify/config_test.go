@@ -160,9 +160,11 @@ func TestContentJSON(t *testing.T) {
 	}{
 		{`"{body}"`, verify.Content{{Text: "{body}"}}, `"{body}"`},
 		{`["{timestamp}."]`, verify.Content{{Text: "{timestamp}."}}, `"{timestamp}."`},
-		{`["a",{"text":"{id}","absent":"drop"},{"text":"B","lower":true}]`,
+		{
+			`["a",{"text":"{id}","absent":"drop"},{"text":"B","lower":true}]`,
 			verify.Content{{Text: "a"}, {Text: "{id}", Absent: "drop"}, {Text: "B", Lower: true}},
-			`[{"text":"a"},{"text":"{id}","absent":"drop"},{"text":"B","lower":true}]`},
+			`[{"text":"a"},{"text":"{id}","absent":"drop"},{"text":"B","lower":true}]`,
+		},
 		{`[{"text":"{id}","absent":"empty"}]`, verify.Content{{Text: "{id}", Absent: "empty"}}, `[{"text":"{id}","absent":"empty"}]`},
 	}
 	for _, test := range tests {
@@ -183,6 +185,21 @@ func TestContentJSON(t *testing.T) {
 		var c verify.Content
 		if err := json.Unmarshal([]byte(text), &c); err == nil {
 			t.Errorf("%s became %+v", text, c)
+		}
+	}
+}
+
+// A key of another kind than the algorithms need would refuse everybody.
+func TestKeysOfAnotherKind(t *testing.T) {
+	for _, test := range []struct{ algorithms, kind string }{
+		{`["RS256"]`, "ES256"}, {`["RS256","PS256"]`, "ed25519"}, {`["ES256"]`, "RS256"}, {`["ES256"]`, "ed25519"}, {`["EdDSA"]`, "ES256"},
+	} {
+		spec, err := verify.ParseSpec([]byte(`{"name":"x","scheme":"jwt","jwt":{"algorithms":` + test.algorithms + `}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := verify.New(spec, &verify.Config{Secrets: []string{ourKeys()[test.kind].public}}); err == nil {
+			t.Errorf("%s takes a key for %s", test.algorithms, test.kind)
 		}
 	}
 }

@@ -17,13 +17,14 @@ import (
 // contentSpec is a provider that signs the given content, in JSON.
 func contentSpec(content string) string {
 	return `{"name":"x","scheme":"hmac","id":["header.X-ID"],"form_field":"payload",
+		"timestamp":{"from":["header.X-Timestamp"]},
 		"signature":{"from":["header.X-Signature"]},"content":` + content + `}`
 }
 
 func TestContent(t *testing.T) {
 	const body = `{"id":"e1","n":38.90,"s":"Größe"}`
 	tests := []struct {
-		name, content, text string // an empty text: malformed
+		name, content, text string // a text that begins with an exclamation mark is the reason for a refusal
 	}{
 		{"body", `"{body}"`, body},
 		{"body twice", `"{body}{body}"`, body + body},
@@ -35,17 +36,17 @@ func TestContent(t *testing.T) {
 		{"key", `"{body.id}{key}"`, "e1" + secret},
 		{"brace that opens no field", `"\\{x}{body.id}"`, "{x}e1"},
 		{"closing brace alone", `"}{body.id}"`, "}e1"},
-		{"backslash alone", `"\\{body.id}\\"`, "{body.id}\\"},
+		{"backslash alone", `"\\{x}{body.id}\\"`, "{x}e1\\"},
 		{"lower case", `[{"text":"{body.s}X","lower":true},"{body.s}X"]`, "größexGrößeX"},
 		{"body is never in lower case", `[{"text":"{body}","lower":true}]`, body},
-		{"absent", `"{body.none}"`, ""},
-		{"absent header", `"{header.X-None}{body}"`, ""},
+		{"absent", `"{body.none}"`, "!malformed"},
+		{"absent header", `"{header.X-None}{body}"`, "!missing_signature"},
 		{"absent, empty", `[{"text":"<{body.none}>","absent":"empty"},"{body.id}"]`, "<>e1"},
 		{"absent, dropped", `[{"text":"<{body.none}>","absent":"drop"},"{body.id}"]`, "e1"},
 		{"one of two absent, dropped", `[{"text":"{body.id}{body.none}","absent":"drop"},"{body.id}"]`, "e1"},
 		{"present, drop", `[{"text":"<{body.id}>","absent":"drop"},"!"]`, "<e1>!"},
-		{"absent, refused by name", `[{"text":"{body.none}","absent":"refuse"}]`, ""},
-		{"header sent twice", `"{header.X-Twice}"`, ""},
+		{"absent, refused by name", `[{"text":"{body.none}","absent":"refuse"}]`, "!malformed"},
+		{"header sent twice", `"{header.X-Twice}"`, "!bad_signature"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -55,8 +56,8 @@ func TestContent(t *testing.T) {
 				header: with("X-A", "v", "X-ID", "d1", "X-Twice", "a", "X-Twice", "a", "X-Signature", mac(secret, test.text)),
 				body:   body,
 			}
-			if test.text == "" {
-				h.expect(t, v, verify.Malformed)
+			if refused, ok := strings.CutPrefix(test.text, "!"); ok {
+				h.expect(t, v, verify.Reason(refused))
 				return
 			}
 			h.expect(t, v, "")
@@ -85,6 +86,15 @@ func TestSeparators(t *testing.T) {
 			t.Errorf("%s: refused for %q; want %q", test.body, got, test.want)
 		}
 	}
+}
+
+// The separator may be a segment of its own.
+func TestSeparatorSegment(t *testing.T) {
+	v := custom(t, `{"name":"x","scheme":"hmac","refuse_separators":true,"signature":{"from":["header.X-Signature"]},
+		"content":["{body.a}","::","{body.b}"]}`, &verify.Config{Secrets: []string{secret}})
+	header := with("X-Signature", mac(secret, "1::2::3"))
+	hook{header: header, body: `{"a":"1::2","b":"3"}`}.expect(t, v, verify.Malformed)
+	hook{header: header, body: `{"a":"1","b":"2::3"}`}.expect(t, v, verify.Malformed)
 }
 
 func TestFormContent(t *testing.T) {

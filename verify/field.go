@@ -202,7 +202,11 @@ func (m *message) computed(f *field) (string, bool, error) {
 		return joinSorted(form), true, err
 	case phpForm:
 		form, err := m.Body.Form()
-		return m.provider.phpSerialize(form), true, err
+		if err != nil {
+			return "", false, err
+		}
+		serialized, err := m.provider.phpSerialize(form)
+		return serialized, true, err
 	case requestMethod:
 		return m.Method, true, nil
 	case requestPath:

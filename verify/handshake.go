@@ -226,6 +226,12 @@ func (h *handshake) answer(m *message, newCode func(text string) []byte) (*Answe
 	return a, h.writeBody(a, m)
 }
 
+// signsChallenges reports whether a handshake signs texts for anybody. Bodies
+// that could be such texts are then no events.
+func (p *Provider) signsChallenges() bool {
+	return slices.ContainsFunc(p.handshakes, func(h handshake) bool { return h.hmac != nil && h.spec.Verify == "none" })
+}
+
 // maxChallenge is the longest text, in bytes, that is signed for anybody.
 const maxChallenge = 256
 

@@ -16,7 +16,7 @@ import (
 )
 
 // secret is the key of all schemes in these tests.
-const secret = "test-key-of-all-schemes"
+const secret = "test-key-of-all-schemes-32-bytes-or-more"
 
 // now is the time at which webhooks arrive where a test names no other.
 var now = time.Date(2024, 5, 14, 12, 0, 0, 0, time.UTC)

@@ -52,6 +52,9 @@ func (s *signedScheme) verify(m *message) error {
 	if err := s.provider.eachItem(m, s.verifyItem); err != nil {
 		return err
 	}
+	if s.provider.signsChallenges() && isChallenge(string(m.Body.Bytes())) {
+		return refuse(Malformed, "a body like this is signed for anybody who asks, so it proves nothing")
+	}
 	if s.provider.content.joinsURL() && m.Method != http.MethodGet {
 		// Otherwise what was signed could be sent with the end of its URL in
 		// the body, or with the beginning of its body in the URL.

@@ -93,6 +93,14 @@ func (s *snsScheme) verify(m *message) error {
 	if !ok {
 		return refuse(Malformed, "unknown type %.40q", values["Type"])
 	}
+	if _, present := values["Subject"]; present && !slices.Contains(names, "Subject") {
+		return refuse(Malformed, "body.Subject is not signed in a %s", values["Type"])
+	}
+	for _, name := range names {
+		if _, present := values[name]; !present && name != "Subject" {
+			return refuse(Malformed, "body.%s is absent", name)
+		}
+	}
 	topic := values["TopicArn"]
 	if !anyEqual(digests(s.topics), topic) {
 		return refuse(BadSignature, "the topic %.200q is not one of those that may send", topic)

@@ -132,6 +132,8 @@ func TestCompileRefuses(t *testing.T) {
 		{"empty content", `{"scheme":"hmac","content":"",` + signature + `}`, "content"},
 		{"null for content", `{"scheme":"hmac","content":null,` + signature + `}`, "content"},
 		{"content that is the same for all", `{"scheme":"hmac","content":["a","b"],` + signature + `}`, "content"},
+		{"signed timestamp that is nowhere", `{"scheme":"hmac","content":"{timestamp}.{body}",` + signature + `}`, "timestamp"},
+		{"signed id that is nowhere", `{"scheme":"hmac","content":"{id}.{body}",` + signature + `}`, "id"},
 		{"no signature", `{"scheme":"hmac","content":"{body}"}`, "from is not set"},
 		{"signature without a place", `{"scheme":"hmac","content":"{body}","signature":{"prefix":"x"}}`, "from is not set"},
 		{"signature in an unknown place", `{"scheme":"hmac","content":"{body}","signature":{"from":["cookie.x"]}}`, "unknown field"},
@@ -152,6 +154,9 @@ func TestCompileRefuses(t *testing.T) {
 		{"open brace", `{"content":"a{body"}`, "closing brace"},
 		{"empty event", `{"event":[""]}`, "event"},
 		{"event with an unknown field", `{"event":["{cookie.x}"]}`, "event"},
+		{"id that is itself", `{"id":["{id}"]}`, "id"},
+		{"timestamp that is itself", `{"timestamp":{"from":["timestamp"]}}`, "timestamp"},
+		{"empty expression", `{"event":["body.x","="]}`, "event"},
 		{"two expressions", `{"id":["=a","=b"]}`, "id"},
 	}
 	for _, test := range tests {

@@ -50,7 +50,7 @@ func TestTimestampText(t *testing.T) {
 	for _, stamp := range []string{
 		"x", "-1715688000", "+1715688000", "1715688000.0", "1.715688e9", "0x66434bc0", "1715688000x", "９",
 		"1715688000000", "9223372036854775807", "9223372036854775808", "18446744073709551615",
-		"99999999999999999999", "0001715688000000000", "2024-05-14T12:00:00Z",
+		"99999999999999999999", "0001715688000000000", "0000001715688000", "2024-05-14T12:00:00Z",
 	} {
 		stamped(stamp, secret).expect(t, v, verify.Stale)
 		stamped(stamp, secret).expect(t, off, "")
@@ -99,9 +99,9 @@ func TestTimestampInHeader(t *testing.T) {
 		}
 	}
 	v := custom(t, spec("s"), &verify.Config{Secrets: []string{secret}})
-	hook{header: with("X-Signature", mac(secret, ".body")), body: "body"}.expect(t, v, verify.Malformed)
+	hook{header: with("X-Signature", mac(secret, ".body")), body: "body"}.expect(t, v, verify.MissingSignature)
 	twice := with("X-Signature", mac(secret, "1715688000.body"), "X-Timestamp", "1715688000", "X-Timestamp", "1715688000")
-	hook{header: twice, body: "body"}.expect(t, v, verify.Malformed)
+	hook{header: twice, body: "body"}.expect(t, v, verify.BadSignature)
 }
 
 // Instaleap's own example writes the hour with one digit and the offset

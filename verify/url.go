@@ -53,6 +53,9 @@ func toggleStandardPort(scheme, host string) string {
 		port = "80"
 	}
 	if name, given, err := net.SplitHostPort(host); err == nil {
+		if given == port && strings.Contains(name, ":") {
+			return "[" + name + "]" // an IPv6 address
+		}
 		if given == port {
 			return name
 		}

@@ -1,0 +1,78 @@
+package command_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+func TestProviders(t *testing.T) {
+	output, code, err := run("providers")
+	if err != nil || code != 0 {
+		t.Fatalf("exit code %d: %v", code, err)
+	}
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	names := verify.BuiltinNames()
+	if len(lines) != len(names)+1 || !strings.HasPrefix(lines[0], "PROVIDER") {
+		t.Fatalf("%d lines for %d providers:\n%s", len(lines), len(names), output)
+	}
+	for i, name := range names {
+		spec, _ := verify.Builtin(name)
+		fields := strings.Fields(lines[i+1])
+		if fields[0] != name || fields[len(fields)-1] != spec.Docs {
+			t.Errorf("the line of %s is %q", name, lines[i+1])
+		}
+		for _, kind := range spec.Credentials {
+			if !strings.Contains(lines[i+1], kind) {
+				t.Errorf("the line of %s lacks %s: %q", name, kind, lines[i+1])
+			}
+		}
+	}
+	for name, want := range map[string]string{
+		"instaleap ": " fields ", "github ": " header.X-GitHub-Event ", "jelp ": " order_update:{body.queueName} +1 ",
+	} {
+		for _, line := range lines {
+			if strings.HasPrefix(line, name) && !strings.Contains(line, want) {
+				t.Errorf("the line lacks %q: %q", want, line)
+			}
+		}
+	}
+}
+
+func TestProvider(t *testing.T) {
+	for _, name := range verify.BuiltinNames() {
+		spec, _ := verify.Builtin(name)
+		output, code, err := run("providers", name)
+		if err != nil || code != 0 {
+			t.Errorf("%s: exit code %d, %v", name, code, err)
+		}
+		expectAll(t, output, spec.Title, spec.Docs, "handle_webhook /"+name+" "+name+" {", "otherwise")
+	}
+	output, _, _ := run("providers", "instaleap")
+	expectAll(t, output, "body.id, body.created_at, body.type", "secret {env.INSTALEAP_SECRET}", "hmac-sha256")
+}
+
+func TestProvidersMarkdown(t *testing.T) {
+	output, code, err := run("providers", "--markdown")
+	if err != nil || code != 0 {
+		t.Fatalf("exit code %d: %v", code, err)
+	}
+	for _, name := range verify.BuiltinNames() {
+		expectAll(t, output, "\n## "+name+"\n", "| ["+name+"](#"+name+") |")
+	}
+}
+
+func TestProvidersMistakes(t *testing.T) {
+	for want, args := range map[string][]string{
+		"did you mean instaleap?": {"providers", "instalap"},
+		"leave the name out":      {"providers", "--markdown", "github"},
+		"at most 1 arg":           {"providers", "github", "jelp"},
+		"unknown flag":            {"providers", "--md"},
+	} {
+		_, code, err := run(args...)
+		if code != 2 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: exit code %d, %v; want 2 and %q", args, code, err, want)
+		}
+	}
+}

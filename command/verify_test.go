@@ -1,0 +1,135 @@
+package command_test
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// captured is a recorded request.
+func captured(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile("../testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestVerify(t *testing.T) {
+	const key = "test-secret-instaleap"
+	tests := []struct {
+		name   string
+		args   []string
+		code   int
+		output string
+	}{
+		{"right", []string{"--provider", "instaleap", "--secret", key, "../testdata/instaleap/requests/signed.http"}, 0, "verified: instaleap\nsigned: fields\nevent: ALLOCATED\nid: 5bf7128e-c481-48fe-86fa-d0d52282dde8\n"},
+		{"another secret", []string{"--provider", "instaleap", "--secret", "other", "../testdata/instaleap/requests/signed.http"}, 1, "refused: bad_signature\n"},
+		{"old and new secret", []string{"--provider", "instaleap", "--secret", "other", "--secret", key, "../testdata/instaleap/requests/signed.http"}, 0, "verified: instaleap\n"},
+		{"tampered", []string{"--provider", "instaleap", "--secret", key, "../testdata/instaleap/requests/tampered-type.http"}, 1, "refused: bad_signature\n"},
+		{"no signature", []string{"--provider", "instaleap", "--secret", key, "../testdata/instaleap/requests/token.http"}, 1, "refused: missing_signature\n"},
+		{"token", []string{"--provider", "instaleap", "--token", "X-Instaleap-Token=test-token-instaleap", "../testdata/instaleap/requests/token.http"}, 0, "signed: none\n"},
+		{"basic", []string{"--provider", "detrack", "--basic", "test-user:test-password-detrack", "../testdata/detrack/requests/v1-form.http"}, 0, "event: Delivered\n"},
+		{"event by expression", []string{"--provider", "jelp", "--basic", "test-user:test-password-jelp", "../testdata/jelp/requests/basic.http"}, 0, "event: order_update:assign_driver\n"},
+		{"method", []string{"--provider", "github", "--secret", key, "../testdata/shippify/requests/put.http"}, 1, "refused: method\n"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			output, code, _ := run(append([]string{"verify"}, test.args...)...)
+			if code != test.code {
+				t.Errorf("exit code %d; want %d", code, test.code)
+			}
+			expectAll(t, output, test.output)
+			expectNone(t, output, key, "test-password", "test-token")
+		})
+	}
+}
+
+func TestVerifyJSON(t *testing.T) {
+	output, code, err := run("verify", "--json", "--provider", "instaleap", "--secret", "test-secret-instaleap", "../testdata/instaleap/requests/signed.http")
+	var verdict map[string]any
+	if jsonErr := json.Unmarshal([]byte(output), &verdict); jsonErr != nil || err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v, %v: %s", code, err, jsonErr, output)
+	}
+	for name, want := range map[string]any{"verified": true, "provider": "instaleap", "event": "ALLOCATED", "signed": "fields"} {
+		if verdict[name] != want {
+			t.Errorf("%s is %v; want %v", name, verdict[name], want)
+		}
+	}
+	output, code, _ = run("verify", "--json", "--provider", "instaleap", "--secret", "other", "../testdata/instaleap/requests/signed.http")
+	verdict = nil
+	if err := json.Unmarshal([]byte(output), &verdict); err != nil || code != 1 || verdict["verified"] != false || verdict["error"] != "bad_signature" {
+		t.Errorf("exit code %d, %v: %s", code, err, output)
+	}
+}
+
+func TestVerifyInput(t *testing.T) {
+	request := captured(t, "instaleap/requests/signed.http")
+	head, body, _ := strings.Cut(request, "\r\n\r\n")
+	var kept []string
+	for line := range strings.SplitSeq(head, "\r\n") {
+		if !strings.HasPrefix(line, "Content-Length") {
+			kept = append(kept, line)
+		}
+	}
+	withoutLength := strings.Join(kept, "\r\n") + "\r\n\r\n" + body
+	args := []string{"verify", "--provider", "instaleap", "--secret", "test-secret-instaleap"}
+	for name, test := range map[string]struct {
+		input string
+		code  int
+	}{
+		"whole":                    {request, 0},
+		"without a length":         {withoutLength, 0},
+		"cut short":                {request[:len(request)-1], 2},
+		"cut short, unknown to it": {withoutLength[:len(withoutLength)-10], 1},
+		"no request":               {"hello", 2},
+		"empty":                    {"", 2},
+	} {
+		for _, last := range [][]string{nil, {"-"}} {
+			if output, code, err := runWith(strings.NewReader(test.input), append(args, last...)...); code != test.code {
+				t.Errorf("%s, %q: exit code %d, %v; want %d\n%s", name, last, code, err, test.code, output)
+			}
+		}
+	}
+}
+
+func TestVerifyTime(t *testing.T) {
+	spec := file(t, "spec.json", `{"scheme":"hmac","signature":{"from":["header.X-Signature"]},"content":"{timestamp}.{body}",
+		"timestamp":{"from":["header.X-Timestamp"],"tolerance":"5m"}}`)
+	// HMAC-SHA256 of "1715688000.body" with the key "key".
+	request := "POST / HTTP/1.1\r\nHost: example.com\r\nX-Timestamp: 1715688000\r\n" +
+		"X-Signature: 628ba8e1dabe2c3a866761d2da75c6be2c178945ed0ea0fe31c1a8a62e456196\r\nContent-Length: 4\r\n\r\nbody"
+	for at, want := range map[string]int{
+		"1715688000": 0, "1715688300": 0, "2024-05-14T12:05:00Z": 0, "1715688301": 1, "2024-05-14T11:54:59Z": 1, "": 1, "noon": 2,
+	} {
+		output, code, err := runWith(strings.NewReader(request), "verify", "--spec", spec, "--secret", "key", "--at", at)
+		if code != want {
+			t.Errorf("--at %q: exit code %d, %v; want %d\n%s", at, code, err, want, output)
+		}
+		if want == 1 {
+			expectAll(t, output, "refused: stale")
+		}
+	}
+}
+
+func TestVerifyMistakes(t *testing.T) {
+	request := "../testdata/instaleap/requests/signed.http"
+	for want, args := range map[string][]string{
+		"either --provider or --spec": {"verify", request},
+		"either --provider":           {"verify", "--provider", "github", "--spec", "x.json", request},
+		"did you mean instaleap?":     {"verify", "--provider", "instalap", request},
+		"no credentials":              {"verify", "--provider", "instaleap", request},
+		"no such file":                {"verify", "--provider", "instaleap", "--secret", "s", "absent.http"},
+		"unknown field":               {"verify", "--spec", file(t, "spec.json", `{"nam":"x"}`), "--secret", "s", request},
+		"public_url":                  {"verify", "--provider", "instaleap", "--secret", "s", "--public-url", "hooks", request},
+		"at most 1 arg":               {"verify", request, request},
+		"unknown flag":                {"verify", "--tamper", request},
+	} {
+		output, code, err := run(args...)
+		if code != 2 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: exit code %d, %v; want 2 and %q\n%s", args, code, err, want, output)
+		}
+	}
+}

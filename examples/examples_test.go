@@ -1,0 +1,201 @@
+package examples_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
+)
+
+// example is a folder of this directory, and what its Caddyfile does.
+type example struct {
+	name  string
+	env   map[string]string // what its placeholders {env.*} stand for
+	steps []step
+}
+
+// step is a webhook and its answer.
+type step struct {
+	name   string
+	send   webhook
+	status int
+	want   string // part of the answer's body
+}
+
+// TestExamples runs every example as it stands, save for its ports, and sends
+// it webhooks that it must accept, route and refuse.
+func TestExamples(t *testing.T) {
+	for _, e := range table(t) {
+		t.Run(e.name, func(t *testing.T) {
+			srv := start(t, e)
+			for _, s := range e.steps {
+				answer := srv.Do(s.send.request(t, srv))
+				if answer.Status != s.status || !strings.Contains(answer.Body, s.want) {
+					t.Errorf("%s: %d %q, want %d with %q", s.name, answer.Status, answer.Body, s.status, s.want)
+				}
+			}
+			elsewhere := webhook{method: "POST", path: "/elsewhere"}
+			if answer := srv.Do(elsewhere.request(t, srv)); answer.Status != http.StatusNotFound {
+				t.Errorf("an unmatched path is answered %d, want 404", answer.Status)
+			}
+		})
+	}
+}
+
+// TestTable makes sure that every example is tested, and that each test has a
+// webhook that is accepted and one that is refused.
+func TestTable(t *testing.T) {
+	examples := table(t)
+	folders, err := filepath.Glob("*/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		name := filepath.Dir(folder)
+		at := slices.IndexFunc(examples, func(e example) bool { return e.name == name })
+		if at < 0 {
+			t.Errorf("%s is not in the table", name)
+			continue
+		}
+		accepted := func(s step) bool { return s.status < 300 }
+		refused := func(s step) bool { return s.status >= 400 && s.status < 500 && s.status != 404 }
+		if steps := examples[at].steps; !slices.ContainsFunc(steps, accepted) || !slices.ContainsFunc(steps, refused) {
+			t.Errorf("%s needs a webhook that is accepted and one that is refused", name)
+		}
+	}
+	if len(folders) != len(examples) {
+		t.Errorf("there are %d examples, and %d in the table", len(folders), len(examples))
+	}
+}
+
+// TestSmallestJSON compares the smallest example with its form in JSON.
+func TestSmallestJSON(t *testing.T) {
+	adapted, err := webhooktest.Adapt(read(t, "smallest/Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got, want any
+	if err := json.Unmarshal([]byte(adapted), &got); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(read(t, "smallest/caddy.json")), &want); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("caddy adapt gives\n%s", adapted)
+	}
+}
+
+// TestAccessLog makes sure that the log has what it is kept for, and no token.
+func TestAccessLog(t *testing.T) {
+	e := find(t, "access-log")
+	file := filepath.Join(t.TempDir(), "access.log")
+	srv := start(t, e, func(config map[string]any) {
+		logs := config["logging"].(map[string]any)["logs"].(map[string]any)
+		logs["log0"].(map[string]any)["writer"] = map[string]any{"output": "file", "filename": file}
+	})
+	for _, s := range e.steps {
+		srv.Do(s.send.request(t, srv))
+	}
+	srv.Stop()
+	log := read(t, file)
+	for _, want := range []string{
+		`"webhook_provider":"instaleap"`, `"webhook_event":"ALLOCATED"`, `"webhook_outcome":"accepted"`,
+		`"webhook_id":"5bf7128e-c481-48fe-86fa-d0d52282dde8"`, `"webhook_outcome":"bad_token"`,
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the access log lacks %s:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "test-token") {
+		t.Errorf("the access log holds a token:\n%s", log)
+	}
+}
+
+// TestSources sends from an address that the example does not list.
+func TestSources(t *testing.T) {
+	e := find(t, "jelp-unverified")
+	srv := start(t, e, webhooktest.Set("webhook_auth", "sources", []string{"192.0.2.0/24"}))
+	if answer := srv.Do(e.steps[0].send.request(t, srv)); answer.Status != http.StatusForbidden {
+		t.Errorf("status %d, want 403", answer.Status)
+	}
+}
+
+func find(t *testing.T, name string) example {
+	t.Helper()
+	examples := table(t)
+	at := slices.IndexFunc(examples, func(e example) bool { return e.name == name })
+	if at < 0 {
+		t.Fatalf("there is no example %s", name)
+	}
+	return examples[at]
+}
+
+// start runs an example on free ports.
+func start(t *testing.T, e example, edits ...webhooktest.Edit) *webhooktest.Server {
+	t.Helper()
+	for name, value := range e.env {
+		t.Setenv(name, value)
+	}
+	var ports freePorts
+	srv := webhooktest.Start(t, read(t, e.name+"/Caddyfile"), append(edits, ports.edit)...)
+	if ports.app != "" {
+		// Caddy looks the variable up when it dials.
+		t.Setenv(appVariable, srv.AddrOf(ports.app))
+	}
+	return srv
+}
+
+// appVariable is the environment variable that holds the address of the app.
+const appVariable = "EXAMPLE_APP"
+
+// freePorts replaces the ports of an example, 8080 for Caddy and 8081 for its
+// app, with free ones.
+type freePorts struct{ app string }
+
+func (p *freePorts) edit(config map[string]any) {
+	servers := config["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
+	for name, server := range servers {
+		listen := server.(map[string]any)["listen"].([]any)
+		switch listen[0] {
+		case ":8080":
+			listen[0] = "127.0.0.1:0"
+		case ":8081":
+			listen[0] = "localhost:0" // Caddy refuses the same text for two servers
+			p.app = name
+		}
+	}
+	redirect(config)
+}
+
+// redirect changes where proxies dial.
+func redirect(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		if v["dial"] == "localhost:8081" {
+			v["dial"] = "{env." + appVariable + "}"
+		}
+		for _, child := range v {
+			redirect(child)
+		}
+	case []any:
+		for _, child := range v {
+			redirect(child)
+		}
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

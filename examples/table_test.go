@@ -1,0 +1,187 @@
+package examples_test
+
+import (
+	"testing"
+	"time"
+)
+
+// table has all examples. Credentials are those of the stored requests; answers
+// quote what the example's app got.
+func table(t *testing.T) []example {
+	t.Helper()
+	return []example{
+		{"quickstart", nil, []step{
+			{"refund", instaleap(t, "quickstart-secret", "CANCELLED"), 200, "The app got POST /refunds\n" +
+				"Webhook-Event: CANCELLED\nWebhook-Delivery-Id: 5bf7128e-c481-48fe-86fa-d0d52282dde8\n\n" +
+				`{"order":"0000AG382N","total":403.97,"why":"CANCELLED"}`},
+			{"picking", instaleap(t, "quickstart-secret", "PICKING_STARTED"), 200, "POST /picking\n"},
+			{"other event", instaleap(t, "quickstart-secret", "CREATED"), 200, "POST /orders\n"},
+			{"tampered", instaleap(t, "quickstart-secret", "CANCELLED").but(`"CANCELLED"`, `"CANCELLEDX"`), 401, ""},
+		}},
+		{"smallest", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{"signed", stored(t, "github/requests/signed.http"), 200, "push 6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911"},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+		}},
+		{"instaleap", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
+			{"cancelled", instaleap(t, "test-secret-instaleap", "CANCELLED"), 200, "POST /orders/0000AG382N/cancellation CANCELLED\n" +
+				`{"paid":403.97,"reason":"CANCELLED","skus":["00020100700000","00020100600000","00750045900015"]}`},
+			{"picking", instaleap(t, "test-secret-instaleap", "PICKING_FINISHED"), 200, "POST /picking PICKING_FINISHED\n"},
+			{
+				"picking of another kind",
+				instaleap(t, "test-secret-instaleap", "PICKING_FINISHED").but(`"FULL_SERVICE"`, `"PICK_AND_COLLECT"`), 200, "POST /instaleap PICKING_FINISHED\n",
+			},
+			{"other event", stored(t, "instaleap/requests/signed.http"), 200, "POST /instaleap ALLOCATED\n"},
+			{"tampered type", stored(t, "instaleap/requests/tampered-type.http"), 401, ""},
+			{"tampered signature", stored(t, "instaleap/requests/tampered-signature.http"), 401, ""},
+			// Instaleap does not sign the job. The README says so.
+			{"other job", stored(t, "instaleap/requests/unsigned-job-changed.http"), 200, ""},
+		}},
+		{"instaleap-token", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap"}, []step{
+			{"token", stored(t, "instaleap/requests/token.http"), 200, "POST /instaleap ALLOCATED\nX-Instaleap-Token: "},
+			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},
+			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
+		}},
+		{"instaleap-chat", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap-chat"}, []step{
+			{
+				"token", stored(t, "instaleap-chat/requests/token.http"), 200,
+				"POST /jobs/string/messages chat.message\n" + `{"from":"SH","text":"Hi my name is Jose"}`,
+			},
+			{"other sender", stored(t, "instaleap-chat/requests/token.http").but(`"SH"`, `"BOT"`), 204, ""},
+			{"wrong token", stored(t, "instaleap-chat/requests/token.http").with("X-Instaleap-Token", "test-token"), 401, ""},
+			{"signature instead", stored(t, "instaleap-chat/requests/signed.http"), 401, ""},
+		}},
+		{"instaleap-chat-content", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap-chat"}, []step{
+			{"signed", stored(t, "instaleap-chat/requests/signed.http"), 200, "POST /instaleap-chat chat.message\n"},
+			{"tampered sender", stored(t, "instaleap-chat/requests/tampered-sender.http"), 401, ""},
+			// built in, created_at would not be signed
+			{"tampered time", stored(t, "instaleap-chat/requests/signed.http").but("00:54:27.918Z", "00:54:27.919Z"), 401, ""},
+		}},
+		{"jelp", map[string]string{"JELP_TOKEN": "test-token-jelp"}, []step{
+			{
+				"driver without phone", stored(t, "jelp/requests/token.http"), 200,
+				"POST /jelp order_update:assign_driver\n" + `{"driver":"REPARTIDOR EXTERNO","order":"WS-019930","phone":null}`,
+			},
+			{
+				"driver with phone", stored(t, "jelp/requests/token.http").payload("jelp/order_update-assign_driver-external.json"),
+				200, `"phone":"`,
+			},
+			{
+				"driver of a fleet", stored(t, "jelp/requests/token.http").payload("jelp/order_update-assign_driver-fleet.json"),
+				200, `"phone":"`,
+			},
+			{
+				"other update", stored(t, "jelp/requests/token.http").payload("jelp/order_update-comment.json"),
+				200, "POST /jelp order_update:comment\n",
+			},
+			{
+				"new order", stored(t, "jelp/requests/token.http").payload("jelp/order_new.json").to("/jelp/order-new"),
+				200, "POST /jelp/order-new order_new\n",
+			},
+			{
+				"folio", stored(t, "jelp/requests/token.http").payload("jelp/folio_update.json").to("/jelp/folio-update"),
+				200, "POST /jelp/folio-update folio_update\n",
+			},
+			{"new order at the wrong URL", stored(t, "jelp/requests/token.http").payload("jelp/order_new.json"), 422, ""},
+			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
+			{"wrong token for new orders", stored(t, "jelp/requests/token-wrong.http").to("/jelp/order-new"), 401, ""},
+		}},
+		{"jelp-basic", map[string]string{"JELP_USER": "test-user", "JELP_PASSWORD": "test-password-jelp"}, []step{
+			{"basic", stored(t, "jelp/requests/basic.http"), 200, "POST /jelp order_update:assign_driver\n"},
+			{"wrong password", stored(t, "jelp/requests/basic-wrong.http"), 401, ""},
+		}},
+		{"jelp-unverified", nil, []step{
+			{"from here", stored(t, "jelp/requests/token.http"), 200, "POST /jelp order_update:assign_driver\n"},
+			{"get", stored(t, "jelp/requests/token.http").by("GET"), 405, ""},
+		}},
+		{"shippify", map[string]string{"SHIPPIFY_TOKEN": "test-token-shippify", "SHIPPIFY_CLIENT": "test-client-shippify"}, []step{
+			{
+				"comment", stored(t, "shippify/requests/token.http"), 200,
+				"POST /deliveries/t-xyz-123/comment DELIVERY_COMPLETED\n" + `{"at":"2024-01-08T17:27:08+00:00","comment":"test"}`,
+			},
+			{
+				"notes without comment", stored(t, "shippify/requests/token.http").but(`{\"comment\":\"test\"}`, `{}`), 200,
+				"POST /shippify DELIVERY_COMPLETED\n",
+			},
+			{"notes that are no JSON", stored(t, "shippify/requests/token.http").but(`{\"comment\":\"test\"}`, `ring twice`), 200, "POST /shippify "},
+			{"custom payload", stored(t, "shippify/requests/token.http").payload("shippify/custom.json"), 200, "POST /shippify completed\n"},
+			{
+				"failure", stored(t, "shippify/requests/token.http").payload("shippify/custom.json").but("completed", "returned"), 200,
+				"POST /failures returned\n",
+			},
+			{"put", stored(t, "shippify/requests/put.http"), 200, "PUT /deliveries/t-xyz-123/comment "},
+			{"patch", stored(t, "shippify/requests/token.http").by("PATCH"), 405, ""},
+			{"one header missing", stored(t, "shippify/requests/token-one-missing.http"), 401, ""},
+		}},
+		{"detrack", map[string]string{"DETRACK_USER": "test-user", "DETRACK_PASSWORD": "test-password-detrack"}, []step{
+			{"delivery", stored(t, "detrack/requests/basic.http").with("X-Forwarded-For", "44.236.78.196"), 200, "POST /deliveries dispatched\n"},
+			{
+				"collection",
+				stored(t, "detrack/requests/basic.http").payload("detrack/collection.json").with("X-Forwarded-For", "52.13.202.33"),
+				200, "POST /collections dispatched\n",
+			},
+			{
+				"third failure",
+				stored(t, "detrack/requests/basic.http").but(`"status": "dispatched"`, `"status": "failed"`).
+					but(`"attempt": 1`, `"attempt": 3`).with("X-Forwarded-For", "44.228.138.42"),
+				200, "POST /escalations failed\n",
+			},
+			{"wrong password", stored(t, "detrack/requests/basic-wrong.http").with("X-Forwarded-For", "44.236.78.196"), 401, ""},
+			{"from elsewhere", stored(t, "detrack/requests/basic.http"), 403, ""},
+			{"from a made-up address", stored(t, "detrack/requests/basic.http").with("X-Forwarded-For", "44.236.78.196, 192.0.2.1"), 403, ""},
+		}},
+		{"detrack-v1", map[string]string{"DETRACK_USER": "test-user", "DETRACK_PASSWORD": "test-password-detrack"}, []step{
+			{
+				"delivery", stored(t, "detrack/requests/v1-form.http").to("/detrack/deliveries"), 200,
+				"POST /deliveries/DO140213001 Delivered application/json\n{",
+			},
+			{"collection", stored(t, "detrack/requests/v1-form.http").to("/detrack/collections"), 200, "POST /collections/DO140213001 "},
+			{"plain JSON", stored(t, "detrack/requests/v1-json.http").to("/detrack/deliveries"), 200, "POST /deliveries/DO140213001 "},
+			{"wrong password", stored(t, "detrack/requests/basic-wrong.http").to("/detrack/deliveries"), 401, ""},
+		}},
+		{"github", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{
+				"push to main", stored(t, "github/requests/signed.http"), 200,
+				"POST /deploy/parcel-tracker push\nX-Commit: 3b8e5f60a7c9d1e2f3041526374859607a8b9cad",
+			},
+			{"ping", github(t, "test-secret-github", "ping"), 204, ""},
+			{"other event", github(t, "test-secret-github", "issues"), 202, ""},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+			{"other secret", github(t, "test-secret", "push"), 401, ""},
+		}},
+		{"custom-provider", map[string]string{"ACME_SECRET": "test-secret-acme"}, []step{
+			{"paid", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now()), 200, "POST /acme acme order.paid 7\n"},
+			{"other event", acme(t, "test-secret-acme", `{"id":7,"kind":"order.created"}`, time.Now()), 204, ""},
+			{"tampered", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now()).but("7", "8"), 401, ""},
+			{"old", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now().Add(-time.Hour)), 401, ""},
+		}},
+		{"webhook-auth", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{"push to main", stored(t, "github/requests/signed.http"), 200, "POST /deploy push"},
+			{"review", github(t, "test-secret-github", "pull_request_review"), 200, "POST /review pull_request_review"},
+			{"other event", github(t, "test-secret-github", "issues"), 202, ""},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+		}},
+		{"gateway", map[string]string{
+			"GITHUB_SECRET": "test-secret-github", "JELP_TOKEN": "test-token-jelp",
+			"APP_SECRET": "whsec_dGhlIGFwcCBrbm93cyBvbmUga2V5IG9ubHk=",
+		}, []step{
+			{"push", stored(t, "github/requests/signed.http"), 200, "application/cloudevents+json v1,"},
+			{"other event", github(t, "test-secret-github", "issues"), 204, ""},
+			{"driver", stored(t, "jelp/requests/token.http"), 200, `"sent_by":"jelp"`},
+			{
+				"no event", stored(t, "jelp/requests/token.http").payload("jelp/order_new.json"), 200,
+				`"source":"/webhooks/jelp","type":"unknown"`,
+			},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
+		}},
+		{"access-log", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap"}, []step{
+			{"token", stored(t, "instaleap/requests/token.http"), 204, ""},
+			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},
+		}},
+		{"errors", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{"signed", stored(t, "github/requests/signed.http"), 204, ""},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, `{"status": 401, "error": "bad_signature"}`},
+			{"get", stored(t, "github/requests/signed.http").by("GET"), 405, `{"status": 405, "error": "method"}`},
+		}},
+	}
+}

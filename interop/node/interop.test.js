@@ -1,0 +1,33 @@
+// Official packages of providers meet a running Caddy: what a package signs
+// Caddy must let pass unchanged, and what a package refuses Caddy must refuse.
+
+import { after, test } from 'node:test';
+
+import { startCaddy } from './lib/caddy.js';
+import { runProvider } from './lib/trial.js';
+import { startApp } from './lib/wire.js';
+import { discord, discordPings } from './providers/discord.js';
+import { github, githubExamples } from './providers/github.js';
+import { paddle } from './providers/paddle.js';
+import { square } from './providers/square.js';
+import { standardWebhooks, svix } from './providers/standard.js';
+import { stripe } from './providers/stripe.js';
+import { twilio } from './providers/twilio.js';
+
+const providers = [stripe, svix, standardWebhooks, github, twilio, discord, paddle, square];
+
+const app = await startApp();
+const caddy = await startCaddy(providers, app).catch((err) => {
+	app.close();
+	throw err;
+});
+after(async () => {
+	await caddy.stop();
+	app.close();
+});
+
+for (const provider of providers) {
+	test(provider.preset, (t) => runProvider(t, provider, caddy));
+}
+test('all examples of @octokit/webhooks-examples', (t) => githubExamples(t, caddy));
+test('pings of Discord', () => discordPings(caddy));
