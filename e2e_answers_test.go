@@ -240,7 +240,6 @@ func TestChallenges(t *testing.T) {
 	}{
 		{"jelp", []string{"basic user password"}, []string{basic}},
 		{"jelp", []string{"token test-token"}, []string{bearer}},
-		{"jelp", []string{"token test-token", "basic user password"}, []string{basic, bearer}},
 		{"jelp", []string{"token_header X-Key test-token"}, nil},
 		{"github test-secret", nil, nil},
 	}

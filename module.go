@@ -24,7 +24,7 @@ import (
 
 // samples are the payloads that the command caddy webhooks send can send.
 //
-//go:embed testdata/*/*
+//go:embed testdata/*/*.json testdata/*/*.form testdata/*/*.http
 var samples embed.FS
 
 func init() {

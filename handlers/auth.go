@@ -212,6 +212,7 @@ func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Even
 		return nil
 	}
 	a.count(r, "unrouted")
+	caddyhttp.SetVar(r.Context(), "unhandled", false) // it is answered with an error
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
 		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
 	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))

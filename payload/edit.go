@@ -198,23 +198,36 @@ func editArray(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte
 	case at > len(all):
 		return nil, fmt.Errorf("index %d is beyond the end of an array of %d", at, len(all))
 	}
-	// From the end on, so that positions before stay right.
-	for i, m := range slices.Backward(all) {
-		if path[0] != Every && i != at {
-			continue
+	if path[0] == Every && len(path) == 1 && e.remove {
+		if len(all) == 0 {
+			return doc, nil
 		}
+		return splice(doc, all[0].start, all[len(all)-1].end, nil), nil
+	}
+	if path[0] != Every {
+		all = all[at : at+1]
 		if len(path) == 1 && e.remove {
-			doc = removeMember(doc, all, i)
-			all = all[:i]
-			continue
+			whole, _, err := members(jsontext.NewDecoder(bytes.NewBuffer(doc)))
+			return removeMember(doc, whole, at), err
 		}
-		value, err := edit(doc[m.start:m.end], path[1:], e)
+	}
+	return editElements(doc, all, path[1:], e)
+}
+
+// editElements edits the values of an array in one pass: a copy for each would
+// cost the square of the array's size.
+func editElements(doc []byte, elements []member, path Path, e *edition) ([]byte, error) {
+	out := make([]byte, 0, len(doc))
+	copied := 0
+	for _, m := range elements {
+		value, err := edit(doc[m.start:m.end], path, e)
 		if err != nil {
 			return nil, err
 		}
-		doc = splice(doc, m.start, m.end, value)
+		out = append(append(out, doc[copied:m.start]...), value...)
+		copied = m.end
 	}
-	return doc, nil
+	return append(out, doc[copied:]...), nil
 }
 
 // editString edits the JSON document inside a string.

@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -112,17 +113,47 @@ func (i *inspector) Visit(node *ast.Node) {
 			i.refuse("$env cannot be used; name what is wanted of it")
 		}
 	case *ast.BuiltinNode:
-		if n.Name == "reduce" {
-			i.refuse("reduce cannot be used: what it builds up has no bound")
+		switch n.Name {
+		case "reduce", "uniq":
+			i.refuse(n.Name + " cannot be used: its cost has no bound in the payload's size")
+		case "replace":
+			if len(n.Arguments) > 2 && mentionsBody(n.Arguments[2]) {
+				i.refuse("replace: what is put in cannot come out of the payload, because the result could be its square")
+			}
 		}
-	case *ast.PredicateNode:
+	}
+	if n, ok := (*node).(*ast.BuiltinNode); ok {
+		i.predicates(n)
+	}
+}
+
+// predicates looks at what is done for each element of a list.
+func (i *inspector) predicates(n *ast.BuiltinNode) {
+	for _, argument := range n.Arguments {
+		predicate, ok := argument.(*ast.PredicateNode)
+		if !ok {
+			continue
+		}
 		var inner predicates
-		ast.Walk(&n.Node, &inner)
+		ast.Walk(&predicate.Node, &inner)
 		if len(inner.found) > 0 {
 			i.refuse("a predicate such as any() or filter() inside another one is not allowed: " +
 				"its cost is the square of the payload's size")
 		}
+		if inner.walks && !isConstant(n.Arguments[0]) {
+			i.refuse("a predicate cannot search the payload anew for each element: " +
+				"its cost would be the square of the payload's size")
+		}
 	}
+}
+
+// isConstant reports whether a list is written out in the expression.
+func isConstant(node ast.Node) bool {
+	if _, ok := node.(*ast.ConstantNode); ok {
+		return true
+	}
+	_, ok := node.(*ast.ArrayNode)
+	return ok && !mentionsBody(node)
 }
 
 func (i *inspector) refuse(text string) {
@@ -131,12 +162,45 @@ func (i *inspector) refuse(text string) {
 	}
 }
 
-// predicates collects the predicates of a tree.
-type predicates struct{ found []*ast.PredicateNode }
+// predicates looks at what stands inside a predicate.
+type predicates struct {
+	found []*ast.PredicateNode
+	walks bool // something is searched for in the payload
+}
 
-func (p *predicates) Visit(n *ast.Node) {
-	if predicate, ok := (*n).(*ast.PredicateNode); ok {
-		p.found = append(p.found, predicate)
+func (p *predicates) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.PredicateNode:
+		p.found = append(p.found, n)
+	case *ast.BuiltinNode, *ast.CallNode:
+		p.walks = p.walks || mentionsBody(n)
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "in", "matches", "contains":
+			p.walks = p.walks || mentionsBody(n)
+		}
+	}
+}
+
+// mentionsBody reports whether an expression reads the payload, perhaps through
+// a variable.
+func mentionsBody(node ast.Node) bool {
+	var m bodyMention
+	ast.Walk(&node, &m)
+	return bool(m)
+}
+
+type bodyMention bool
+
+// small are the names of what has no size, and of functions.
+var small = []string{
+	"provider", "event", "id", "timestamp", "received", "method", "path",
+	"header", "query", "signed", "json", "unix", "b64decode", "sha256", "escape",
+}
+
+func (m *bodyMention) Visit(node *ast.Node) {
+	if identifier, ok := (*node).(*ast.IdentifierNode); ok && !slices.Contains(small, identifier.Value) {
+		*m = true
 	}
 }
 

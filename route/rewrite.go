@@ -262,7 +262,7 @@ func (v *Value) requestURI(e *Event) (string, error) {
 		return "", errors.New("the result is not a path that begins with a single slash")
 	}
 	if slices.ContainsFunc(strings.Split(parsed.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
-		return "", errors.New("the result contains a dot segment; use escape() for values out of the payload")
+		return "", errors.New("the result contains a dot segment, such as a value .. out of the payload")
 	}
 	return text, nil
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"path"
 	"slices"
 	"sync"
@@ -44,6 +46,9 @@ func ParseSpec(data []byte) (*Spec, error) {
 	spec := new(Spec)
 	if err := dec.Decode(spec); err != nil {
 		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is something after the description")
 	}
 	return spec, nil
 }

@@ -105,8 +105,10 @@ func TestFetchRefusesURLs(t *testing.T) {
 	server, asked := documents(t)
 	f := trusting(t, server)
 	address := strings.TrimPrefix(server.URL, "https://")
+	plain := httptest.NewServer(server.Config.Handler)
+	t.Cleanup(plain.Close)
 	for _, target := range []string{
-		"", "http://" + address + "/good", "ftp://" + address + "/good", "//" + address + "/good", address + "/good", "file:///etc/passwd",
+		"", plain.URL + "/good", "http://" + address + "/good", "ftp://" + address + "/good", "//" + address + "/good", address + "/good", "file:///etc/passwd",
 		"https://user@" + address + "/good", "https://user:pass@" + address + "/good", "https://", "https://%zz/", "https:" + address,
 	} {
 		if content, err := f.Fetch(t.Context(), target); err == nil {

@@ -3,153 +3,13 @@ package verify_test
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
-
-// place is a part of a webhook that a test reads and changes.
-type place struct{ kind, name string }
-
-// places are where a field of a description stands in a webhook; an item is
-// the first of its array.
-func (p *preset) place(field string) place {
-	kind, name, _ := strings.Cut(field, ".")
-	switch {
-	case kind == "item":
-		return place{"body", strings.TrimPrefix(p.spec.ForEach, "body.") + ".0." + name}
-	case strings.HasSuffix(name, "#"):
-		return place{kind, strings.TrimSuffix(name, "#") + "1"}
-	}
-	return place{kind, name}
-}
-
-func (at place) get(t testing.TB, h hook) (string, bool) {
-	t.Helper()
-	switch at.kind {
-	case "header":
-		values := h.header.Values(at.name)
-		return strings.Join(values, "\n"), len(values) > 0
-	case "query":
-		target := mustURL(t, h.url)
-		return target.Query().Get(at.name), target.Query().Has(at.name)
-	case "form":
-		return mustForm(t, h).Get(at.name), mustForm(t, h).Has(at.name)
-	}
-	var finder payload.Finder
-	slot := finder.Add(mustPath(t, at.name), false)
-	spans, err := finder.Find([]byte(h.body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !spans[slot].Found() {
-		return "", false
-	}
-	return payload.Text(spans[slot].Of([]byte(h.body)))
-}
-
-// set returns the webhook with another text in a place.
-func (at place) set(t testing.TB, h hook, value string) hook {
-	t.Helper()
-	return at.edit(t, h, value)
-}
-
-// double returns the webhook with two values in a place.
-func (at place) double(t testing.TB, h hook, first, second string) hook {
-	t.Helper()
-	return at.edit(t, h, first, second)
-}
-
-// drop returns the webhook without anything in a place.
-func (at place) drop(t testing.TB, h hook) hook {
-	t.Helper()
-	return at.edit(t, h)
-}
-
-func (at place) edit(t testing.TB, h hook, values ...string) hook {
-	t.Helper()
-	h = h.clone()
-	switch at.kind {
-	case "header":
-		h.header[http.CanonicalHeaderKey(at.name)] = values
-	case "query":
-		target := mustURL(t, h.url)
-		query := target.Query()
-		query[at.name] = values
-		target.RawQuery = query.Encode()
-		h.url = target.String()
-	case "form":
-		form := mustForm(t, h)
-		form[at.name] = values
-		h.body = form.Encode()
-	case "body":
-		h.body = editDocument(t, h.body, mustPath(t, at.name), values)
-	default:
-		t.Fatalf("say here how to edit a %s", at.kind)
-	}
-	return h
-}
-
-func editDocument(t testing.TB, document string, path payload.Path, values []string) string {
-	t.Helper()
-	var edited []byte
-	var err error
-	if len(values) == 0 {
-		edited, err = payload.Delete([]byte(document), path)
-	} else {
-		last, _ := json.Marshal(path[len(path)-1])
-		var raw []byte
-		for i, value := range values {
-			quoted, _ := json.Marshal(value)
-			if i > 0 {
-				raw = slices.Concat(raw, []byte(","), last, []byte(":"))
-			}
-			raw = append(raw, quoted...)
-		}
-		edited, err = payload.Set([]byte(document), path, raw)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(edited)
-}
-
-func mustURL(t testing.TB, text string) *url.URL {
-	t.Helper()
-	if text == "" {
-		text = "https://hooks.example.com/hook"
-	}
-	target, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return target
-}
-
-func mustForm(t testing.TB, h hook) url.Values {
-	t.Helper()
-	form, err := url.ParseQuery(h.body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return form
-}
-
-func mustPath(t testing.TB, text string) payload.Path {
-	t.Helper()
-	path, err := payload.ParsePath(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // refused is a webhook with the reason for which it must be refused; without
 // one it must be accepted.
@@ -274,6 +134,31 @@ func (p *preset) editSignature(t *testing.T, value string, edit func(encoded str
 	return before + spec.Prefix + edit(strings.TrimPrefix(encoded, spec.Prefix))
 }
 
+// otherFirst returns an encoded signature with another first digit.
+func otherFirst(encoded string) string {
+	if encoded[0] == '0' {
+		return "1" + encoded[1:]
+	}
+	return "0" + encoded[1:]
+}
+
+// What the head of a request lacks is found before a byte of the body is read.
+func TestPresetHeads(t *testing.T) {
+	eachPreset(t, func(t *testing.T, p *preset) {
+		at := p.credential()
+		unproven := slices.ContainsFunc(p.spec.Handshakes, func(h verify.Handshake) bool { return h.Verify != "signature" })
+		if at.kind != "header" && at.kind != "query" || unproven {
+			return
+		}
+		v := p.verifier(t)
+		r := at.drop(t, p.good(t)).request(t, v)
+		r.Body = nil
+		if err := v.Admit(r); err == nil || reason(t, err) != at.missing {
+			t.Errorf("Admit without a body: %v; want %s", err, at.missing)
+		}
+	})
+}
+
 // The bytes of a signature have one way to be written, and all of them count.
 func TestPresetSignatures(t *testing.T) {
 	eachPreset(t, func(t *testing.T, p *preset) {
@@ -312,7 +197,8 @@ func TestPresetSignatures(t *testing.T) {
 		tests := []refused{
 			{"in upper case", text(strings.ToUpper), upper},
 			{"nothing after the prefix", text(func(string) string { return "" }), nothing},
-			{"as text", text(func(encoded string) string { return "x" + encoded[1:] }), at.bad},
+			{"with a sign that is none", text(func(encoded string) string { return "!" + encoded[1:] }), at.bad},
+			{"with another first digit", text(otherFirst), at.bad},
 			{"with a space inside", text(func(encoded string) string { return encoded[:8] + " " + encoded[8:] }), at.bad},
 			{"first bit", as(func(raw []byte) string { raw[0] ^= 0x80; return encodings[own].encode(raw) }), at.bad},
 			{"last bit", as(func(raw []byte) string { raw[len(raw)-1] ^= 1; return encodings[own].encode(raw) }), at.bad},
@@ -322,6 +208,11 @@ func TestPresetSignatures(t *testing.T) {
 			{"one byte more", as(func(raw []byte) string { return encodings[own].encode(append(raw, 0)) }), at.bad},
 			{"twice", as(func(raw []byte) string { return encodings[own].encode(slices.Concat(raw, raw)) }), at.bad},
 			{"zeros", as(func(raw []byte) string { return encodings[own].encode(make([]byte, len(raw))) }), at.bad},
+		}
+		if p.spec.Signature.Prefix != "" {
+			bare := p.editSignature(t, value, func(encoded string) string { return "<" + encoded })
+			bare = strings.Replace(bare, p.spec.Signature.Prefix+"<", "", 1)
+			tests = append(tests, refused{"without its prefix", at.set(t, good, bare), at.bad})
 		}
 		for name, encoding := range encodings {
 			if name == own || strings.TrimSuffix(name, "url") == strings.TrimSuffix(own, "url") {
@@ -417,7 +308,7 @@ func TestPresetTolerance(t *testing.T) {
 				edge.expect(t, v, "")
 				beyond.expect(t, v, verify.Stale)
 				value, _ := at.get(t, beyond)
-				wrong := p.editSignature(t, value, func(encoded string) string { return "00" + encoded[2:] })
+				wrong := p.editSignature(t, value, otherFirst)
 				at.set(t, beyond, wrong).expect(t, v, verify.BadSignature)
 			}
 		}

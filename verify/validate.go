@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -37,6 +38,9 @@ func (c *Config) validate(spec *Spec) error {
 		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
 	case c.ConfirmSubscription && spec.Scheme != "aws_sns":
 		return fmt.Errorf("%s has no subscriptions to confirm; remove confirm_subscription", spec.Name)
+	case len(c.Basic) > 0 && len(c.Tokens) > 0 && (spec.Token == nil || spec.Token.From == ""):
+		return errors.New("token and basic both read the header Authorization, so nobody could pass; " +
+			"write token_header with the name of another header, or one of them only")
 	case len(c.Secrets) > 0 && !spec.usesSecret():
 		return fmt.Errorf("%s has no scheme that uses a secret; write token or basic instead", spec.Name)
 	}
@@ -54,7 +58,13 @@ func (c *Config) validate(spec *Spec) error {
 }
 
 func (c *Config) validateHeaders() error {
+	seen := make(map[string]bool)
 	for i, header := range c.TokenHeaders {
+		name := http.CanonicalHeaderKey(header.Name)
+		if seen[name] {
+			return fmt.Errorf("token_header %s is given twice; write its values together", header.Name)
+		}
+		seen[name] = true
 		if !httpguts.ValidHeaderFieldName(header.Name) {
 			return fmt.Errorf("token_header %d: %q is not the name of a header", i+1, header.Name)
 		}
