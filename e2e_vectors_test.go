@@ -207,3 +207,14 @@ func TestVectorsChanged(t *testing.T) {
 		})
 	}
 }
+
+// A JSON Web Key looks like a placeholder. Written as it is, it works or is
+// refused, and does not end up in an error either way.
+func TestKeyInBraces(t *testing.T) {
+	const key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+	config := "{\nwebhooks {\nprovider own jwt {\njwt {\nalgorithms HS256\n}\n}\n}\n}\n" +
+		"http://:0 {\nhandle_webhook own `{\"kty\":\"oct\",\"k\":\"" + key + "\"}` {\notherwise {\nrespond 204\n}\n}\n}\n"
+	if err := webhooktest.Validate(t, config); err != nil && strings.Contains(err.Error(), key) {
+		t.Errorf("the error shows the key: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
@@ -85,6 +86,9 @@ Exit codes: 0 it would be accepted, 1 it would not, 2 it could not be found out.
 }
 
 func (e *explainer) run() (int, error) {
+	if _, err := netip.ParseAddr(e.from); err != nil {
+		return exitUsage, fmt.Errorf("--from is no address: %w", err)
+	}
 	reader := &verification{in: e.in, file: e.file, at: e.at}
 	captured, err := reader.read()
 	if err != nil {
@@ -102,7 +106,7 @@ func (e *explainer) run() (int, error) {
 
 	request := httptest.NewRequest(captured.Method, captured.URL.String(), bytes.NewReader(captured.body))
 	request.Header, request.Host = captured.Header.Clone(), captured.Host
-	request.RemoteAddr = e.from + ":50000"
+	request.RemoteAddr = net.JoinHostPort(e.from, senderPort)
 	trace, err := simulation.Run(request, at)
 	if err != nil {
 		return exitUsage, err
@@ -187,6 +191,7 @@ func diff(before, after []byte) []string {
 // lines indents a JSON document, so that equal parts have equal lines.
 func lines(document []byte) []string {
 	var out bytes.Buffer
+	document = bytes.TrimSpace(document)
 	if json.Indent(&out, document, "", "  ") != nil {
 		return strings.Split(string(document), "\n")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,6 +74,9 @@ func readHook(file string) (*hook, error) {
 }
 
 func (h *hook) parse(content []byte) error {
+	if bytes.Contains(content, []byte("\r\n---\r\n")) {
+		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n")) // an editor's line ends
+	}
 	request, wants, ok := bytes.Cut(content, []byte("\n---\n"))
 	if !ok {
 		return errors.New("a line of three dashes must stand between the request and what is expected")
@@ -132,8 +136,9 @@ func (h *hook) parseSetting(line string) error {
 		h.at = at
 		return err
 	case "from":
+		_, err := netip.ParseAddr(value)
 		h.from = value
-		return nil
+		return err
 	default:
 		return fmt.Errorf("unknown setting @%s; it can be @at or @from", name)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +20,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
+
+// senderPort is the port that simulated requests come from.
+const senderPort = "50000"
 
 // openConfig provisions a configuration file for simulations. A file that ends
 // in .json is taken as it is; others are adapted as Caddyfiles.
@@ -71,7 +75,7 @@ func (h *hook) request(s *simulate.Simulation, body []byte) *http.Request {
 	}
 	request.RemoteAddr = ""
 	if h.from != "" {
-		request.RemoteAddr = h.from + ":50000"
+		request.RemoteAddr = net.JoinHostPort(h.from, senderPort)
 	}
 	return request
 }

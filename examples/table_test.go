@@ -174,6 +174,61 @@ func table(t *testing.T) []example {
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
 		}},
+		{"redact", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
+			{"redacted", instaleap(t, "test-secret-instaleap", "CREATED"), 200, `"phone_number": "***"`},
+			{"renamed", instaleap(t, "test-secret-instaleap", "CREATED"), 200, `"order": "0000AG382N"`},
+			{"kept", instaleap(t, "test-secret-instaleap", "CREATED"), 200, `"declared_value": 403.967,`},
+			{"tampered", stored(t, "instaleap/requests/tampered-type.http"), 401, ""},
+		}},
+		{"detrack-one-shape", map[string]string{"DETRACK_USER": "test-user", "DETRACK_PASSWORD": "test-password-detrack"}, []step{
+			{
+				"version 2", stored(t, "detrack/requests/basic.http").to("/detrack/deliveries"), 200, "POST /jobs dispatched\n" +
+					`{"at":"2022-04-11T16:18:18.034+08:00","kind":"delivery","order":"Test1","status":"dispatched"}`,
+			},
+			{
+				"collection of version 2",
+				stored(t, "detrack/requests/basic.http").payload("detrack/collection.json").to("/detrack/collections"),
+				200, `"kind":"collection","order":"Test1"`,
+			},
+			{
+				"version 1", stored(t, "detrack/requests/v1-form.http").to("/detrack/deliveries"), 200, "POST /jobs Delivered\n" +
+					`{"at":"2014-02-13T09:30:45+08:00","kind":"delivery","order":"DO140213001","status":"completed"}`,
+			},
+			{
+				"collection of version 1", stored(t, "detrack/requests/v1-json.http").to("/detrack/collections"),
+				200, `"kind":"collection","order":"DO140213001"`,
+			},
+			{"wrong password", stored(t, "detrack/requests/basic-wrong.http").to("/detrack/deliveries"), 401, ""},
+		}},
+		{"delivery-status", map[string]string{
+			"JELP_TOKEN": "test-token-jelp", "SHIPPIFY_TOKEN": "test-token-shippify", "INSTALEAP_SECRET": "test-secret-instaleap",
+			"APP_SECRET": "whsec_dGhlIGFwcCBrbm93cyBvbmUga2V5IG9ubHk=",
+		}, []step{
+			{
+				"jelp", stored(t, "jelp/requests/token.http"), 200, `"source":"/webhooks/jelp","type":"delivery.status",` +
+					`"time":"2024-02-09T23:17:05.073Z","datacontenttype":"application/json","data":{"at":"2024-02-09T23:17:05.073Z",` +
+					`"order":"WS-019930","provider_event":"order_update:assign_driver","status":"pending"}}`,
+			},
+			{
+				"shippify", stored(t, "shippify/requests/token.http"), 200, `{"at":"2024-01-08T17:27:08Z","order":"test1234",` +
+					`"provider_event":"DELIVERY_COMPLETED","status":"completed"}}`,
+			},
+			{
+				"shippify, custom payload", stored(t, "shippify/requests/token.http").payload("shippify/custom.json"),
+				200, `"order":"test1234","provider_event":"completed","status":"completed"}}`,
+			},
+			{
+				"instaleap", instaleap(t, "test-secret-instaleap", "CLIENT_RECEIVED"), 200, `{"at":"2023-06-02T15:42:44Z",` +
+					`"order":"0000AG382N","provider_event":"CLIENT_RECEIVED","status":"processing"}}`,
+			},
+			{"signature", stored(t, "jelp/requests/token.http"), 200, "\nwebhook-signature: v1,"},
+			{
+				"comment", stored(t, "jelp/requests/token.http").payload("jelp/order_update-comment.json"), 204, "",
+			},
+			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
+			{"other token", stored(t, "shippify/requests/token.http").with("X-Webhook-Token", "test-token"), 401, ""},
+			{"tampered", stored(t, "instaleap/requests/tampered-type.http"), 401, ""},
+		}},
 		{"access-log", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap"}, []step{
 			{"token", stored(t, "instaleap/requests/token.http"), 204, ""},
 			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},

@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -17,9 +19,13 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 	expand := func(what string, values []string) ([]string, error) {
 		expanded := make([]string, len(values))
 		for i, value := range values {
+			if strings.HasPrefix(value, `{"`) {
+				expanded[i] = value // a JSON Web Key, not a placeholder
+				continue
+			}
 			var err error
 			if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
-				return nil, fmt.Errorf("%s %d cannot be used: %w (is the variable set, or the file there?)", what, i+1, err)
+				return nil, fmt.Errorf("%s %d cannot be used: %s", what, i+1, explainPlaceholder(value))
 			}
 		}
 		return expanded, nil
@@ -49,6 +55,18 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 	}
 	config.Basic = accounts
 	return config, nil
+}
+
+// placeholder is one that stands for a secret from elsewhere.
+var placeholder = regexp.MustCompile(`\{(?:env|file)\.[^{}]*\}`)
+
+// explainPlaceholder tells why a value cannot be expanded. It repeats only what
+// names a place, because the rest of the value may be the secret itself.
+func explainPlaceholder(value string) string {
+	if name := placeholder.FindString(value); name != "" {
+		return name + " is empty or unknown (is the variable set, or the file there?)"
+	}
+	return `it contains a brace that begins no placeholder such as {env.NAME}; write \{ for a brace`
 }
 
 // challenges returns what a 401 says in WWW-Authenticate. It depends on the

@@ -145,8 +145,12 @@ func (s *Simulation) collect(routes caddyhttp.RouteList) {
 	}
 }
 
-// Close removes what the simulation has put on disk.
-func (s *Simulation) Close() { _ = os.RemoveAll(s.storage) }
+// Close removes what the simulation has put on disk, and gives Caddy back the
+// log that a simulation silences.
+func (s *Simulation) Close() {
+	_ = os.RemoveAll(s.storage)
+	_, _ = caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+}
 
 // Auths returns all webhook_auth handlers of the configuration.
 func (s *Simulation) Auths() []*handlers.Auth { return s.auths }

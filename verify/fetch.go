@@ -122,16 +122,37 @@ func (c *fetchCache) get(target string, now time.Time) ([]byte, error) {
 		if entry, ok := c.known(target, now); ok {
 			return entry.content, entry.err
 		}
-		if !c.limit.AllowN(now, 1) {
-			return []byte(nil), errors.New("too many different documents were asked for")
+		content, err := c.fetch(target, now)
+		if err != nil {
+			// What was good yesterday is better than nothing: a certificate
+			// has an end of its own, and senders can use the limit up.
+			if old, ok := c.expired(target); ok {
+				return old, nil
+			}
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-		defer cancel()
-		content, err := c.fetcher.Fetch(ctx, target)
-		c.remember(target, content, err, now)
 		return content, err
 	})
 	return content.([]byte), err
+}
+
+// fetch gets a document unless too many were asked for.
+func (c *fetchCache) fetch(target string, now time.Time) ([]byte, error) {
+	if !c.limit.AllowN(now, 1) {
+		return nil, errors.New("too many different documents were asked for")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	content, err := c.fetcher.Fetch(ctx, target)
+	c.remember(target, content, err, now)
+	return content, err
+}
+
+// expired returns a document whose day is over.
+func (c *fetchCache) expired(target string) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry, ok := c.good[target]
+	return entry.content, ok
 }
 
 func (c *fetchCache) known(target string, now time.Time) (fetched, bool) {

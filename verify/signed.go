@@ -55,7 +55,7 @@ func (s *signedScheme) verify(m *message) error {
 	if s.provider.signsChallenges() && isChallenge(string(m.Body.Bytes())) {
 		return refuse(Malformed, "a body like this is signed for anybody who asks, so it proves nothing")
 	}
-	if s.provider.content.joinsURL() && m.Method != http.MethodGet {
+	if s.provider.content.joinsURL() && m.Method != http.MethodGet && m.Method != http.MethodDelete {
 		// Otherwise what was signed could be sent with the end of its URL in
 		// the body, or with the beginning of its body in the URL.
 		if _, err := payload.Decode(m.Body.Bytes()); err != nil {

@@ -6,10 +6,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -46,10 +48,19 @@ func (s *Server) NewRequest(method, path string, body io.Reader, headerLines ...
 	return request
 }
 
+// attempts is how often Do tries to reach a server that resets the connection.
+// Caddy does so after a reload, with connections that wait in the queue of the
+// listener it closes.
+const attempts = 5
+
 // Do sends a request and follows no redirect.
 func (s *Server) Do(request *http.Request) Response {
 	s.t.Helper()
 	answer, err := Send(request)
+	for i := 1; i < attempts && errors.Is(err, syscall.ECONNRESET) && request.GetBody != nil; i++ {
+		request.Body, _ = request.GetBody()
+		answer, err = Send(request)
+	}
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}
