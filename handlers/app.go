@@ -57,6 +57,9 @@ func (a *App) Provision(caddy.Context) error {
 			return fmt.Errorf("provider %s is built in; choose another name", name)
 		}
 		spec := a.Providers[name]
+		if spec == nil {
+			return fmt.Errorf("provider %s is empty", name)
+		}
 		spec.Name = name
 		provider, err := verify.Compile(spec)
 		if err != nil {

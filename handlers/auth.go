@@ -118,6 +118,9 @@ func (a *Auth) Validate() error {
 	if a.MaxSize < 0 || a.ReadBody < 0 {
 		return errors.New("max_size and read_body cannot be negative")
 	}
+	if a.MaxSize > 1<<40 {
+		return errors.New("max_size cannot be more than 1 TiB")
+	}
 	return nil
 }
 

@@ -91,12 +91,14 @@ func isOurs(name string) bool {
 		strings.EqualFold(strings.ReplaceAll(name[:len(headerPrefix)], "_", "-"), headerPrefix)
 }
 
-// keepTokens returns the tokens of Connection that do not name our headers.
+// keepTokens returns the tokens of Connection that name no headers: a sender
+// could otherwise have the proxy remove those that were verified or made here.
 func keepTokens(lines []string) []string {
 	var kept []string
 	for _, line := range lines {
 		for token := range strings.SplitSeq(line, ",") {
-			if token = strings.TrimSpace(token); token != "" && !isOurs(token) {
+			switch token = strings.TrimSpace(token); strings.ToLower(token) {
+			case "close", "keep-alive", "upgrade", "te":
 				kept = append(kept, token)
 			}
 		}

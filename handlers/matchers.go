@@ -194,7 +194,8 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("webhook_expr: %w", err))
+		m.logFailure(event, err)
+		return false, caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_expr failed"))
 	}
 	return matched, nil
 }

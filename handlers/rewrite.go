@@ -70,6 +70,13 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		removeStale(r.Header, event.StaleHeaders)
 		r.Header.Set("Content-Type", outcome.ContentType)
 	}
+	if outcome.CloudEvent {
+		for name := range r.Header {
+			if strings.HasPrefix(name, "Ce-") {
+				delete(r.Header, name)
+			}
+		}
+	}
 	for _, edit := range outcome.Headers {
 		if edit.Value == nil {
 			r.Header.Del(edit.Name)

@@ -69,6 +69,7 @@ type edition struct {
 	create []byte                             // the value where there is none; nil: leave it so
 	remove bool
 	rename string
+	budget int // the largest result in bytes
 }
 
 // editDocument applies an edition to a document, which must be a single JSON
@@ -81,8 +82,19 @@ func editDocument(document []byte, path Path, e *edition) ([]byte, error) {
 	if err := atEnd(dec); err != nil {
 		return nil, err
 	}
-	return edit(document, path, e)
+	e.budget = growth*len(document) + len(e.create) + minBudget
+	edited, err := edit(document, path, e)
+	if err == nil && len(edited) > e.budget {
+		err = errTooLarge
+	}
+	return edited, err
 }
+
+// What an edit may make of a document, in bytes: a value out of the payload
+// that is set in each element of an array could otherwise square its size.
+const growth, minBudget = 4, 1 << 20
+
+var errTooLarge = errors.New("the edited payload would be too large")
 
 // edit applies an edition to the JSON value in doc.
 func edit(doc []byte, path Path, e *edition) ([]byte, error) {
@@ -226,6 +238,9 @@ func editElements(doc []byte, elements []member, path Path, e *edition) ([]byte,
 		}
 		out = append(append(out, doc[copied:m.start]...), value...)
 		copied = m.end
+		if len(out) > e.budget {
+			return nil, errTooLarge
+		}
 	}
 	return append(out, doc[copied:]...), nil
 }

@@ -87,6 +87,7 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	if err != nil {
 		return fmt.Errorf("as cloudevents: %w", err)
 	}
+	out.CloudEvent = true
 	if c.binary {
 		for _, attribute := range [][2]string{
 			{"Ce-Specversion", made.SpecVersion},
@@ -170,11 +171,15 @@ func (c *cloudEventer) attributes(e *Event) (*cloudEvent, error) {
 }
 
 // Digest is a name for the event that is the same whenever the same payload
-// arrives from the same provider: SHA-256 in hex.
+// arrives from the same provider, whatever it was rewritten to: SHA-256 in hex.
 func (e *Event) Digest() string {
+	body := e.Body
+	if e.arrived != nil {
+		body = e.arrived
+	}
 	hasher := sha256.New()
 	_, _ = hasher.Write([]byte(e.Provider + "\n" + e.Name + "\n"))
-	_, _ = hasher.Write(e.Body.Bytes())
+	_, _ = hasher.Write(body.Bytes())
 	return hex.EncodeToString(hasher.Sum(nil))
 }
 

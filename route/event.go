@@ -26,6 +26,8 @@ type Event struct {
 	// provider's signature, which is wrong once the payload has changed.
 	StaleHeaders []string
 
+	arrived *payload.Body // the payload as it came; nil while Body is that one
+
 	method string
 	url    *url.URL
 	header http.Header
@@ -92,6 +94,9 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 
 // SetBody replaces the payload, which later rules and rewrites then see.
 func (e *Event) SetBody(document []byte, contentType string) {
+	if e.arrived == nil {
+		e.arrived = e.Body
+	}
 	e.Body = payload.New(document, contentType, "")
 	e.env = nil
 }

@@ -79,6 +79,7 @@ type Outcome struct {
 	ContentType string       // of the new payload
 	Headers     []HeaderEdit // in their order
 	URI         string       // the new path and query; empty: unchanged
+	CloudEvent  bool         // headers that begin with Ce- are the sender's, and wrong
 }
 
 // HeaderEdit is a header to set, or to remove where Value is nil.
@@ -154,6 +155,9 @@ func (r *Rewriter) Apply(e *Event) (*Outcome, error) {
 	return out, nil
 }
 
+// maxGrowth is how many bytes edits may add beside four times the payload.
+const maxGrowth = 4 << 20
+
 // rewriteBody makes the new payload, if there is to be one.
 func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 	if r.body == nil && r.edits == nil {
@@ -169,9 +173,13 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 	if len(document) == 0 {
 		return errors.New("the payload is not JSON, so it cannot be edited in place; write body")
 	}
+	largest := 4*len(document) + maxGrowth
 	for _, edit := range r.edits {
 		if document, err = edit.apply(document, e); err != nil {
 			return fmt.Errorf("%s: %w", edit, err)
+		}
+		if len(document) > largest {
+			return errors.New("the edits make the payload too large")
 		}
 	}
 	out.Body, out.ContentType = document, "application/json"

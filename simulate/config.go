@@ -20,6 +20,11 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 	if len(servers) == 0 {
 		return nil, nil, errors.New("the configuration has no HTTP server")
 	}
+	eachObject(config, func(object map[string]any) {
+		if object["handler"] == "reverse_proxy" {
+			record(object)
+		}
+	})
 	p := &preparation{blocks: make(map[int][]Block)}
 	for _, server := range servers {
 		s, _ := server.(map[string]any)
@@ -27,6 +32,11 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 		delete(s, "listener_wrappers")
 		s["automatic_https"] = map[string]any{"disable": true}
 		p.routes(s)
+		named, _ := s["named_routes"].(map[string]any)
+		for _, entry := range named {
+			route, _ := entry.(map[string]any)
+			route["handle"] = p.handlers(route)
+		}
 		if onError, ok := s["errors"].(map[string]any); ok {
 			p.routes(onError)
 		}
@@ -71,12 +81,9 @@ func (p *preparation) handlers(route map[string]any) []any {
 	var prepared []any
 	for _, entry := range list {
 		handler, _ := entry.(map[string]any)
-		switch handler["handler"] {
-		case "webhook_auth":
+		if handler["handler"] == "webhook_auth" {
 			prepared = append(prepared, map[string]any{"handler": "webhook_probe", "auth": p.auths})
 			p.auths++
-		case "reverse_proxy":
-			record(handler)
 		}
 		p.routes(handler)
 		prepared = append(prepared, handler)
@@ -119,6 +126,21 @@ func readBlock(route map[string]any, number int) Block {
 		block.When, _ = when["expr"].(string)
 	}
 	return block
+}
+
+// eachObject calls f with every object in a JSON value.
+func eachObject(value any, f func(map[string]any)) {
+	switch v := value.(type) {
+	case map[string]any:
+		f(v)
+		for _, child := range v {
+			eachObject(child, f)
+		}
+	case []any:
+		for _, child := range v {
+			eachObject(child, f)
+		}
+	}
 }
 
 // record makes a reverse proxy record what it would send.

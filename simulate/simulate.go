@@ -119,6 +119,9 @@ func (s *Simulation) provision(adapted []byte) error {
 	s.app = app.(*caddyhttp.App)
 	for _, name := range slices.Sorted(maps.Keys(s.app.Servers)) {
 		s.collect(s.app.Servers[name].Routes)
+		for _, named := range s.app.Servers[name].NamedRoutes {
+			s.collect(caddyhttp.RouteList{*named})
+		}
 	}
 	return nil
 }

@@ -168,6 +168,9 @@ func (m *message) text(f *field) (value string, present bool, err error) {
 		value, present = payload.Text(span.Of(m.Body.Document()))
 		return value, present, nil
 	case itemPath:
+		if f.slot >= len(m.itemSpans) {
+			return "", false, nil // no item is being looked at
+		}
 		value, present = payload.Text(m.itemSpans[f.slot].Of(m.item))
 		return value, present, nil
 	case headerField:

@@ -101,6 +101,9 @@ func (h *handshake) compileAnswer() error {
 	if respond.Status == 0 {
 		respond.Status = http.StatusOK
 	}
+	if respond.Status < 200 || respond.Status > 599 {
+		return fmt.Errorf("status is %d; it can be 200 to 599", respond.Status)
+	}
 	var err error
 	if h.text, err = parseTemplate(respond.Text); err != nil {
 		return err

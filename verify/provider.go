@@ -101,10 +101,19 @@ func (p *Provider) checkContent() error {
 		return errors.New("content names the timestamp, but timestamp does not say where it is")
 	case p.content.has(deliveryID) && len(p.contentID.templates) == 0:
 		return errors.New("content names the id, but id does not say where it is")
-	case p.content.has(itemPath) && p.forEach == nil:
-		return errors.New("content names an item, but for_each does not say of what")
+	case p.forEach == nil && p.namesItem():
+		return errors.New("item.PATH is named, but for_each does not say of what array")
+	case p.bodyHash != nil && p.bodyHash.kind == itemPath:
+		return errors.New("body_hash cannot be a field of an item")
 	}
 	return nil
+}
+
+// namesItem reports whether something is read out of the items of an array.
+func (p *Provider) namesItem() bool {
+	isItem := func(f field) bool { return f.kind == itemPath }
+	return p.content.has(itemPath) || isItem(p.token) ||
+		p.signature != nil && slices.ContainsFunc(p.signature.from, isItem)
 }
 
 // prepare collects what has to be read out of a body.

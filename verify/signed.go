@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -52,17 +53,52 @@ func (s *signedScheme) verify(m *message) error {
 	if err := s.provider.eachItem(m, s.verifyItem); err != nil {
 		return err
 	}
-	if s.provider.signsChallenges() && isChallenge(string(m.Body.Bytes())) {
-		return refuse(Malformed, "a body like this is signed for anybody who asks, so it proves nothing")
+	if err := s.checkOracle(m); err != nil {
+		return err
 	}
-	if s.provider.content.joinsURL() && m.Method != http.MethodGet && m.Method != http.MethodDelete {
-		// Otherwise what was signed could be sent with the end of its URL in
-		// the body, or with the beginning of its body in the URL.
-		if _, err := payload.Decode(m.Body.Bytes()); err != nil {
-			return refuse(Malformed, "the signature does not separate URL and body, so the body must be JSON: %v", err)
-		}
+	if err := s.checkJoint(m); err != nil {
+		return err
+	}
+	if public := m.publicURL; public != nil && public.RawQuery != "" && m.URL.RawQuery != "" && m.URL.RawQuery != public.RawQuery {
+		return refuse(Malformed, "the query is not that of public_url, which is the one that is signed")
 	}
 	return s.provider.checkBodyHash(m)
+}
+
+// checkOracle refuses content that a handshake signs for anybody who asks.
+func (s *signedScheme) checkOracle(m *message) error {
+	if !s.provider.signsChallenges() {
+		return nil
+	}
+	signed, err := m.contentBytes()
+	if err != nil {
+		return err
+	}
+	body := m.Body.Bytes()
+	if len(body) == 0 || isChallenge(string(body)) || isChallenge(string(signed)) {
+		return refuse(Malformed, "a body like this is signed for anybody who asks, so it proves nothing")
+	}
+	return nil
+}
+
+// checkJoint refuses what could have been moved between URL and body, where
+// nothing separates them in the signed content: a body must be JSON, and where
+// there is none the URL must not hold the beginning of one.
+func (s *signedScheme) checkJoint(m *message) error {
+	if !s.provider.content.joinsURL() {
+		return nil
+	}
+	bodiless := m.Method == http.MethodGet || m.Method == http.MethodHead || m.Method == http.MethodDelete
+	if body := m.Body.Bytes(); len(body) > 0 || !bodiless {
+		if _, err := payload.Decode(body); err != nil {
+			return refuse(Malformed, "the signature does not separate URL and body, so the body must be JSON: %v", err)
+		}
+		return nil
+	}
+	if strings.ContainsAny(m.URL.RequestURI(), "{[") {
+		return refuse(Malformed, "the URL holds what may be the beginning of the signed body")
+	}
+	return nil
 }
 
 // verifyItem checks one signed part: the request, or an item of it.

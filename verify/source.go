@@ -32,7 +32,7 @@ func parseSources(entries []string) (sources, error) {
 			return s, err
 		}
 		for _, f := range parsed {
-			if f.kind == statedTimestamp || f.kind == deliveryID || f.kind == secretKey {
+			if f.kind == statedTimestamp || f.kind == deliveryID || f.kind == secretKey || f.kind == itemPath {
 				return s, fmt.Errorf("%s cannot be used here", &f)
 			}
 		}

@@ -255,7 +255,9 @@ func (m *message) holdsNoText(f *field) bool {
 		}
 		raw = span.Of(m.Body.Document())
 	case itemPath:
-		raw = m.itemSpans[f.slot].Of(m.item)
+		if f.slot < len(m.itemSpans) {
+			raw = m.itemSpans[f.slot].Of(m.item)
+		}
 	}
 	return len(raw) > 0 && strings.IndexByte("tf{[", raw[0]) >= 0
 }

@@ -34,7 +34,7 @@ func TestPublicURL(t *testing.T) {
 		{"https://hooks.example.com", asked, "https://hooks.example.com/p%20q/%2F?q=%3a&r", "https://hooks.example.com/p%20q/%2F"},
 		{"https://hooks.example.com/", asked, "https://hooks.example.com/?q=%3a&r", "https://hooks.example.com/"},
 		{"https://hooks.example.com/a%2Fb", asked, "https://hooks.example.com/a%2Fb?q=%3a&r", "https://hooks.example.com/a%2Fb"},
-		{"https://hooks.example.com:8443/a?x=y", asked, "https://hooks.example.com:8443/a?x=y", "https://hooks.example.com:8443/a"},
+		{"https://hooks.example.com:8443/a?x=y", "http://internal:8080/p", "https://hooks.example.com:8443/a?x=y", "https://hooks.example.com:8443/a"},
 		{"https://user:pass@hooks.example.com/a", asked, "https://user:pass@hooks.example.com/a?q=%3a&r", "https://user:pass@hooks.example.com/a"},
 		{"http://hooks.example.com/a", "https://internal/", "http://hooks.example.com/a", "http://hooks.example.com/a"},
 	}
@@ -45,6 +45,11 @@ func TestPublicURL(t *testing.T) {
 			t.Errorf("public_url %q, asked %s: refused for %q; want the signature of %s", test.public, test.asked, refused, test.url)
 		}
 	}
+	// A query that is not the signed one would reach the app all the same.
+	v := custom(t, spec, &verify.Config{Secrets: []string{secret}, PublicURL: "https://a.example/a?x=y"})
+	signature := with("X-Signature", mac(secret, "https://a.example/a?x=y https://a.example/a"))
+	hook{url: "http://internal/a?x=y", header: signature}.expect(t, v, "")
+	hook{url: "http://internal/a?x=z", header: signature}.expect(t, v, verify.Malformed)
 	builtin, _ := verify.Builtin("square")
 	for _, public := range []string{"hooks.example.com", "/hook", "https://", "ftp://hooks.example.com", "https://%zz", "mailto:a@example.com"} {
 		if _, err := verify.New(builtin, &verify.Config{Secrets: []string{secret}, PublicURL: public}); err == nil {

@@ -57,6 +57,9 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if err := v.addChecks(config, o.fetcher); err != nil {
 		return nil, err
 	}
+	if len(v.checks) == 0 && !config.Unverified {
+		return nil, fmt.Errorf("the credentials given for %s prove nothing of its events", spec.Name)
+	}
 	if config.Tolerance == 0 && v.signed == SignedNothing && spec.Scheme != "jwt" {
 		// The provider's window is for times that it signs; anybody can state
 		// a time that is not.

@@ -148,8 +148,8 @@ func awaitCaddy(nonce string, ended <-chan error) error {
 	}
 }
 
-// caddyfile gives each provider a path of its own. What is refused is answered
-// with the reason.
+// caddyfile gives each provider a path of its own, and each form that Caddy
+// sends on. What is refused is answered with the reason.
 func caddyfile(folder, nonce string) string {
 	var routes strings.Builder
 	for _, p := range providers {
@@ -161,6 +161,16 @@ func caddyfile(folder, nonce string) string {
 		}
 	}
 `, p.path(), p.preset, p.secret, p.older, p.options, app.address())
+	}
+	for path, lines := range outgoing() {
+		fmt.Fprintf(&routes, `
+	handle_webhook %s github %q {
+		otherwise {
+			%s
+			reverse_proxy %s
+		}
+	}
+`, path, githubSecret, lines, app.address())
 	}
 	return fmt.Sprintf(`{
 	admin off

@@ -67,10 +67,8 @@ var slackProvider = &provider{
 		"two signature lines, the first is right": {
 			accepts: library, why: "the library is given the first line, but the app behind may read another",
 		},
-		"time with a plus sign": {accepts: library, why: "Caddy takes digits only"},
-	},
-	malformed: map[string]string{
-		"without " + slackTime: "there is a signature, but what it signs is not there",
+		"two lines of " + slackTime: {accepts: library, why: "as with two signature lines"},
+		"time with a plus sign":     {accepts: library, why: "Caddy takes digits only"},
 	},
 }
 

@@ -47,8 +47,11 @@ func (p *provider) spoilt() []trial {
 	if text := good.header.Get(p.headers[0]); text != strings.ToLower(text) {
 		trials = append(trials, mac("signature in lower case", strings.ToLower))
 	}
-	for _, name := range p.headers {
+	for i, name := range p.headers {
 		trials = append(trials, changed("without "+name, func(m *message) { m.header.Del(name) }))
+		if i > 0 {
+			trials = append(trials, changed("two lines of "+name, func(m *message) { m.header.Add(name, "x") }))
+		}
 	}
 	if p.timed {
 		trials = append(

@@ -1,11 +1,13 @@
 // Official packages of providers meet a running Caddy: what a package signs
 // Caddy must let pass unchanged, and what a package refuses Caddy must refuse.
+// What Caddy signs a package must accept.
 
 import { after, test } from 'node:test';
 
 import { startCaddy } from './lib/caddy.js';
 import { runProvider } from './lib/trial.js';
 import { startApp } from './lib/wire.js';
+import { signedRoutes, signedWebhooks } from './outgoing/signed.js';
 import { discord, discordPings } from './providers/discord.js';
 import { github, githubExamples } from './providers/github.js';
 import { paddle } from './providers/paddle.js';
@@ -17,7 +19,7 @@ import { twilio } from './providers/twilio.js';
 const providers = [stripe, svix, standardWebhooks, github, twilio, discord, paddle, square];
 
 const app = await startApp();
-const caddy = await startCaddy(providers, app).catch((err) => {
+const caddy = await startCaddy(providers, signedRoutes, app).catch((err) => {
 	app.close();
 	throw err;
 });
@@ -31,3 +33,4 @@ for (const provider of providers) {
 }
 test('all examples of @octokit/webhooks-examples', (t) => githubExamples(t, caddy));
 test('pings of Discord', () => discordPings(caddy));
+test('what webhook_sign makes', (t) => signedWebhooks(t, caddy));

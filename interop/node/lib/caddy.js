@@ -18,23 +18,27 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 // anything takes.
 const patience = 30_000;
 
-/** Starts Caddy with a path for each provider, in front of the app. */
-export async function startCaddy(providers, app) {
+/**
+ * Starts Caddy in front of the app, with a path for each provider. outgoing has
+ * further paths for GitHub, and the lines of the Caddyfile that change what the
+ * app gets.
+ */
+export async function startCaddy(providers, outgoing, app) {
 	const folder = mkdtempSync(join(tmpdir(), 'interop'));
 	try {
-		return await start(folder, providers, app);
+		return await start(folder, providers, outgoing, app);
 	} catch (err) {
 		rmSync(folder, { recursive: true });
 		throw err;
 	}
 }
 
-async function start(folder, providers, app) {
+async function start(folder, providers, outgoing, app) {
 	const binary = process.env.INTEROP_CADDY || buildCaddy(folder);
 	const port = await freePort();
 	const nonce = randomBytes(16).toString('hex');
 	const config = join(folder, 'Caddyfile');
-	writeFileSync(config, caddyfile({ folder, port, nonce, providers, app }));
+	writeFileSync(config, caddyfile({ folder, port, nonce, providers, outgoing, app }));
 
 	const caddy = spawn(binary, ['run', '--config', config], {
 		env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
@@ -100,7 +104,7 @@ async function freePort() {
 }
 
 /** Each provider has a path of its own. A refusal is answered with its reason. */
-function caddyfile({ folder, port, nonce, providers, app }) {
+function caddyfile({ folder, port, nonce, providers, outgoing, app }) {
 	const routes = providers.map((p) => `
 	handle_webhook /${p.preset} ${p.preset} "${p.secret}" "${p.older}" {
 		${p.options ?? ''}
@@ -109,6 +113,17 @@ function caddyfile({ folder, port, nonce, providers, app }) {
 		}
 	}
 `);
+	const { secret } = providers.find((p) => p.preset === 'github');
+	for (const [path, lines] of Object.entries(outgoing)) {
+		routes.push(`
+	handle_webhook ${path} github "${secret}" {
+		otherwise {
+			${lines}
+			reverse_proxy 127.0.0.1:${app.port}
+		}
+	}
+`);
+	}
 	return `{
 	admin off
 	persist_config off

@@ -125,6 +125,7 @@ async function spoilt(provider) {
 		mac('signature is cut in half', (s) => s.slice(0, s.length >> 1)),
 		mac('signature is longer', (s) => `${s}A`),
 		...headers.map((name) => changed(`without ${name}`, (m) => m.delete(name))),
+		...headers.slice(1).map((name) => changed(`two lines of ${name}`, (m) => m.add(name, 'x'))),
 	];
 	if (provider.timed) {
 		trials.push(

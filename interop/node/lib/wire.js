@@ -66,6 +66,9 @@ export async function startApp() {
 		got.push(new Message(request.method, request.url, headers, Buffer.concat(chunks)));
 		response.writeHead(answered).end();
 	});
+	// Else a test that computes for long would make Caddy send on a connection
+	// that is about to close.
+	server.keepAliveTimeout = 0;
 	server.listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	return {

@@ -73,9 +73,6 @@ export const discord = {
 		'signed in 1970': { accepts: 'package', why: 'as an hour ago' },
 		'digit moved from the body to the time': { accepts: 'package', why: 'nothing stands between time and body; Caddy reads the time' },
 	},
-	malformed: {
-		[`without ${timestamp}`]: 'there is a signature, but what it signs is not there',
-	},
 };
 
 /** Discord's tests of a URL are answered by Caddy, once the signature is right. */

@@ -45,13 +45,19 @@ export const square = {
 		return [
 			{ name: 'query changed', good: false, message: good.with((m) => { m.uri += '1'; }) },
 			{
-				// Nothing stands between URL and body in what Square signs. A
-				// public_url with the whole URL, query included, rules this out.
 				name: 'letter moved from the URL to the body',
-				good: true,
+				good: false,
 				message: good.with((m) => {
 					m.body = Buffer.concat([Buffer.from(m.uri.slice(-1)), m.body]);
 					m.uri = m.uri.slice(0, -1);
+				}),
+			},
+			{
+				name: 'letter moved from the body to the URL',
+				good: false,
+				message: good.with((m) => {
+					m.uri += m.body.subarray(0, 1);
+					m.body = m.body.subarray(1);
 				}),
 			},
 			as('URL of another host', `https://hooks.example.org${good.uri}`),
@@ -59,5 +65,13 @@ export const square = {
 			as('URL of http', `http://hooks.example.com${good.uri}`),
 			as('no URL', ''),
 		];
+	},
+	differ: {
+		'letter moved from the URL to the body': { accepts: 'package', why: 'nothing stands between URL and body in what Square signs; Caddy wants the body to be JSON' },
+		'letter moved from the body to the URL': { accepts: 'package', why: 'as from the URL to the body' },
+	},
+	malformed: {
+		'letter moved from the URL to the body': 'see differ',
+		'letter moved from the body to the URL': 'see differ',
 	},
 };
