@@ -57,7 +57,7 @@ const attempts = 5
 func (s *Server) Do(request *http.Request) Response {
 	s.t.Helper()
 	answer, err := Send(request)
-	for i := 1; i < attempts && errors.Is(err, syscall.ECONNRESET) && request.GetBody != nil; i++ {
+	for i := 1; i < attempts && isReset(err) && request.GetBody != nil; i++ {
 		request.Body, _ = request.GetBody()
 		answer, err = Send(request)
 	}
@@ -66,6 +66,9 @@ func (s *Server) Do(request *http.Request) Response {
 	}
 	return answer
 }
+
+// isReset reports whether a connection ended without an answer.
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF) }
 
 // Send sends a request over a connection of its own and follows no redirect.
 // Unlike Do it may be called by any goroutine.
