@@ -217,11 +217,10 @@ func editArray(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte
 		return splice(doc, all[0].start, all[len(all)-1].end, nil), nil
 	}
 	if path[0] != Every {
-		all = all[at : at+1]
 		if len(path) == 1 && e.remove {
-			whole, _, err := members(jsontext.NewDecoder(bytes.NewBuffer(doc)))
-			return removeMember(doc, whole, at), err
+			return removeMember(doc, all, at), nil
 		}
+		all = all[at : at+1]
 	}
 	return editElements(doc, all, path[1:], e)
 }

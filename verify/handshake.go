@@ -209,11 +209,7 @@ func (h *handshake) answer(m *message, newCode func(text string) []byte) (*Answe
 		if h.spec.Verify == "none" && !isChallenge(text) {
 			return nil, refuse(Malformed, "the handshake wants something else than a challenge to be signed")
 		}
-		name := h.spec.Respond.HMACEncoding
-		if name == "" {
-			name = "hex"
-		}
-		m.hmac = encodings[name].encode(newCode(text))
+		m.hmac = encodings[defaultText(h.spec.Respond.HMACEncoding, "hex")].encode(newCode(text))
 	}
 	a := &Answer{Status: h.spec.Respond.Status, Header: make(map[string]string)}
 	for name, t := range h.headers {

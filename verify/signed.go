@@ -174,10 +174,7 @@ func (p *Provider) checkBodyHash(m *message) error {
 
 // equalHash reports whether text is the encoded SHA-256 of content.
 func equalHash(encoding, text string, content []byte) bool {
-	if encoding == "" {
-		encoding = "hex"
-	}
-	stated, err := encodings[encoding].decode(text)
+	stated, err := encodings[defaultText(encoding, "hex")].decode(text)
 	sum := sha256.Sum256(content)
 	return err == nil && hmac.Equal(stated, sum[:])
 }
