@@ -78,6 +78,33 @@ func TestFailingMatcher(t *testing.T) {
 	}
 }
 
+// A name that stands twice, and is not signed so, could be read as another
+// value by the application: what reads it refuses the request, also where a
+// failing rule only would not match.
+func TestAmbiguousPayloads(t *testing.T) {
+	for _, directives := range []string{
+		"on when `body.a.b > 1` {\n respond matched\n }\n otherwise {\n respond rest\n }",
+		"otherwise {\n @m not webhook_expr body.a.b>1\n respond @m matched\n respond rest\n }",
+		"otherwise {\n webhook_rewrite {\n header X-B body.a.b\n }\n respond rest\n }",
+		"otherwise {\n webhook_rewrite {\n set c body.a\n }\n respond rest\n }",
+		"event =body.a.b\n otherwise {\n respond rest\n }",
+	} {
+		t.Run(directives, func(t *testing.T) {
+			srv := webhooktest.Start(t, site("handle_webhook /hook jelp {\n token secret\n "+directives+"\n }\n "+
+				"handle_errors {\n respond {http.webhook.error}\n }"))
+			send := func(body string) webhooktest.Response {
+				return srv.Post("/hook", body, "Authorization: Bearer secret")
+			}
+			checkAnswer(t, send(`{"a":{"b":1,"b":2}}`), 400, "malformed")
+			checkAnswer(t, send(`{"a":{"b":1},"\u0061":2}`), 400, "malformed")
+			checkStatus(t, send(`{"a":{"b":2}}`), 200)
+		})
+	}
+	// GitHub signs every byte.
+	srv := webhooktest.Start(t, routes("on when `body.a.b > 1` {\n respond matched\n }\n otherwise {\n respond rest\n }"))
+	checkStatus(t, push(srv, `{"a":{"b":1,"b":2}}`), 200)
+}
+
 // Before verification there is no event: matchers are errors, and so is
 // rewriting.
 func TestMatchersBeforeVerification(t *testing.T) {

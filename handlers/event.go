@@ -1,14 +1,17 @@
 package handlers
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 const (
@@ -60,6 +63,15 @@ func eventPlaceholder(event *route.Event, key string) (any, bool) {
 		return value, true
 	}
 	return "", true
+}
+
+// ambiguous is the answer to a verified request whose payload has a name twice
+// that a rule or a rewrite reads.
+func ambiguous(r *http.Request) error {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set(errorPlaceholder, string(verify.Malformed))
+	}
+	return caddyhttp.Error(http.StatusBadRequest, errors.New(string(verify.Malformed)))
 }
 
 // setLogFields adds what was found to the access log.

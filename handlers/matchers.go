@@ -189,6 +189,10 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 	if err != nil {
 		m.metrics.ruleErrors.WithLabelValues(event.Provider).Inc()
 	}
+	if errors.Is(err, route.ErrAmbiguous) {
+		m.logFailure(event, err)
+		return false, ambiguous(r)
+	}
 	if err != nil && m.FailAsFalse {
 		m.logFailure(event, err)
 		return false, nil

@@ -54,6 +54,11 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))
 	}
 	outcome, err := rw.rewriter.Apply(event)
+	if errors.Is(err, route.ErrAmbiguous) {
+		rw.logger.Warn("a webhook is not rewritten and not forwarded",
+			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.Error(err))
+		return ambiguous(r)
+	}
 	if err != nil {
 		rw.logger.Error("rewriting a webhook failed; it is not forwarded",
 			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.Error(err))

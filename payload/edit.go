@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Every is the part of a path that stands for all elements of an array.
@@ -75,11 +72,7 @@ type edition struct {
 // editDocument applies an edition to a document, which must be a single JSON
 // value.
 func editDocument(document []byte, path Path, e *edition) ([]byte, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
-	if err := dec.SkipValue(); err != nil {
-		return nil, describe(err)
-	}
-	if err := atEnd(dec); err != nil {
+	if _, err := new(Finder).Find(document); err != nil {
 		return nil, err
 	}
 	e.budget = growth*len(document) + len(e.create) + minBudget
@@ -104,21 +97,21 @@ func edit(doc []byte, path Path, e *edition) ([]byte, error) {
 		}
 		return e.change(bytes.TrimSpace(doc))
 	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(doc))
-	switch dec.PeekKind() {
+	start := space(doc, 0)
+	if start == len(doc) {
+		return nil, errEnd
+	}
+	switch doc[start] {
 	case '{':
-		return editObject(doc, dec, path, e)
+		return editObject(doc, path, e)
 	case '[':
-		return editArray(doc, dec, path, e)
+		return editArray(doc, path, e)
 	case '"':
 		return editString(doc, path, e)
 	case 'n':
 		if e.create != nil {
 			return wrap(path, e.create), nil
 		}
-	case 0:
-		_, err := dec.ReadToken()
-		return nil, describe(err)
 	}
 	if e.create != nil {
 		return nil, fmt.Errorf("%s lies inside a value that is no object", path)
@@ -127,51 +120,73 @@ func edit(doc []byte, path Path, e *edition) ([]byte, error) {
 }
 
 // member is where a member of an object, or an element of an array, stands.
-type member struct {
-	name                  string
-	nameStart, start, end int
-}
+type member struct{ nameStart, nameEnd, start, end int }
 
-// members returns what an object or array holds, and where it ends.
-func members(dec *jsontext.Decoder) (found []member, closing int, err error) {
-	object := dec.PeekKind() == '{'
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, 0, describe(err)
+// membersOf returns what an object or array holds, and where it ends.
+func membersOf(doc []byte) (found []member, closing int, err error) {
+	s := scan{doc: doc}
+	i := space(doc, 0)
+	isObject := doc[i] == '{'
+	end := doc[i] + 2 // '}' or ']'
+	if i = space(doc, i+1); i < len(doc) && doc[i] == end {
+		return nil, i, nil
 	}
 	for {
-		kind := dec.PeekKind()
-		if kind == '}' || kind == ']' {
-			_, err := dec.ReadToken()
-			return found, int(dec.InputOffset()) - 1, err
-		}
-		var m member
-		if object {
-			raw, err := dec.ReadValue()
-			if err != nil {
-				return nil, 0, describe(err)
+		m := member{nameStart: i, start: i}
+		if isObject {
+			if m.nameEnd = s.quoted(i); m.nameEnd != failed {
+				m.start = s.colon(m.nameEnd)
 			}
-			m.nameStart = int(dec.InputOffset()) - len(raw)
-			m.name, _ = Text(raw)
+			if s.err != nil {
+				return nil, 0, s.err
+			}
 		}
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return nil, 0, describe(err)
-		}
-		m.end = int(dec.InputOffset())
-		m.start = m.end - len(raw)
-		if !object {
-			m.nameStart = m.start
+		if m.end = s.skip(m.start, 1); m.end == failed {
+			return nil, 0, s.err
 		}
 		found = append(found, m)
+		switch i = space(doc, m.end); {
+		case i < len(doc) && doc[i] == ',':
+			i = space(doc, i+1)
+		case i < len(doc) && doc[i] == end:
+			return found, i, nil
+		default:
+			s.unexpected(i, "a comma or the end")
+			return nil, 0, s.err
+		}
 	}
 }
 
-func editObject(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte, error) {
-	all, closing, err := members(dec)
+// find returns the index of the member of a name. A name that stands twice is
+// an error, because readers would not agree on its value.
+func find(doc []byte, all []member, name string) (int, error) {
+	found := -1
+	for i, m := range all {
+		if !m.named(doc, name) {
+			continue
+		}
+		if found >= 0 {
+			return 0, doubled(m.nameStart).Err()
+		}
+		found = i
+	}
+	return found, nil
+}
+
+// named reports whether a member has a name.
+func (m *member) named(doc []byte, name string) bool {
+	return string(unquote(doc[m.nameStart:m.nameEnd])) == name
+}
+
+func editObject(doc []byte, path Path, e *edition) ([]byte, error) {
+	all, closing, err := membersOf(doc)
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(m member) bool { return m.name == path[0] })
+	i, err := find(doc, all, path[0])
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case i < 0 && e.create == nil:
 		return doc, nil
@@ -180,11 +195,11 @@ func editObject(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byt
 	case len(path) == 1 && e.remove:
 		return removeMember(doc, all, i), nil
 	case len(path) == 1 && e.rename != "":
-		if slices.ContainsFunc(all, func(m member) bool { return m.name == e.rename }) && e.rename != path[0] {
+		exists := func(m member) bool { return m.named(doc, e.rename) }
+		if e.rename != path[0] && slices.ContainsFunc(all, exists) {
 			return nil, fmt.Errorf("%q exists already", e.rename)
 		}
-		m := all[i]
-		return splice(doc, m.nameStart, m.nameStart+nameLength(doc[m.nameStart:]), quote(e.rename)), nil
+		return splice(doc, all[i].nameStart, all[i].nameEnd, quote(e.rename)), nil
 	}
 	value, err := edit(doc[all[i].start:all[i].end], path[1:], e)
 	if err != nil {
@@ -193,8 +208,8 @@ func editObject(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byt
 	return splice(doc, all[i].start, all[i].end, value), nil
 }
 
-func editArray(doc []byte, dec *jsontext.Decoder, path Path, e *edition) ([]byte, error) {
-	all, closing, err := members(dec)
+func editArray(doc []byte, path Path, e *edition) ([]byte, error) {
+	all, closing, err := membersOf(doc)
 	if err != nil {
 		return nil, err
 	}
@@ -310,22 +325,4 @@ func wrap(path Path, value []byte) []byte {
 
 func splice(doc []byte, start, end int, value []byte) []byte {
 	return slices.Concat(doc[:start], value, doc[end:])
-}
-
-func quote(text string) []byte {
-	quoted, err := jsontext.AppendQuote(nil, text)
-	if err != nil {
-		return strconv.AppendQuoteToASCII(nil, text)
-	}
-	return quoted
-}
-
-// nameLength returns the length of the JSON string that raw begins with.
-func nameLength(raw []byte) int {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	value, err := dec.ReadValue()
-	if err != nil {
-		return 0
-	}
-	return len(value)
 }

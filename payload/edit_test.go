@@ -2,6 +2,7 @@ package payload_test
 
 import (
 	"bytes"
+	"errors"
 	"reflect"
 	"slices"
 	"strconv"
@@ -69,7 +70,9 @@ func TestSetRefuses(t *testing.T) {
 		{"not JSON", `text`, "a"},
 		{"cut short", `{"a":1`, "a"},
 		{"duplicate names", `{"a":1,"a":2}`, "a"},
-		{"duplicate names elsewhere", `{"a":1,"b":{"c":1,"c":2}}`, "a"},
+		{"duplicate names on the way", `{"a":{"b":1},"a":{"b":2}}`, "a.b"},
+		{"duplicate names in an element", `[{"a":1,"\u0061":2}]`, "*.a"},
+		{"duplicate names in a string", `{"a":"{\"b\":1,\"b\":2}"}`, "a.b"},
 		{"invalid UTF-8", "{\"a\":1,\"b\":\"\xff\"}", "a"},
 		{"trailing data", `{"a":1}x`, "a"},
 		{"a second document", `{"a":1}{"a":2}`, "a"},
@@ -172,7 +175,7 @@ func TestElements(t *testing.T) {
 	if elements, err := payload.Elements([]byte("[]")); err != nil || len(elements) != 0 {
 		t.Errorf("%q, %v; want none", elements, err)
 	}
-	for _, document := range []string{``, `{}`, `"[]"`, `null`, `[1`, `[1,]`, `[{"a":1,"a":2}]`} {
+	for _, document := range []string{``, `{}`, `"[]"`, `null`, `[1`, `[1,]`, `[{"a":}]`, `[1}`} {
 		if elements, err := payload.Elements([]byte(document)); err == nil {
 			t.Errorf("%q has the elements %q", document, elements)
 		}
@@ -222,6 +225,9 @@ func FuzzSet(f *testing.F) {
 		whole, wholeErr := reference(document)
 		wanted, valueErr := reference(value)
 		_, decodeErr := payload.Decode(document)
+		if errors.Is(decodeErr, payload.ErrDuplicateName) {
+			return // the reference does not see that the path's own names stand once
+		}
 		if _, err := payload.Decode(value); err != nil || valueErr != nil {
 			return
 		}

@@ -4,10 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // ErrCaseVariant is returned when a document has a name that differs from a
@@ -15,23 +14,81 @@ import (
 // signed value.
 var ErrCaseVariant = errors.New("a name differs from a signed one in case only")
 
-// ErrDuplicateName is returned when an object has the same name twice: two
-// readers would not agree on its value.
-var ErrDuplicateName = jsontext.ErrDuplicateName
+// ErrDuplicateName is returned when an object has a name twice on the way to a
+// value that is wanted, or inside one that is decoded: two readers would not
+// agree on the value.
+var ErrDuplicateName = errors.New("duplicate object member name")
 
-// Finder reads a fixed set of paths out of JSON documents, each document in
-// one pass. Paths are added while a configuration loads; Find may then be
-// called by many goroutines.
+// Finder reads a set of paths out of JSON documents, each document in one
+// pass. It is safe for concurrent use.
 type Finder struct {
-	root  node
-	count int
+	adding sync.Mutex
+	tree   atomic.Pointer[tree] // nil without paths; never changed, but replaced
+}
+
+// tree joins the paths that a Finder looks for. The slot of a path is the
+// index of the node at which it ends.
+type tree struct {
+	nodes  []node // the first is the document as a whole
+	wanted int
 }
 
 // node is one step of the paths that a Finder looks for.
 type node struct {
-	slot     int // 1 + index of the path that ends here; 0: none
-	signed   bool
-	children map[string]*node
+	name     []byte
+	index    int // of an element of an array, where the name can be one; else -1
+	wanted   bool
+	signed   bool  // it may not stand beside a variant of its name
+	signs    bool  // one of its children is signed
+	children []int // nodes
+}
+
+// emptyTree wants nothing of a document.
+var emptyTree = tree{nodes: make([]node, 1)}
+
+func (f *Finder) load() *tree {
+	if t := f.tree.Load(); t != nil {
+		return t
+	}
+	return &emptyTree
+}
+
+// Add asks for a path and returns the slot in which Find reports it. A path
+// that is signed refuses documents with a case variant of one of its names.
+func (f *Finder) Add(path Path, signed bool) int {
+	f.adding.Lock()
+	defer f.adding.Unlock()
+	old := f.load()
+	t := &tree{nodes: slices.Clone(old.nodes), wanted: old.wanted}
+	slot := 0
+	for _, part := range path {
+		slot = t.grow(slot, part, signed)
+	}
+	if !t.nodes[slot].wanted {
+		t.nodes[slot].wanted = true
+		t.wanted++
+	}
+	f.tree.Store(t)
+	return slot
+}
+
+// grow returns the node of a name below another one.
+func (t *tree) grow(parent int, name string, signed bool) int {
+	n := &t.nodes[parent]
+	n.signs = n.signs || signed
+	for _, child := range n.children {
+		if string(t.nodes[child].name) == name {
+			t.nodes[child].signed = t.nodes[child].signed || signed
+			return child
+		}
+	}
+	child := node{name: []byte(name), index: -1, signed: signed}
+	if i, ok := index(name); ok {
+		child.index = i
+	}
+	n.children = append(slices.Clip(n.children), len(t.nodes))
+	t.nodes = append(t.nodes, child)
+	return len(t.nodes) - 1
 }
 
 // Span is where a value stands in a document. An absent value is the zero Span.
@@ -43,175 +100,105 @@ func (s Span) Found() bool { return s.End > s.Start }
 // Of returns the value's bytes as they stand in the document.
 func (s Span) Of(document []byte) []byte { return document[s.Start:s.End] }
 
-// Add asks for a path and returns the slot in which Find reports it. A path
-// that is signed refuses documents with a case variant of one of its names.
-func (f *Finder) Add(path Path, signed bool) int {
-	n := &f.root
-	for _, part := range path {
-		child := n.children[part]
-		if child == nil {
-			child = new(node)
-			if n.children == nil {
-				n.children = make(map[string]*node)
-			}
-			n.children[part] = child
-		}
-		child.signed = child.signed || signed
-		n = child
-	}
-	if n.slot == 0 {
-		f.count++
-		n.slot = f.count
-	}
-	return n.slot - 1
-}
+// doubled is the Span of a value that is not the only one of its name.
+func doubled(at int) Span { return Span{End: -at} }
 
-// Find reads the whole document and returns a Span for every slot.
-func (f *Finder) Find(document []byte) ([]Span, error) {
-	if len(document) == 0 {
-		return nil, ErrNotJSON
-	}
-	w := walk{spans: make([]Span, f.count)}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
-	if err := w.value(dec, &f.root, 0); err != nil {
-		return nil, describe(err)
-	}
-	if err := atEnd(dec); err != nil {
-		return nil, err
-	}
-	return w.spans, nil
-}
-
-// walk is one pass over a document.
-type walk struct{ spans []Span }
-
-// value reads the next value of dec, of which n is wanted. Offsets of dec
-// count from base.
-func (w *walk) value(dec *jsontext.Decoder, n *node, base int) error {
-	if n == nil {
-		return dec.SkipValue()
-	}
-	if n.slot > 0 {
-		raw, err := dec.ReadValue()
-		if err != nil {
-			return err
-		}
-		end := base + int(dec.InputOffset())
-		w.spans[n.slot-1] = Span{end - len(raw), end}
-		if n.children == nil {
-			return nil
-		}
-		base = end - len(raw)
-		dec = jsontext.NewDecoder(bytes.NewBuffer(raw))
-	}
-	switch dec.PeekKind() {
-	case '{':
-		return w.object(dec, n, base)
-	case '[':
-		return w.array(dec, n, base)
-	default:
-		return dec.SkipValue()
-	}
-}
-
-func (w *walk) object(dec *jsontext.Decoder, n *node, base int) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for dec.PeekKind() != '}' {
-		token, err := dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		name := token.String()
-		child := n.children[name]
-		if (child == nil || !child.signed) && n.hasCaseVariant(name) {
-			return fmt.Errorf("%w: %q", ErrCaseVariant, name)
-		}
-		if err := w.value(dec, child, base); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-func (w *walk) array(dec *jsontext.Decoder, n *node, base int) error {
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	for i := 0; dec.PeekKind() != ']'; i++ {
-		if err := w.value(dec, n.element(i), base); err != nil {
-			return err
-		}
-	}
-	_, err := dec.ReadToken()
-	return err
-}
-
-// element returns what is wanted of the element at index i.
-func (n *node) element(i int) *node {
-	for part, child := range n.children {
-		if wanted, ok := index(part); ok && wanted == i {
-			return child
-		}
+// Err returns ErrDuplicateName where a name on the way to the value stands
+// twice in an object.
+func (s Span) Err() error {
+	if s.End < 0 {
+		return fmt.Errorf("%w at byte %d", ErrDuplicateName, -s.End)
 	}
 	return nil
 }
 
+// Find reads the whole document and returns a Span for every slot.
+func (f *Finder) Find(document []byte) ([]Span, error) {
+	t := f.load()
+	spans := make([]Span, len(t.nodes))
+	if err := t.find(document, spans, false); err != nil {
+		return nil, err
+	}
+	for _, span := range spans {
+		if err := span.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return spans, nil
+}
+
+// find fills in the spans of a document, whose reading may stop when all are
+// found. What was read only in part is not Found.
+func (t *tree) find(document []byte, spans []Span, mayStop bool) error {
+	if len(document) == 0 {
+		return ErrNotJSON
+	}
+	s := scan{doc: document, nodes: t.nodes, spans: spans, left: t.wanted, mayStop: mayStop}
+	return s.document()
+}
+
+// member returns the node of a member of an object, by its name as it stands
+// in the document, or 0 if nothing is wanted of it.
+func (s *scan) member(n *node, quoted []byte) int {
+	name := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(name, '\\') >= 0 {
+		name = unescape(name)
+	}
+	found := 0
+	for _, child := range n.children {
+		if string(s.nodes[child].name) == string(name) {
+			found = child
+			break
+		}
+	}
+	if n.signs && !s.nodes[found].signed && n.hasCaseVariant(s.nodes, name) {
+		s.err = fmt.Errorf("%w: %q", ErrCaseVariant, name)
+	}
+	return found
+}
+
+// double marks that what stands below a name is not the only one of it.
+func (s *scan) double(node, at int) {
+	s.spans[node] = doubled(at)
+	for _, child := range s.nodes[node].children {
+		s.double(child, at)
+	}
+}
+
+// element returns the node of the element of an array at an index, or 0 if
+// nothing is wanted of it.
+func (n *node) element(nodes []node, index int) int {
+	for _, child := range n.children {
+		if nodes[child].index == index {
+			return child
+		}
+	}
+	return 0
+}
+
 // hasCaseVariant reports whether a signed name differs from name in case only.
-func (n *node) hasCaseVariant(name string) bool {
-	for part, child := range n.children {
-		if child.signed && strings.EqualFold(part, name) {
+func (n *node) hasCaseVariant(nodes []node, name []byte) bool {
+	for _, child := range n.children {
+		if nodes[child].signed && bytes.EqualFold(nodes[child].name, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// atEnd makes sure that nothing but white space follows.
-func atEnd(dec *jsontext.Decoder) error {
-	switch _, err := dec.ReadToken(); {
-	case errors.Is(err, io.EOF):
-		return nil
-	case err != nil:
-		return describe(err)
-	default:
-		return errors.New("data after the end of the JSON value")
-	}
-}
-
-// describe keeps a decoder's error short: what is wrong and where, without
-// the text of the payload, which may be personal data.
-func describe(err error) error {
-	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return fmt.Errorf("%w at byte %d", ErrDuplicateName, syntax.ByteOffset)
-		}
-		return fmt.Errorf("not valid JSON at byte %d", syntax.ByteOffset)
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("not valid JSON: it ends too early")
-	}
-	return err
-}
-
 // Elements returns the elements of a JSON array as they stand in it.
 func Elements(array []byte) ([][]byte, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(array))
-	if dec.PeekKind() != '[' {
+	start := space(array, 0)
+	if start == len(array) || array[start] != '[' {
 		return nil, errors.New("not an array")
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, describe(err)
+	members, _, err := membersOf(array)
+	if err != nil {
+		return nil, err
 	}
-	var elements [][]byte
-	for dec.PeekKind() != ']' {
-		element, err := dec.ReadValue()
-		if err != nil {
-			return nil, describe(err)
-		}
-		elements = append(elements, bytes.Clone(element))
+	elements := make([][]byte, len(members))
+	for i, m := range members {
+		elements[i] = array[m.start:m.end]
 	}
 	return elements, nil
 }

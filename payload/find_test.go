@@ -148,7 +148,7 @@ func TestFindErrorsHoldNoPayload(t *testing.T) {
 	const secret = "Ada Lovelace"
 	documents := []string{
 		`{"id":"` + secret + `"}x`,
-		`{"` + secret + `":1,"` + secret + `":2}`,
+		`{"id":"` + secret + `","id":2}`,
 		`{"name":"` + secret + "\xff" + `"}`,
 		`{"name":"` + secret,
 	}
@@ -162,26 +162,61 @@ func TestFindErrorsHoldNoPayload(t *testing.T) {
 	}
 }
 
-func TestFindDuplicateNames(t *testing.T) {
-	tests := []struct{ name, document string }{
-		{"first good", `{"id":"good","id":"evil"}`},
-		{"same value", `{"id":1,"id":1}`},
-		{"escaped", `{"type":1,"t\u0079pe":2}`},
-		{"nested", `{"id":1,"job":{"a":1,"a":2}}`},
-		{"in an array", `{"id":1,"list":[{"a":1,"a":2}]}`},
-		{"inside a wanted value", `{"id":{"a":1,"a":2}}`},
-		{"empty name", `{"":1,"":2}`},
-		{"far apart", `{"id":1,"x":{"y":1},"z":[1,2,3],"id":2}`},
+func TestDuplicateNames(t *testing.T) {
+	tests := []struct {
+		name     string
+		document string
+		used     bool // by one of the paths below
+	}{
+		{"first good", `{"id":"good","id":"evil"}`, true},
+		{"same value", `{"id":1,"id":1}`, true},
+		{"escaped", `{"type":1,"t\u0079pe":2}`, true},
+		{"far apart", `{"id":1,"x":{"y":1},"z":[1,2,3],"id":2}`, true},
+		{"on the way", `{"job":{"a":1},"job":{"b":2}}`, true},
+		{"on the way, of other kinds", `{"job":1,"job":{"a":2}}`, true},
+		{"at the end of the way", `{"job":{"a":1,"x":0,"a":2}}`, true},
+		{"three times", `{"id":1,"id":2,"id":3}`, true},
+		{"in the element", `{"list":[{"a":1,"a":2}]}`, true},
+		{"null first", `{"id":null,"id":1}`, true},
+		{"in another element", `{"list":[{},{"a":1,"a":2}]}`, false},
+		{"beside what is wanted", `{"id":1,"x":1,"x":2}`, false},
+		{"beside the way", `{"job":{"x":1,"x":2,"a":3}}`, false},
+		{"inside a wanted value", `{"id":{"a":1,"a":2}}`, false},
+		{"the same name elsewhere", `{"x":{"id":1,"id":2}}`, false},
+		{"empty name", `{"":1,"":2}`, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := find(t, test.document, "id", "type"); !errors.Is(err, payload.ErrDuplicateName) {
-				t.Errorf("Find: %v; want ErrDuplicateName", err)
+			_, err := find(t, test.document, "id", "type", "job.a", "list.0.a")
+			if refused := errors.Is(err, payload.ErrDuplicateName); refused != test.used || err != nil && !refused {
+				t.Errorf("Find: %v; want ErrDuplicateName: %t", err, test.used)
 			}
 			if _, err := payload.Decode([]byte(test.document)); !errors.Is(err, payload.ErrDuplicateName) {
 				t.Errorf("Decode: %v; want ErrDuplicateName", err)
 			}
 		})
+	}
+}
+
+// Errors say where a document is wrong.
+func TestFindErrors(t *testing.T) {
+	tests := []struct{ document, want string }{
+		{`{"id":1,"x":2,"id":3}`, "duplicate object member name at byte 14"},
+		{`{"id":tru}`, "not valid JSON at byte 6: it should be a value"},
+		{`{"x":[1 2]}`, "not valid JSON at byte 8: it should be a comma or the end of the object or array"},
+		{`{"id":[1 2]}`, "not valid JSON at byte 9: it should be a comma or the end of the object or array"},
+		{`{"id" 1}`, "not valid JSON at byte 6: it should be a colon"},
+		{`{"x":"\ud800"}`, "not valid JSON at byte 6: it is half of a surrogate pair"},
+		{"{\"x\":\"\xff\"}", "not valid JSON at byte 6: it is not UTF-8"},
+		{"\ufeff{}", "not valid JSON at byte 0: it should be a value"},
+		{`{"id":1`, "not valid JSON: it ends too early"},
+		{`{"id":1}x`, "data after the end of the JSON value"},
+		{`{"ID":1}`, `a name differs from a signed one in case only: "ID"`},
+	}
+	for _, test := range tests {
+		if _, err := find(t, test.document, "!id"); err == nil || err.Error() != test.want {
+			t.Errorf("%q: %v; want %s", test.document, err, test.want)
+		}
 	}
 }
 

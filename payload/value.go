@@ -6,75 +6,122 @@ import (
 	"math"
 	"strconv"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Decode turns a JSON document into maps, slices, strings, booleans, nil and
 // numbers. An integer that fits is an int, whatever its size otherwise a
 // json.Number that keeps its digits; a fraction or an exponent is a float64,
-// or a json.Number where a float64 would overflow.
+// or a json.Number where a float64 would overflow. A name that stands twice in
+// an object is an error, wherever it does.
 func Decode(document []byte) (any, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(document))
-	value, err := decode(dec)
-	if err != nil {
-		return nil, describe(err)
+	s := scan{doc: document}
+	value, i := s.decode(space(document, 0), 0)
+	if i == failed {
+		return nil, s.err
 	}
-	return value, atEnd(dec)
+	if space(document, i) < len(document) {
+		return nil, errData
+	}
+	return value, nil
 }
 
-func decode(dec *jsontext.Decoder) (any, error) {
-	token, err := dec.ReadToken()
-	if err != nil {
-		return nil, err
+// decode reads a value.
+func (s *scan) decode(i, depth int) (any, int) {
+	if i >= len(s.doc) {
+		return nil, s.unexpected(i, "a value")
 	}
-	switch token.Kind() {
-	case '"':
-		return token.String(), nil
-	case '0':
-		return number(token.String()), nil
-	case 't', 'f':
-		return token.Bool(), nil
-	case '{':
-		return decodeObject(dec)
-	case '[':
-		return decodeArray(dec)
-	default:
-		return nil, nil
+	if c := s.doc[i]; c == '{' || c == '[' {
+		if depth == maxDepth {
+			return nil, s.fail(i, "it is nested too deeply")
+		}
+		if c == '{' {
+			return s.decodeObject(i, depth+1)
+		}
+		return s.decodeArray(i, depth+1)
 	}
+	end := s.skip(i, depth)
+	if end == failed {
+		return nil, failed
+	}
+	return scalar(s.doc[i:end]), end
 }
 
-func decodeObject(dec *jsontext.Decoder) (any, error) {
+func (s *scan) decodeObject(i, depth int) (any, int) {
 	object := make(map[string]any)
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, err
+	if i = space(s.doc, i+1); i < len(s.doc) && s.doc[i] == '}' {
+		return object, i + 1
+	}
+	for {
+		start := i
+		end := s.quoted(i)
+		if end == failed {
+			return nil, failed
 		}
-		key := name.String()
-		if object[key], err = decode(dec); err != nil {
-			return nil, err
+		name := string(unquote(s.doc[start:end]))
+		if _, exists := object[name]; exists {
+			s.err = doubled(start).Err()
+			return nil, failed
+		}
+		if i = s.colon(end); i == failed {
+			return nil, failed
+		}
+		if object[name], i = s.decode(i, depth); i == failed {
+			return nil, failed
+		}
+		switch i = space(s.doc, i); {
+		case i < len(s.doc) && s.doc[i] == ',':
+			i = space(s.doc, i+1)
+		case i < len(s.doc) && s.doc[i] == '}':
+			return object, i + 1
+		default:
+			return nil, s.unexpected(i, "a comma or }")
 		}
 	}
-	_, err := dec.ReadToken()
-	return object, err
 }
 
-func decodeArray(dec *jsontext.Decoder) (any, error) {
+func (s *scan) decodeArray(i, depth int) (any, int) {
 	array := []any{}
-	for dec.PeekKind() != ']' {
-		element, err := decode(dec)
-		if err != nil {
-			return nil, err
+	if i = space(s.doc, i+1); i < len(s.doc) && s.doc[i] == ']' {
+		return array, i + 1
+	}
+	for {
+		var element any
+		if element, i = s.decode(i, depth); i == failed {
+			return nil, failed
 		}
 		array = append(array, element)
+		switch i = space(s.doc, i); {
+		case i < len(s.doc) && s.doc[i] == ',':
+			i = space(s.doc, i+1)
+		case i < len(s.doc) && s.doc[i] == ']':
+			return array, i + 1
+		default:
+			return nil, s.unexpected(i, "a comma or ]")
+		}
 	}
-	_, err := dec.ReadToken()
-	return array, err
+}
+
+// scalar decodes what is neither object nor array.
+func scalar(raw []byte) any {
+	switch raw[0] {
+	case '"':
+		return string(unquote(raw))
+	case 't':
+		return true
+	case 'f':
+		return false
+	case 'n':
+		return nil
+	default:
+		return number(raw)
+	}
 }
 
 // number keeps integers exact: a float64 holds no more than 53 bits.
-func number(literal string) any {
+func number(raw []byte) any {
+	literal := string(raw)
 	if !strings.ContainsAny(literal, ".eE") {
 		if n, err := strconv.Atoi(literal); err == nil {
 			return n
@@ -87,20 +134,67 @@ func number(literal string) any {
 	return json.Number(literal)
 }
 
-// Text returns a scalar as text: a string unescaped, a number or a boolean as
-// it was written. Null, objects and arrays have none.
+// Text returns a scalar, which a Finder has found, as text: a string
+// unescaped, a number or a boolean as it was written. Null, objects and arrays
+// have none.
 func Text(value []byte) (string, bool) {
 	if len(value) == 0 {
 		return "", false
 	}
 	switch value[0] {
 	case '"':
-		text, err := jsontext.AppendUnquote(nil, value)
-		return string(text), err == nil
+		return string(unquote(value)), true
 	case '{', '[', 'n':
 		return "", false
 	default:
 		return string(value), true
+	}
+}
+
+// unquote returns what a string, which is valid, stands for. It shares the
+// string's bytes where nothing is escaped.
+func unquote(quoted []byte) []byte {
+	inner := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(inner, '\\') < 0 {
+		return inner
+	}
+	return unescape(inner)
+}
+
+// unescape replaces the escapes of a string, which are valid.
+func unescape(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for {
+		at := bytes.IndexByte(text, '\\')
+		if at < 0 {
+			return append(out, text...)
+		}
+		out = append(out, text[:at]...)
+		switch c := text[at+1]; c {
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			unit, _ := hex4(text, at+2)
+			text = text[at+6:]
+			if utf16.IsSurrogate(unit) {
+				low, _ := hex4(text, 2)
+				unit = utf16.DecodeRune(unit, low)
+				text = text[6:]
+			}
+			out = utf8.AppendRune(out, unit)
+			continue
+		default:
+			out = append(out, c)
+		}
+		text = text[at+2:]
 	}
 }
 
@@ -114,4 +208,10 @@ func Encode(value any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// quote writes a string as JSON.
+func quote(text string) []byte {
+	quoted, _ := Encode(text) // a string always can be
+	return quoted
 }

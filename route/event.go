@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -79,17 +80,33 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	}
 	// An expression that fails for a payload finds nothing, as a field does
 	// that is absent.
+	var err error
 	if e.Name == "" && identity.event != nil {
-		e.Name, _ = identity.event.text(e)
+		if e.Name, err = identity.event.text(e); errors.Is(err, ErrAmbiguous) {
+			return nil, err
+		}
 	}
 	if e.ID == "" && identity.id != nil {
-		e.ID, _ = identity.id.text(e)
+		if e.ID, err = identity.id.text(e); errors.Is(err, ErrAmbiguous) {
+			return nil, err
+		}
 	}
 	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
 		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
 	}
 	e.env = nil // it was made before the name and the id were known
 	return e, nil
+}
+
+// ErrAmbiguous is returned by what reads a name of the payload that stands
+// twice, and that the provider has not signed so: the application could read
+// another value than the one that decides here. The request is to be refused.
+var ErrAmbiguous = errors.New("the payload is ambiguous")
+
+// isAmbiguous reports whether a body could not be read because a name stands
+// twice that nobody vouches for.
+func (e *Event) isAmbiguous(err error) bool {
+	return e.Signed != verify.SignedBody && errors.Is(err, payload.ErrDuplicateName)
 }
 
 // SetBody replaces the payload, which later rules and rewrites then see.

@@ -225,7 +225,10 @@ func (p *program) run(e *Event) (any, error) {
 	if p.usesBody {
 		// A body that cannot be read is nil to rules; verification has
 		// already refused it where the provider's scheme needs it.
-		e.env.Body, _ = e.Body.Value()
+		var err error
+		if e.env.Body, err = e.Body.Value(); e.isAmbiguous(err) {
+			return nil, fmt.Errorf("%w: %w", ErrAmbiguous, err)
+		}
 	}
 	return expr.Run(p.compiled, e.env)
 }
