@@ -1,0 +1,212 @@
+// Package bolt is the engine of package deliver that keeps webhooks in a
+// single file, for a single process and without a server.
+//
+// Every change is forced to disk before it is answered. One goroutine writes:
+// it takes what has been asked for by then and makes it one transaction, so
+// that many senders share the cost of forcing data to disk and a lone one does
+// not wait for others.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+)
+
+// DefaultMaxSize is how many bytes are kept where nothing else is said.
+const DefaultMaxSize = 1 << 30
+
+// lockTimeout is how long Open waits for another process to free the file.
+const lockTimeout = time.Second
+
+// Store is a deliver.Store in a file.
+type Store struct {
+	db       *bolt.DB
+	observer deliver.Observer
+	maxSize  atomic.Int64
+
+	operations chan *operation
+	closing    chan struct{} // closed when Close begins
+	committed  chan struct{} // closed when the last transaction is over
+	closeOnce  sync.Once
+	failure    atomic.Pointer[error] // why nothing can be written any more
+
+	mu      sync.Mutex
+	leases  map[slot]*lease
+	changed map[string]chan struct{} // by destination; closed when more may be due
+}
+
+// slot names a delivery in the file.
+type slot struct {
+	destination uint32
+	sequence    uint64
+}
+
+// lease is a claim of a slot. A settled or removed one is no longer in
+// Store.leases.
+type lease struct{ slot }
+
+// Open opens the file at path, and makes it if there is none. It is readable by
+// its owner only. A file that another process has open is refused. More than
+// maxSize bytes of records are refused with deliver.ErrFull.
+func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	db, err := bolt.Open(path, 0o600, &bolt.Options{
+		Timeout: lockTimeout,
+		// A list of free pages that has grown with a backlog would be written
+		// with each transaction. It is found again when the file is opened.
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		NoStatistics:   true,
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, fmt.Errorf("%s is open in another process; give each its own store", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", path, err)
+	}
+	s := &Store{
+		db:         db,
+		observer:   observer,
+		operations: make(chan *operation, maxBatch),
+		closing:    make(chan struct{}),
+		committed:  make(chan struct{}),
+		leases:     make(map[slot]*lease),
+		changed:    make(map[string]chan struct{}),
+	}
+	s.SetMaxSize(maxSize)
+	if err := errors.Join(private(path), db.Update(prepare)); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), db.Close())
+	}
+	go s.commitAll()
+	return s, nil
+}
+
+// private takes away what others may do with the file, which a copy or an
+// older umask may have allowed.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(path, info.Mode().Perm()&^fs.FileMode(0o077))
+}
+
+// SetMaxSize changes how many bytes of records may be kept.
+func (s *Store) SetMaxSize(bytes int64) {
+	if bytes <= 0 {
+		bytes = DefaultMaxSize
+	}
+	s.maxSize.Store(bytes)
+}
+
+// Append implements deliver.Store.
+func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []deliver.Target) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	encoded, err := record.Encode()
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(targets))
+	for i, target := range targets {
+		names[i] = target.Destination
+	}
+	now := time.Now()
+	return s.do(ctx, len(encoded), names, func(b *batch) error {
+		return b.append(record.Key, encoded, targets, now, s.maxSize.Load())
+	})
+}
+
+// Done implements deliver.Store.
+func (s *Store) Done(ctx context.Context, d *deliver.Delivery) error {
+	return s.settle(ctx, d, func(b *batch, at slot) error { return b.remove(at, deliver.Waiting) })
+}
+
+// Retry implements deliver.Store.
+func (s *Store) Retry(ctx context.Context, d *deliver.Delivery, at time.Time, failure deliver.Failure) error {
+	return s.settle(ctx, d, func(b *batch, where slot) error {
+		return b.reschedule(where, d.Attempts+1, at, failure)
+	})
+}
+
+// Dead implements deliver.Store.
+func (s *Store) Dead(ctx context.Context, d *deliver.Delivery, failure deliver.Failure) error {
+	return s.settle(ctx, d, func(b *batch, at slot) error { return b.bury(at, d.Attempts+1, failure) })
+}
+
+// Release implements deliver.Store.
+func (s *Store) Release(d *deliver.Delivery) {
+	if held, ok := d.Lease.(*lease); ok && s.free(held) {
+		s.wake(d.Destination)
+	}
+}
+
+// settle changes a leased delivery and ends its lease. A lease that has ended
+// already is not settled again.
+func (s *Store) settle(ctx context.Context, d *deliver.Delivery, change func(*batch, slot) error) error {
+	held, ok := d.Lease.(*lease)
+	if !ok || !s.holds(held) {
+		return nil
+	}
+	err := s.do(ctx, 0, nil, func(b *batch) error { return change(b, held.slot) })
+	if err != nil && !errors.Is(err, deliver.ErrNotFound) {
+		return err
+	}
+	s.Release(d)
+	return nil
+}
+
+func (s *Store) holds(l *lease) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leases[l.slot] == l
+}
+
+// free ends a lease, and reports whether it had not ended before.
+func (s *Store) free(l *lease) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leases[l.slot] != l {
+		return false
+	}
+	delete(s.leases, l.slot)
+	return true
+}
+
+// wake tells those who wait at a destination to look again.
+func (s *Store) wake(destination string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if waiting, ok := s.changed[destination]; ok {
+		close(waiting)
+		delete(s.changed, destination)
+	}
+}
+
+// Close implements deliver.Store.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		<-s.committed
+		err = s.db.Close()
+	})
+	return err
+}
+
+// Interface guard
+var _ deliver.Store = (*Store)(nil)
