@@ -1,0 +1,238 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Verdict is how an attempt ended.
+type Verdict int
+
+// The verdicts.
+const (
+	Failed    Verdict = iota // try again later
+	Delivered                // the destination has it
+	Refused                  // the destination will never take it
+)
+
+// Outcome is what came of an attempt.
+type Outcome struct {
+	Verdict    Verdict
+	Failure    Failure       // why, if it was not delivered
+	RetryAfter time.Duration // what the app asked for; 0: nothing
+}
+
+// Destination is where a Runner delivers.
+type Destination struct {
+	Name     string
+	Schedule Schedule
+
+	// Attempt hands a delivery to the app. It returns soon after ctx has ended,
+	// and may be called from several goroutines.
+	Attempt func(ctx context.Context, d *Delivery) Outcome
+}
+
+// Events are told of what a Runner does. All functions must be set.
+type Events struct {
+	// Attempted is called after each attempt.
+	Attempted func(destination string, outcome Outcome)
+
+	// Died is called after a delivery has become a dead letter.
+	Died func(d *Delivery, failure Failure)
+
+	// Expired is called when deliveries were removed because of their age.
+	Expired func(destination string, state State, count int)
+
+	// Trouble is called when the store fails.
+	Trouble func(destination string, err error)
+}
+
+// Concurrency is how many attempts are made at a destination at a time.
+const Concurrency = 16
+
+// pause is how long a Runner waits after the store has failed.
+const pause = time.Second
+
+// Runner takes what is due out of a store and hands it to destinations, until
+// it is stopped. Several may share a store, as before and after a reload.
+type Runner struct {
+	store        Store
+	destinations []Destination
+	events       Events
+	maxAge       time.Duration // 0: for ever
+
+	claims   context.Context // ends when no more is to be claimed
+	stop     context.CancelFunc
+	attempts context.Context // ends when attempts are to be cut short
+	cut      context.CancelFunc
+	running  sync.WaitGroup
+}
+
+// NewRunner starts a Runner. Dead letters that are older than maxAge are
+// removed, and so is what waits for destinations that are not among those
+// given; 0 is for ever.
+func NewRunner(store Store, destinations []Destination, maxAge time.Duration, events Events) *Runner {
+	r := &Runner{store: store, destinations: destinations, events: events, maxAge: maxAge}
+	r.claims, r.stop = context.WithCancel(context.Background())
+	r.attempts, r.cut = context.WithCancel(context.Background())
+	for _, destination := range destinations {
+		r.running.Go(func() { r.serve(&destination) })
+	}
+	if maxAge > 0 {
+		r.running.Go(r.expire)
+	}
+	return r
+}
+
+// Stop claims no more and waits for the attempts that are being made. Those
+// that are not over when ctx ends are cut short, and due again.
+func (r *Runner) Stop(ctx context.Context) {
+	r.stop()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		r.running.Wait()
+	}()
+	select {
+	case <-over:
+	case <-ctx.Done():
+	}
+	r.cut()
+	<-over
+}
+
+// serve delivers to one destination.
+func (r *Runner) serve(destination *Destination) {
+	free := make(chan struct{}, Concurrency)
+	for range Concurrency {
+		free <- struct{}{}
+	}
+	for {
+		select {
+		case <-free:
+		case <-r.claims.Done():
+			return
+		}
+		claimed := 1
+		for len(free) > 0 {
+			<-free
+			claimed++
+		}
+		deliveries, err := r.store.Claim(r.claims, destination.Name, claimed)
+		for range claimed - len(deliveries) {
+			free <- struct{}{}
+		}
+		for _, d := range deliveries {
+			r.running.Go(func() {
+				r.deliver(destination, d)
+				free <- struct{}{}
+			})
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, ErrClosed) || r.claims.Err() != nil {
+			return
+		}
+		r.events.Trouble(destination.Name, err)
+		r.sleep(pause)
+	}
+}
+
+// sleep waits, unless the Runner is stopped.
+func (r *Runner) sleep(long time.Duration) {
+	select {
+	case <-time.After(long):
+	case <-r.claims.Done():
+	}
+}
+
+// deliver makes one attempt and settles the delivery.
+func (r *Runner) deliver(destination *Destination, d *Delivery) {
+	if r.claims.Err() != nil {
+		r.store.Release(d)
+		return
+	}
+	outcome := r.attempt(destination, d)
+	if outcome.Verdict != Delivered && r.attempts.Err() != nil {
+		r.store.Release(d) // it was cut short, which says nothing of the app
+		return
+	}
+	r.events.Attempted(destination.Name, outcome)
+	settle := func() error { return r.store.Done(context.Background(), d) }
+	switch due, more := destination.Schedule.Next(time.Now(), d.Attempts+1, outcome.RetryAfter); {
+	case outcome.Verdict == Delivered:
+	case outcome.Verdict == Failed && more:
+		settle = func() error { return r.store.Retry(context.Background(), d, due, outcome.Failure) }
+	default:
+		settle = func() error {
+			err := r.store.Dead(context.Background(), d, outcome.Failure)
+			if err == nil {
+				r.events.Died(d, outcome.Failure)
+			}
+			return err
+		}
+	}
+	// What cannot be noted would be attempted again and again.
+	for {
+		err := settle()
+		if err == nil {
+			return
+		}
+		r.events.Trouble(destination.Name, err)
+		if errors.Is(err, ErrClosed) || r.claims.Err() != nil {
+			r.store.Release(d)
+			return
+		}
+		r.sleep(pause)
+	}
+}
+
+// attempt makes one attempt. A panic is one that failed: it must not end the
+// process, nor keep others from being delivered.
+func (r *Runner) attempt(destination *Destination, d *Delivery) (outcome Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			outcome = Outcome{Failure: Failure{Reason: fmt.Sprintf("panic: %T", p)}}
+		}
+	}()
+	return destination.Attempt(r.attempts, d)
+}
+
+// expireEvery is how often what is too old is looked for.
+const expireEvery = time.Hour
+
+// expire removes what is too old, until the Runner is stopped.
+func (r *Runner) expire() {
+	served := make(map[string]bool, len(r.destinations))
+	for i := range r.destinations {
+		served[r.destinations[i].Name] = true
+	}
+	for r.claims.Err() == nil {
+		all, err := r.store.Stats(r.claims)
+		if err != nil && r.claims.Err() == nil {
+			r.events.Trouble("", err)
+		}
+		for i := range all {
+			r.expireOf(all[i].Destination, Dead)
+			if !served[all[i].Destination] {
+				r.expireOf(all[i].Destination, Waiting)
+			}
+		}
+		r.sleep(expireEvery)
+	}
+}
+
+func (r *Runner) expireOf(destination string, state State) {
+	filter := Filter{State: state, Destination: destination, Until: time.Now().Add(-r.maxAge)}
+	removed, err := r.store.Remove(r.claims, filter)
+	if removed > 0 {
+		r.events.Expired(destination, state, removed)
+	}
+	if err != nil && r.claims.Err() == nil {
+		r.events.Trouble(destination, err)
+	}
+}
