@@ -32,6 +32,7 @@ func init() {
 	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
+	caddy.RegisterModule(handlers.Route{})      // http.handlers.webhook_route
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 

@@ -40,6 +40,8 @@ type App struct {
 	// Providers by their names. A provider is described by the same fields as
 	// the built-in ones, whose names cannot be used again.
 	Providers map[string]*verify.Spec `json:"providers,omitempty"`
+
+	watch watch
 }
 
 // CaddyModule returns the Caddy module information.
@@ -72,11 +74,17 @@ func (a *App) Provision(caddy.Context) error {
 	return nil
 }
 
-// Start does nothing: the app has no work of its own.
-func (*App) Start() error { return nil }
+// Start begins to look after the endpoints.
+func (a *App) Start() error {
+	a.watch.start()
+	return nil
+}
 
-// Stop does nothing.
-func (*App) Stop() error { return nil }
+// Stop ends that.
+func (a *App) Stop() error {
+	a.watch.stop()
+	return nil
+}
 
 // spec returns the description of a provider.
 func (a *App) spec(name string) (*verify.Spec, error) {

@@ -48,7 +48,7 @@ type Auth struct {
 	identity  *route.Identity
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
-	metrics   *metrics
+	observer  *observer
 	logger    *zap.Logger
 }
 
@@ -70,9 +70,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.metrics, err = registerMetrics(ctx); err != nil {
+	if a.observer, err = newObserver(ctx, a.Provider); err != nil {
 		return err
 	}
+	app.(*App).watch.add(a.observer)
 	spec, err := app.(*App).spec(a.Provider)
 	if err != nil {
 		return err
@@ -139,12 +140,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	addEventHeaders(r, event)
 	caddyhttp.SetVar(r.Context(), eventVar, event)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(event, key) })
-	a.count(r, "accepted")
-	setLogFields(r, event)
-	if c := a.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
-		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
-			zap.String("id", event.ID), zap.String("signed", string(event.Signed)))
-	}
+	a.observer.verified(event)
 	return a.forward(w, r, event, next)
 }
 
@@ -152,16 +148,24 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // handshake has an answer instead of an event.
 func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Event, *verify.Answer, error) {
 	request := newRequest(r)
-	if err := a.verifier.Admit(request); err != nil {
+	var verifying stopwatch
+	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
+	verifying.start()
+	err := a.verifier.Admit(request)
+	verifying.stop()
+	if err != nil {
 		return nil, nil, err
 	}
 	raw, err := readBody(w, r, a.MaxSize, time.Duration(a.ReadBody))
 	if err != nil {
 		return nil, nil, err
 	}
+	a.observer.metrics.payload.Observe(float64(len(raw)))
 	spec := a.verifier.Provider().Spec
 	request.Body = payload.New(raw, r.Header.Get("Content-Type"), spec.FormField)
+	verifying.start()
 	result, err := a.verifier.Verify(request)
+	verifying.stop()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -179,7 +183,7 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Even
 // answerHandshake answers a request by which the provider makes sure that the
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	a.count(r, "handshake")
+	a.observer.ended(r, nil, outcomeHandshake)
 	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
 	if answer.Show != "" {
 		fields = append(fields, zap.String("to_configure", answer.Show))
@@ -205,16 +209,22 @@ func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *v
 // forward hands the request on, and makes sure that it is not acknowledged
 // unless somebody answered it: Caddy's own answer to a request that no handler
 // takes is an empty 200.
-func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Event, next caddyhttp.Handler) error {
+func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Event, next caddyhttp.Handler) (err error) {
 	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
-	if err := next.ServeHTTP(answer, r); err != nil {
+	outcome, began := outcomeAccepted, time.Now()
+	// A proxy panics to abort a connection, and that has an outcome, too.
+	defer func() { a.observer.forwarded(r, event, outcome, statusOf(answer, err), time.Since(began)) }()
+	if err = next.ServeHTTP(answer, r); err != nil {
+		if reason := laterReason(r); reason != "" {
+			outcome = reason
+		}
 		return err
 	}
 	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)
 	if answer.Status() != 0 || !unhandled {
 		return nil
 	}
-	a.count(r, "unrouted")
+	outcome = outcomeUnrouted
 	caddyhttp.SetVar(r.Context(), "unhandled", false) // it is answered with an error
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
 		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
@@ -233,16 +243,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 		return err
 	}
 	repl.Set(errorPlaceholder, string(refusal.Reason))
-	a.count(r, string(refusal.Reason))
-	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	a.logger.Warn("webhook refused",
-		zap.String("provider", a.Provider),
-		zap.String("reason", string(refusal.Reason)),
-		zap.String("detail", refusal.Detail),
-		zap.String("client_ip", clientIP),
-		zap.String("method", r.Method),
-		zap.String("path", r.URL.Path),
-	)
+	a.observer.refused(r, refusal)
 	status := statuses[refusal.Reason]
 	switch status {
 	case http.StatusMethodNotAllowed:
@@ -255,15 +256,6 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	// What was wrong goes to the log only: an error route may show the
 	// message to the sender.
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
-}
-
-// count records how a request ended.
-func (a *Auth) count(r *http.Request, outcome string) {
-	a.metrics.requests.WithLabelValues(a.Provider, outcome).Inc()
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("webhook_provider", a.Provider))
-		extra.Set(zap.String("webhook_outcome", outcome))
-	}
 }
 
 // statuses are the answers to refused requests.

@@ -109,15 +109,20 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 // that matches is taken.
 func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]httpcaddyfile.ConfigValue, error) {
 	var routes []httpcaddyfile.ConfigValue
-	add := func(block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
+	add := func(name string, block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
 		handler, err := httpcaddyfile.ParseSegmentAsSubroute(h.WithDispenser(block))
 		if err != nil {
 			return err
 		}
-		routes = append(routes, h.NewRoute(matcher, handler)...)
+		value := h.NewRoute(matcher, handler)[0]
+		route := value.Value.(caddyhttp.Route)
+		note := caddyconfig.JSONModuleObject(Route{Provider: webhook.Config.Provider, Name: name}, "handler", "webhook_route", nil)
+		route.HandlersRaw = append([]json.RawMessage{note}, route.HandlersRaw...)
+		value.Value = route
+		routes = append(routes, value)
 		return nil
 	}
-	for _, branch := range webhook.Branches {
+	for i, branch := range webhook.Branches {
 		matcher := make(caddy.ModuleMap)
 		if len(branch.Events) > 0 {
 			matcher["webhook_event"] = moduleJSON(MatchEvent(branch.Events))
@@ -125,12 +130,12 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]htt
 		if branch.When != "" {
 			matcher["webhook_expr"] = moduleJSON(MatchExpr{Expr: branch.When, FailAsFalse: true})
 		}
-		if err := add(branch.Block, matcher); err != nil {
+		if err := add("on "+strconv.Itoa(i+1), branch.Block, matcher); err != nil {
 			return nil, err
 		}
 	}
 	if webhook.Otherwise != nil {
-		if err := add(webhook.Otherwise, nil); err != nil {
+		if err := add("otherwise", webhook.Otherwise, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -74,12 +73,14 @@ func ambiguous(r *http.Request) error {
 	return caddyhttp.Error(http.StatusBadRequest, errors.New(string(verify.Malformed)))
 }
 
-// setLogFields adds what was found to the access log.
-func setLogFields(r *http.Request, event *route.Event) {
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("webhook_event", event.Name))
-		extra.Set(zap.String("webhook_id", event.ID))
+// laterReason returns why a request was refused after it had been verified; it
+// is empty if it was not.
+func laterReason(r *http.Request) string {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		reason, _ := repl.GetString(errorPlaceholder)
+		return reason
 	}
+	return ""
 }
 
 // removeSpoofable removes what a sender could have set to deceive the

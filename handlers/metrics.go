@@ -6,38 +6,130 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // metrics are the collectors of this module. They live as long as the process:
 // Caddy makes a new registry for each configuration, and counters must not
 // start anew when one is loaded. No label comes out of a request.
 type metrics struct {
-	requests   *prometheus.CounterVec // by provider and outcome
-	ruleErrors *prometheus.CounterVec // by provider
+	requests     *prometheus.CounterVec   // by provider and outcome
+	routed       *prometheus.CounterVec   // by provider and route
+	ruleErrors   *prometheus.CounterVec   // by provider
+	verification *prometheus.HistogramVec // by provider
+	handling     *prometheus.HistogramVec // by provider
+	payload      *prometheus.HistogramVec // by provider
+	lastVerified *prometheus.GaugeVec     // by provider
+}
+
+// The outcomes that are no refusals.
+const (
+	outcomeAccepted  = "accepted"  // verified, and handed on
+	outcomeHandshake = "handshake" // answered here
+	outcomeUnrouted  = "unrouted"  // verified, but no directive answered it
+)
+
+// outcomes are all ends that a request can come to. Each has a counter from
+// the start, so that a first refusal shows as an increase.
+var outcomes = []string{
+	outcomeAccepted, outcomeHandshake, outcomeUnrouted, "duplicate", "replayed", "in_flight",
+	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
+	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
+	string(verify.TooLarge), string(verify.SlowBody), string(verify.Malformed),
 }
 
 var collectors = sync.OnceValue(func() *metrics {
-	const namespace, subsystem = "caddy", "webhook"
+	byProvider := []string{"provider"}
 	return &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "requests_total",
-			Help: "Webhook requests by provider and outcome: accepted, handshake, unrouted or the reason of a refusal.",
-		}, []string{"provider", "outcome"}),
-		ruleErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "rule_errors_total",
-			Help: "Rules that failed at run time, by provider.",
-		}, []string{"provider"}),
+		requests: counters("requests_total",
+			"Webhook requests by provider and outcome: accepted, handshake, unrouted or the reason of a refusal.",
+			"provider", "outcome"),
+		routed: counters("routed_total",
+			"Verified webhooks by provider and the block of handle_webhook that took them: on 1, on 2, otherwise.",
+			"provider", "route"),
+		ruleErrors: counters("rule_errors_total", "Rules that failed at run time, by provider.", "provider"),
+		verification: histograms("verify_duration_seconds",
+			"How long verifying took, without waiting for the body, by provider.",
+			prometheus.ExponentialBuckets(10e-6, 4, 9), byProvider), // 10 µs to 655 ms
+		handling: histograms("handle_duration_seconds",
+			"How long the handlers after verification took, the app's answer included, by provider.",
+			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, byProvider),
+		payload: histograms("payload_bytes", "Size of the bodies that were read, by provider.",
+			prometheus.ExponentialBuckets(256, 4, 9), byProvider), // 256 B to 16 MiB
+		lastVerified: gauges("last_verified_timestamp_seconds",
+			"When a webhook was verified last, in Unix time, by provider; 0 if none was since the process began.",
+			byProvider),
 	}
 })
+
+// The beginning of all names of this module's metrics.
+const namespace, subsystem = "caddy", "webhook"
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	}, labels)
+}
+
+func gauges(name, help string, labels []string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help,
+	}, labels)
+}
+
+func histograms(name, help string, buckets []float64, labels []string) *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, Buckets: buckets,
+	}, labels)
+}
 
 // registerMetrics makes the collectors known to a configuration's registry.
 func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	m := collectors()
-	for _, collector := range []prometheus.Collector{m.requests, m.ruleErrors} {
+	for _, collector := range []prometheus.Collector{
+		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified,
+	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// providerMetrics are the metrics of one provider, found once, so that a
+// request only counts.
+type providerMetrics struct {
+	outcomes     map[string]prometheus.Counter
+	others       *prometheus.CounterVec // for outcomes that are not listed
+	verification prometheus.Observer
+	handling     prometheus.Observer
+	payload      prometheus.Observer
+	lastVerified prometheus.Gauge
+}
+
+func (m *metrics) of(provider string) *providerMetrics {
+	p := &providerMetrics{
+		outcomes:     make(map[string]prometheus.Counter, len(outcomes)),
+		others:       m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
+		verification: m.verification.WithLabelValues(provider),
+		handling:     m.handling.WithLabelValues(provider),
+		payload:      m.payload.WithLabelValues(provider),
+		lastVerified: m.lastVerified.WithLabelValues(provider),
+	}
+	for _, outcome := range outcomes {
+		p.outcomes[outcome] = m.requests.WithLabelValues(provider, outcome)
+	}
+	m.ruleErrors.WithLabelValues(provider) // makes it, as 0
+	return p
+}
+
+// count adds one to an outcome.
+func (p *providerMetrics) count(outcome string) {
+	if counter, ok := p.outcomes[outcome]; ok {
+		counter.Inc()
+		return
+	}
+	p.others.WithLabelValues(outcome).Inc()
 }

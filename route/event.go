@@ -22,6 +22,7 @@ type Event struct {
 	Received  time.Time       // when it arrived
 	Signed    verify.Coverage // how much of the request the provider signed
 	Body      *payload.Body   // the payload, as it came or as it was rewritten
+	Route     string          // the block that takes it, such as on 1; empty while none has
 
 	// StaleHeaders are the beginnings of the names of headers that hold the
 	// provider's signature, which is wrong once the payload has changed.

@@ -1,0 +1,175 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// The Caddy events of this module.
+const (
+	eventVerified = "webhook_verified"
+	eventRejected = "webhook_rejected"
+)
+
+// observer tells operators what becomes of the requests of one webhook_auth:
+// by metrics, logs, traces and Caddy events.
+type observer struct {
+	provider string
+	metrics  *providerMetrics
+	sampler  sampler
+	logger   *zap.Logger
+	events   *caddyevents.App
+	ctx      caddy.Context // of the handler, in whose name events are emitted
+}
+
+func newObserver(ctx caddy.Context, provider string) (*observer, error) {
+	m, err := registerMetrics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return nil, err
+	}
+	return &observer{
+		provider: provider,
+		metrics:  m.of(provider),
+		logger:   ctx.Logger(),
+		events:   events.(*caddyevents.App),
+		ctx:      ctx,
+	}, nil
+}
+
+// verified records that a request has proven whose it is.
+func (o *observer) verified(event *route.Event) {
+	o.metrics.lastVerified.Set(float64(event.Received.UnixMilli()) / 1e3)
+}
+
+// ended records how a request has ended; event is nil unless it was verified.
+func (o *observer) ended(r *http.Request, event *route.Event, outcome string) {
+	o.metrics.count(outcome)
+	setLogFields(r, o.provider, event, outcome)
+	setSpanAttributes(r, o.provider, event, outcome)
+	if event != nil {
+		o.emit(eventVerified, event, outcome, 0)
+	}
+}
+
+// refused tells why a request was refused, unless too many are.
+func (o *observer) refused(r *http.Request, refusal *verify.Error) {
+	o.ended(r, nil, string(refusal.Reason))
+	leftOut, tell := o.sampler.take(refusal.Reason, now())
+	if !tell {
+		return
+	}
+	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	fields := []zap.Field{
+		zap.String("provider", o.provider),
+		zap.String("reason", string(refusal.Reason)),
+		zap.String("detail", refusal.Detail),
+		zap.String("client_ip", clientIP),
+		zap.String("method", r.Method),
+		zap.String("path", r.URL.Path),
+	}
+	if leftOut > 0 {
+		fields = append(fields, zap.Int("left_out", leftOut))
+	}
+	o.logger.Warn("webhook refused", fields...)
+	o.emit(eventRejected, nil, string(refusal.Reason), leftOut)
+}
+
+// forwarded records how the handlers after verification have dealt with a
+// request.
+func (o *observer) forwarded(r *http.Request, event *route.Event, outcome string, status int, took time.Duration) {
+	o.metrics.handling.Observe(took.Seconds())
+	o.ended(r, event, outcome)
+	if outcome != outcomeAccepted {
+		return
+	}
+	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
+		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
+			zap.String("id", event.ID), zap.String("signed", string(event.Signed)),
+			zap.String("route", event.Route), zap.Int("status", status), zap.Duration("duration", took))
+	}
+}
+
+// statusOf is the status of an answer: what was written, or what an error will
+// make of it. It is 0 if nothing is known of it.
+func statusOf(answer caddyhttp.ResponseRecorder, err error) int {
+	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Status() == 0 {
+		return handlerErr.StatusCode
+	}
+	return answer.Status()
+}
+
+// flush tells how many refusals were left out of the log up to a time, so that
+// the end of a flood is told of, too. The zero time stands for the end of all.
+func (o *observer) flush(at time.Time) {
+	for reason, leftOut := range o.sampler.rest(at) {
+		o.logger.Warn("more webhooks were refused than are logged",
+			zap.String("provider", o.provider), zap.String("reason", string(reason)), zap.Int("left_out", leftOut))
+	}
+}
+
+// emit raises a Caddy event, if anybody listens. It holds neither payload nor
+// secrets, and of a refused request nothing that its sender wrote.
+func (o *observer) emit(name string, event *route.Event, outcome string, leftOut int) {
+	if !o.events.ShouldEmit(name) {
+		return
+	}
+	data := map[string]any{"provider": o.provider, "event": "", "id": "", "outcome": outcome}
+	if event != nil {
+		data["event"], data["id"] = event.Name, event.ID
+	}
+	if name == eventRejected {
+		data["left_out"] = leftOut
+	}
+	o.events.Emit(o.ctx, name, data)
+}
+
+// setLogFields adds what was found to the access log.
+func setLogFields(r *http.Request, provider string, event *route.Event, outcome string) {
+	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	extra.Set(zap.String("webhook_provider", provider))
+	extra.Set(zap.String("webhook_outcome", outcome))
+	if event != nil {
+		extra.Set(zap.String("webhook_event", event.Name))
+		extra.Set(zap.String("webhook_id", event.ID))
+	}
+}
+
+// setSpanAttributes adds what was found to the span that Caddy's directive
+// tracing has begun, if it has.
+func setSpanAttributes(r *http.Request, provider string, event *route.Event, outcome string) {
+	span := trace.SpanFromContext(r.Context())
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.String("webhook.provider", provider), attribute.String("webhook.outcome", outcome))
+	if event != nil {
+		span.SetAttributes(attribute.String("webhook.event", event.Name), attribute.String("webhook.id", event.ID))
+	}
+}
+
+// stopwatch adds up the time that something takes with interruptions.
+type stopwatch struct {
+	began time.Time
+	sum   time.Duration
+}
+
+func (s *stopwatch) start() { s.began = time.Now() }
+func (s *stopwatch) stop()  { s.sum += time.Since(s.began) }

@@ -1,0 +1,59 @@
+package handlers
+
+import "time"
+
+// watchInterval is how often the endpoints are looked after.
+const watchInterval = 5 * time.Second
+
+// watch does for all endpoints of a configuration what no request sets off.
+// It runs while the app does.
+type watch struct {
+	observers []*observer
+	quit      chan struct{} // closed to end it
+	done      chan struct{} // closed when it has ended
+}
+
+// add takes an endpoint into care. It must not be called once the watch has
+// started.
+func (w *watch) add(o *observer) { w.observers = append(w.observers, o) }
+
+func (w *watch) start() {
+	if len(w.observers) == 0 {
+		return
+	}
+	w.quit, w.done = make(chan struct{}), make(chan struct{})
+	go w.run()
+}
+
+func (w *watch) run() {
+	defer close(w.done)
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case at := <-ticker.C:
+			w.look(at)
+		case <-w.quit:
+			return
+		}
+	}
+}
+
+// look does what is due at a time.
+func (w *watch) look(at time.Time) {
+	for _, o := range w.observers {
+		o.flush(at)
+	}
+}
+
+func (w *watch) stop() {
+	if w.quit == nil {
+		return
+	}
+	close(w.quit)
+	<-w.done
+	w.quit = nil
+	for _, o := range w.observers {
+		o.flush(time.Time{})
+	}
+}
