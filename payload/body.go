@@ -25,6 +25,8 @@ type Body struct {
 	valueErr error
 
 	formRead, documentRead, valueRead bool
+
+	reading
 }
 
 // New wraps the bytes that came over the wire. Where formField is not empty

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,7 +21,9 @@ var ErrCaseVariant = errors.New("a name differs from a signed one in case only")
 var ErrDuplicateName = errors.New("duplicate object member name")
 
 // Finder reads a set of paths out of JSON documents, each document in one
-// pass. It is safe for concurrent use.
+// pass. Paths can be added at any time: those of a provider's fields are while
+// a configuration loads, those of rules when a rule first asks. It is safe for
+// concurrent use.
 type Finder struct {
 	adding sync.Mutex
 	tree   atomic.Pointer[tree] // nil without paths; never changed, but replaced
@@ -31,6 +34,7 @@ type Finder struct {
 type tree struct {
 	nodes  []node // the first is the document as a whole
 	wanted int
+	texts  map[string]int // slots by the dotted form of their paths; see Lookup
 }
 
 // node is one step of the paths that a Finder looks for.
@@ -56,20 +60,79 @@ func (f *Finder) load() *tree {
 // Add asks for a path and returns the slot in which Find reports it. A path
 // that is signed refuses documents with a case variant of one of its names.
 func (f *Finder) Add(path Path, signed bool) int {
+	way := f.add(path, signed)
+	return way[len(way)-1]
+}
+
+// add asks for a path and returns the slots of all values on the way to its
+// end, from the document as a whole on. Slots that are there already stay.
+func (f *Finder) add(path Path, signed bool) []int {
 	f.adding.Lock()
 	defer f.adding.Unlock()
 	old := f.load()
-	t := &tree{nodes: slices.Clone(old.nodes), wanted: old.wanted}
-	slot := 0
-	for _, part := range path {
-		slot = t.grow(slot, part, signed)
+	if way := old.way(path); way != nil && !signed {
+		return way
 	}
-	if !t.nodes[slot].wanted {
-		t.nodes[slot].wanted = true
+	t := &tree{nodes: slices.Clone(old.nodes), wanted: old.wanted, texts: old.texts}
+	way := make([]int, len(path)+1)
+	for i, part := range path {
+		way[i+1] = t.grow(way[i], part, signed)
+	}
+	if last := &t.nodes[way[len(path)]]; !last.wanted {
+		last.wanted = true
 		t.wanted++
 	}
 	f.tree.Store(t)
-	return slot
+	return way
+}
+
+// maxTexts is how many paths are remembered by their text, which templates of
+// an operator may compute.
+const maxTexts = 256
+
+// slot returns the slot of a path in its dotted form. Without room for another
+// one, it is that of another Finder.
+func (f *Finder) slot(text string) (*Finder, int, error) {
+	if slot, ok := f.load().texts[text]; ok {
+		return f, slot, nil
+	}
+	path, err := ParsePath(text)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(f.load().texts) >= maxTexts {
+		f = new(Finder)
+	}
+	slot := f.Add(path, false)
+	f.adding.Lock()
+	defer f.adding.Unlock()
+	t := *f.load()
+	t.texts = maps.Clone(t.texts)
+	if t.texts == nil {
+		t.texts = make(map[string]int)
+	}
+	t.texts[text] = slot
+	f.tree.Store(&t)
+	return f, slot, nil
+}
+
+// way returns the slots on the way to the end of a path, or nil if it is not
+// looked for.
+func (t *tree) way(path Path) []int {
+	way := make([]int, 1, len(path)+1)
+	at := 0
+	for _, part := range path {
+		i := slices.IndexFunc(t.nodes[at].children, func(child int) bool { return string(t.nodes[child].name) == part })
+		if i < 0 {
+			return nil
+		}
+		at = t.nodes[at].children[i]
+		way = append(way, at)
+	}
+	if !t.nodes[at].wanted {
+		return nil
+	}
+	return way
 }
 
 // grow returns the node of a name below another one.
@@ -130,7 +193,7 @@ func (f *Finder) Find(document []byte) ([]Span, error) {
 // find fills in the spans of a document, whose reading may stop when all are
 // found. What was read only in part is not Found.
 func (t *tree) find(document []byte, spans []Span, mayStop bool) error {
-	if len(document) == 0 {
+	if space(document, 0) == len(document) {
 		return ErrNotJSON
 	}
 	s := scan{doc: document, nodes: t.nodes, spans: spans, left: t.wanted, mayStop: mayStop}

@@ -34,12 +34,22 @@ type Event struct {
 	url    *url.URL
 	header http.Header
 	signs  func(field string) bool
-	env    *env
+
+	finder    *payload.Finder // what is read of the payload
+	rewritten *payload.Finder // the same, once it was rewritten
+	facts     [len(facts)]any // what expressions know besides; see fact
+	env       *env
 }
 
 // Identity finds an event's name and id where the provider's fields do not
 // hold them, by the expressions of its description.
-type Identity struct{ event, id *Value }
+type Identity struct {
+	event, id *Value
+
+	// What is read of payloads after they were rewritten: there, nothing is
+	// signed any more.
+	rewritten payload.Finder
+}
 
 // NewIdentity compiles the expressions of a provider.
 func NewIdentity(p *verify.Provider) (*Identity, error) {
@@ -71,10 +81,13 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 
 		StaleHeaders: p.SignatureHeaders(),
 
-		method: r.Method,
-		url:    r.URL,
-		header: r.Header,
-		signs:  func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
+		method:    r.Method,
+		url:       r.URL,
+		header:    r.Header,
+		finder:    p.Finder(),
+		rewritten: &identity.rewritten,
+
+		signs: func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
@@ -95,7 +108,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
 		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
 	}
-	e.env = nil // it was made before the name and the id were known
+	e.env, e.facts = nil, [len(e.facts)]any{} // made before the name and the id were known
 	return e, nil
 }
 
@@ -116,6 +129,7 @@ func (e *Event) SetBody(document []byte, contentType string) {
 		e.arrived = e.Body
 	}
 	e.Body = payload.New(document, contentType, "")
+	e.finder = e.rewritten
 	e.env = nil
 }
 
@@ -124,25 +138,21 @@ func (e *Event) SetBody(document []byte, contentType string) {
 func (e *Event) Outgoing(method string, target *url.URL, header http.Header, body []byte) *Event {
 	out := *e
 	out.method, out.url, out.header = method, target, header
+	out.facts = [len(out.facts)]any{}
 	out.SetBody(body, header.Get("Content-Type"))
 	return &out
 }
 
+// query returns the first value of a parameter of the URL.
+func (e *Event) query(name string) string { return e.url.Query().Get(name) }
+
 // Lookup returns the value at a path of the payload as text: a string as it
 // is, a number as it was written, objects and arrays as JSON.
 func (e *Event) Lookup(path string) (string, bool) {
-	parsed, err := payload.ParsePath(path)
-	if err != nil {
+	raw, err := e.Body.Lookup(e.finder, path)
+	if err != nil || raw == nil {
 		return "", false
 	}
-	var finder payload.Finder
-	slot := finder.Add(parsed, false)
-	document := e.Body.Document()
-	spans, err := finder.Find(document)
-	if err != nil || !spans[slot].Found() {
-		return "", false
-	}
-	raw := spans[slot].Of(document)
 	if text, ok := payload.Text(raw); ok {
 		return text, true
 	}

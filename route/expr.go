@@ -10,6 +10,8 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
 
 // Bounds of what an operator may write: an expression is short, and what it
@@ -39,6 +41,7 @@ type program struct {
 	source   string
 	compiled *vm.Program
 	usesBody bool
+	slotted  *slotted // the same for most; nil if it needs the payload as a whole
 }
 
 // Rule is an expression that is true or false for an event.
@@ -78,9 +81,6 @@ func compile(source string, options ...expr.Option) (program, error) {
 	}
 	check := new(inspector)
 	options = append(options,
-		expr.Env(env{}),
-		// The tree is looked at as it was written: optimizing fuses predicates.
-		expr.Patch(check),
 		expr.MaxNodes(maxNodes),
 		// These make results whose size has nothing to do with the payload's.
 		expr.DisableBuiltin("repeat"),
@@ -88,14 +88,15 @@ func compile(source string, options ...expr.Option) (program, error) {
 		expr.DisableBuiltin("now"),
 	)
 	options = append(options, functions...)
-	compiled, err := expr.Compile(source, options...)
+	// The tree is looked at as it was written: optimizing fuses predicates.
+	compiled, err := expr.Compile(source, append(slices.Clone(options), expr.Env(env{}), expr.Patch(check))...)
 	if err != nil {
 		return program{}, err
 	}
 	if check.err != nil {
 		return program{}, check.err
 	}
-	return program{source: source, compiled: compiled, usesBody: check.usesBody}, nil
+	return program{source, compiled, check.usesBody, compileSlots(source, options)}, nil
 }
 
 // inspector looks at what an expression uses, and refuses what could cost more
@@ -207,7 +208,25 @@ func (m *bodyMention) Visit(node *ast.Node) {
 // String returns the expression as it was written.
 func (p *program) String() string { return p.source }
 
+// run evaluates an expression on an event: by the values it needs if they are
+// enough, else on the payload, or on as much of it as the expression looks at.
 func (p *program) run(e *Event) (any, error) {
+	if p.slotted == nil {
+		return p.runOn(e, e.Body.Value)
+	}
+	result, ran, err := p.slotted.run(e)
+	switch {
+	case ran:
+		return result, err
+	case errors.Is(err, payload.ErrBroken):
+		return p.runOn(e, func() (any, error) { return p.slotted.project(e) })
+	default:
+		return p.runOn(e, e.Body.Value)
+	}
+}
+
+// runOn evaluates an expression on a payload.
+func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 	if e.env == nil {
 		e.env = &env{
 			Provider:  e.Provider,
@@ -218,7 +237,7 @@ func (p *program) run(e *Event) (any, error) {
 			Method:    e.method,
 			Path:      e.url.Path,
 			Header:    e.header.Get,
-			Query:     func(name string) string { return e.url.Query().Get(name) },
+			Query:     e.query,
 			Signed:    e.signs,
 		}
 	}
@@ -226,7 +245,7 @@ func (p *program) run(e *Event) (any, error) {
 		// A body that cannot be read is nil to rules; verification has
 		// already refused it where the provider's scheme needs it.
 		var err error
-		if e.env.Body, err = e.Body.Value(); e.isAmbiguous(err) {
+		if e.env.Body, err = read(); e.isAmbiguous(err) {
 			return nil, fmt.Errorf("%w: %w", ErrAmbiguous, err)
 		}
 	}

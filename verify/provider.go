@@ -140,6 +140,10 @@ func (p *Provider) prepare() {
 	}
 }
 
+// Finder returns what is read out of the bodies of the provider's requests.
+// Others can add what they read, so that a body is read once for all.
+func (p *Provider) Finder() *payload.Finder { return &p.finder }
+
 // EventExpression returns the expression that finds the event's name where no
 // field holds it. Result.Event is empty then.
 func (p *Provider) EventExpression() string { return p.event.expression }
@@ -286,8 +290,14 @@ type message struct {
 }
 
 func (p *Provider) message(r *Request) *message {
-	r.fields = &p.finder
 	return &message{Request: r, provider: p}
+}
+
+// span returns where a value stands in the JSON document of the body. Reading
+// is put off to here so that a signature over the whole body is checked before
+// anything is parsed.
+func (m *message) span(slot int) (payload.Span, error) {
+	return m.Body.Span(&m.provider.finder, slot)
 }
 
 // timestamp returns the text of the time that the provider states.

@@ -19,12 +19,8 @@ type Request struct {
 	Received time.Time     // when it arrived
 	Body     *payload.Body // nil until Admit has let the request pass
 
-	deferred  bool            // Admit left the credentials to Verify
-	claims    *claims         // of the token that Admit has checked
-	fields    *payload.Finder // what the verifier reads out of the body
-	spans     []payload.Span
-	spansErr  error
-	spansRead bool
+	deferred bool    // Admit left the credentials to Verify
+	claims   *claims // of the token that Admit has checked
 }
 
 // Coverage says how much of a request the provider vouches for with its
@@ -49,18 +45,4 @@ type Result struct {
 	// Handshake is not nil if the request is no event but a handshake, which
 	// is to be answered with it.
 	Handshake *Answer
-}
-
-// span returns where a value stands in the JSON document of the body. Reading
-// is put off to here so that a signature over the whole body is checked before
-// anything is parsed.
-func (r *Request) span(slot int) (payload.Span, error) {
-	if !r.spansRead {
-		r.spansRead = true
-		r.spans, r.spansErr = r.fields.Find(r.Body.Document())
-	}
-	if r.spansErr != nil {
-		return payload.Span{}, r.spansErr
-	}
-	return r.spans[slot], nil
 }

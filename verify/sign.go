@@ -248,7 +248,7 @@ func (p *Provider) put(m *message, f *field, value string) error {
 		if err != nil {
 			return err
 		}
-		m.replaceBody(payload.New(document, contentType, p.Spec.FormField))
+		m.Body = payload.New(document, contentType, p.Spec.FormField)
 	case formField:
 		form, err := m.Body.Form()
 		if err != nil {
@@ -258,7 +258,7 @@ func (p *Provider) put(m *message, f *field, value string) error {
 			form = make(url.Values)
 		}
 		form.Set(f.name, value)
-		m.replaceBody(payload.New([]byte(form.Encode()), contentType, p.Spec.FormField))
+		m.Body = payload.New([]byte(form.Encode()), contentType, p.Spec.FormField)
 	case itemPath:
 		return p.putItems(m, f, value)
 	default:
@@ -272,10 +272,4 @@ func (p *Provider) put(m *message, f *field, value string) error {
 func (p *Provider) putItems(m *message, f *field, value string) error {
 	every := field{kind: bodyPath, path: slices.Concat(p.forEach.path, payload.Path{payload.Every}, f.path)}
 	return p.put(m, &every, value)
-}
-
-// replaceBody makes the request one with another body.
-func (r *Request) replaceBody(body *payload.Body) {
-	r.Body = body
-	r.spansRead = false
 }

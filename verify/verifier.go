@@ -212,6 +212,9 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 	if m.covered != "" {
 		signed = m.covered
 	}
+	if signed == SignedBody {
+		m.Body.Trust()
+	}
 	result, err := m.result(signed)
 	if err != nil {
 		return nil, err
