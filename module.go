@@ -33,6 +33,7 @@ func init() {
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
 	caddy.RegisterModule(handlers.Route{})      // http.handlers.webhook_route
+	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
@@ -41,11 +42,13 @@ func init() {
 	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)
 	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
+	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", handlers.ParseProxy)
 
 	httpcaddyfile.RegisterDirectiveOrder("webhook_auth", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterDirectiveOrder("handle_webhook", httpcaddyfile.Before, "handle")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_rewrite", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_sign", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterDirectiveOrder("webhook_proxy", httpcaddyfile.Before, "reverse_proxy")
 
 	caddycmd.RegisterCommand(command.New(samples)) // caddy webhooks
 }

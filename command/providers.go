@@ -232,5 +232,5 @@ func (d *description) caddyfile() string {
 		credential = kind
 	}
 	return "handle_webhook /" + d.spec.Name + " " + d.spec.Name + " {\n\t" + credential +
-		"\n\totherwise {\n\t\treverse_proxy localhost:8080\n\t}\n}\n"
+		"\n\totherwise {\n\t\twebhook_proxy localhost:8080\n\t}\n}\n"
 }

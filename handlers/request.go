@@ -132,20 +132,3 @@ func readError(err error) error {
 	}
 	return &verify.Error{Reason: verify.Malformed, Detail: "the body could not be read: " + err.Error()}
 }
-
-// replaceBody makes body the request's body, in place: Caddy's placeholders
-// hold on to the request itself. GetBody stays nil, because a later handler
-// may replace the body without knowing of it.
-func replaceBody(r *http.Request, body []byte) {
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	if len(body) == 0 {
-		r.Body = http.NoBody
-	}
-	r.ContentLength = int64(len(body))
-	r.TransferEncoding = nil
-	r.Trailer = nil // nobody vouches for trailers
-	r.Header.Del("Expect")
-	if r.Header.Get("Content-Length") != "" {
-		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
-	}
-}

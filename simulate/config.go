@@ -145,7 +145,11 @@ func eachObject(value any, f func(map[string]any)) {
 
 // record makes a reverse proxy record what it would send.
 func record(handler map[string]any) {
-	handler["transport"] = map[string]any{"protocol": "webhook_record"}
+	transport, _ := handler["transport"].(map[string]any)
+	handler["transport"] = map[string]any{
+		"protocol": "webhook_record",
+		"verified": transport["protocol"] == "webhook",
+	}
 	delete(handler, "health_checks")
 	if _, dynamic := handler["dynamic_upstreams"]; dynamic {
 		delete(handler, "dynamic_upstreams")

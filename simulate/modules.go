@@ -53,7 +53,9 @@ func (p *probe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 }
 
 // recorder is a transport that sends nothing.
-type recorder struct{}
+type recorder struct {
+	Verified bool `json:"verified"` // it stands for a webhook_proxy
+}
 
 // CaddyModule returns the Caddy module information.
 func (recorder) CaddyModule() caddy.ModuleInfo {
@@ -61,7 +63,12 @@ func (recorder) CaddyModule() caddy.ModuleInfo {
 }
 
 // RoundTrip records the request and answers it with an empty 200.
-func (*recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	if rec.Verified {
+		if err := handlers.CheckVerified(r); err != nil {
+			return nil, err
+		}
+	}
 	var body []byte
 	if r.Body != nil {
 		var err error

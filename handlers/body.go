@@ -1,0 +1,85 @@
+package handlers
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"reflect"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// heldBody is a request body that is in memory as a whole. Readers of the
+// request use it up as any other; the transport webhook can send it anew at
+// each attempt.
+type heldBody struct {
+	bytes.Reader
+	content []byte
+}
+
+func holdBody(content []byte) *heldBody {
+	b := &heldBody{content: content}
+	b.Reset(content)
+	return b
+}
+
+// Close does nothing: the bytes are of use to later handlers.
+func (*heldBody) Close() error { return nil }
+
+// replaceBody makes body the request's body, in place: Caddy's placeholders
+// hold on to the request itself. GetBody stays nil, because a later handler
+// may replace the body without knowing of it.
+func replaceBody(r *http.Request, body []byte) {
+	r.Body = http.NoBody
+	if len(body) > 0 {
+		r.Body = holdBody(body)
+	}
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
+	r.Trailer = nil // nobody vouches for trailers
+	r.Header.Del("Expect")
+	if r.Header.Get("Content-Length") != "" {
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+}
+
+// heldBodyOf returns the body in memory that a reverse proxy is about to send,
+// or nil where a handler has put another body, or a reader of its own, in place
+// of it: what is sent has to be what that handler made.
+func heldBodyOf(r *http.Request) *heldBody {
+	body := r.Body
+	for range len(proxyWrappers) + 1 {
+		if held, ok := body.(*heldBody); ok {
+			return held
+		}
+		if body = unwrap(body); body == nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// proxyWrappers are the types that Caddy's reverse proxy puts around a body.
+// They change nothing of what is read, and have the body in an embedded field.
+// With a Caddy that wraps in another way bodies are sent as they are read.
+var proxyWrappers = map[string]bool{"requestBodyWithTrailers": true, "bodyNopCloserIfNotRead": true}
+
+var proxyPackage = reflect.TypeFor[reverseproxy.Handler]().PkgPath()
+
+func unwrap(body io.ReadCloser) io.ReadCloser {
+	value := reflect.ValueOf(body)
+	if value.Kind() != reflect.Pointer || value.IsNil() {
+		return nil
+	}
+	value = value.Elem()
+	if kind := value.Type(); kind.PkgPath() != proxyPackage || !proxyWrappers[kind.Name()] {
+		return nil
+	}
+	field := value.FieldByName("ReadCloser")
+	if !field.IsValid() {
+		return nil
+	}
+	inner, _ := reflect.TypeAssert[io.ReadCloser](field)
+	return inner
+}
