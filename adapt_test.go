@@ -84,6 +84,8 @@ func TestAdaptedConfigurationsLoad(t *testing.T) {
 	t.Setenv("WEBHOOK_SECRET", "test-secret")
 	t.Setenv("WEBHOOK_TOKEN", "test-token")
 	t.Setenv("WEBHOOK_PASSWORD", "test-password")
+	t.Setenv("WEBHOOK_KEY", "0123456789abcdef0123456789abcdef")
+	t.Setenv("WEBHOOK_OLD_KEY", "fedcba9876543210fedcba9876543210")
 	t.Setenv("WEBHOOK_WHSEC", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 	for _, file := range goldens(t) {
 		if file.bad() {

@@ -34,6 +34,7 @@ func init() {
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
 	caddy.RegisterModule(handlers.Route{})      // http.handlers.webhook_route
 	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
+	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
@@ -43,7 +44,10 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
 	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", handlers.ParseProxy)
+	httpcaddyfile.RegisterHandlerDirective("webhook_token", handlers.ParseToken)
 
+	// before webhook_auth, which may stand without a matcher and refuse the rest
+	httpcaddyfile.RegisterDirectiveOrder("webhook_token", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_auth", httpcaddyfile.Before, "basic_auth")
 	httpcaddyfile.RegisterDirectiveOrder("handle_webhook", httpcaddyfile.Before, "handle")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_rewrite", httpcaddyfile.Before, "reverse_proxy")

@@ -50,6 +50,7 @@ var credentials = map[string]setter{
 
 // options may be given once.
 var options = map[string]setter{
+	"issued": issued,
 	"unverified": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		c.Unverified = true
 		return noArgs(d)

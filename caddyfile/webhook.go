@@ -38,6 +38,10 @@ type Branch struct {
 //	    token        <value...>
 //	    token_header <name> <value...>
 //	    basic        <user> <password>
+//	    issued       [<issuer>] {
+//	        header <name> [<prefix>]
+//	        key    <value...>
+//	    }
 //	    unverified
 //	    sources      [<cidr...>]
 //	    methods      <method...>
@@ -127,16 +131,24 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 
 // provider finds the description of the provider that d names.
 func (p *parser) provider(d *caddyfile.Dispenser) error {
-	name := d.Val()
-	p.webhook.Config.Provider = name
-	if p.spec = p.own[name]; p.spec != nil {
-		return nil
-	}
-	var ok bool
-	if p.spec, ok = verify.Builtin(name); !ok {
-		return d.WrapErr(verify.UnknownProvider(name, slices.Collect(maps.Keys(p.own))))
+	p.webhook.Config.Provider = d.Val()
+	var err error
+	if p.spec, err = findProvider(d.Val(), p.own); err != nil {
+		return d.WrapErr(err)
 	}
 	return nil
+}
+
+// findProvider returns the description of a provider, the operator's own or a
+// built-in one.
+func findProvider(name string, own map[string]*verify.Spec) (*verify.Spec, error) {
+	if spec := own[name]; spec != nil {
+		return spec, nil
+	}
+	if spec, ok := verify.Builtin(name); ok {
+		return spec, nil
+	}
+	return nil, verify.UnknownProvider(name, slices.Collect(maps.Keys(own)))
 }
 
 // fixedEvents returns the names that an event subdirective gives.
@@ -155,7 +167,7 @@ func (p *parser) fixedEvents() []string {
 
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
-	"secret", "token", "token_header", "basic", "unverified", "sources", "methods", "content", "event", "id",
+	"secret", "token", "token_header", "basic", "issued", "unverified", "sources", "methods", "content", "event", "id",
 	"tolerance", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
 }
 

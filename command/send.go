@@ -31,17 +31,22 @@ type sender struct {
 	event       string
 	payloadFile string
 	tamper      bool
+	renew       string
+	client      string
 	credentials credentialFlags
 }
 
 func sendCommand(samples fs.FS) *cobra.Command {
 	s := &sender{samples: samples}
 	cmd := &cobra.Command{
-		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--event E] [--payload FILE] [--tamper]",
+		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--renew URL --client ID:SECRET] [--event E] [--payload FILE] [--tamper]",
 		Short: "Sends a sample webhook, signed as the provider would",
 		Long: `Sends a sample webhook, signed as the provider would, and prints what was sent
 and what was answered, with the status line last. Tokens and passwords are not
 printed.
+
+With --renew it first fetches a token there, as Instaleap does at its RenewURL,
+and sends it as Authorization: Bearer.
 
 With --tamper it spoils what the provider's scheme protects, after signing: a
 signed field, the body, or else the credential. Such a webhook must be refused.
@@ -53,6 +58,8 @@ Exit codes: 0 the answer's status is below 400, 1 it is not, 2 nothing was sent.
 	cmd.Flags().StringVar(&s.event, "event", "", "Event to send (default: the sample's)")
 	cmd.Flags().StringVar(&s.payloadFile, "payload", "", "File with the payload (default: the built-in sample)")
 	cmd.Flags().BoolVar(&s.tamper, "tamper", false, "Spoil the webhook after signing it")
+	cmd.Flags().StringVar(&s.renew, "renew", "", "URL to fetch a token from, such as that of webhook_token")
+	cmd.Flags().StringVar(&s.client, "client", "", "Credentials for --renew, as ID:SECRET (@FILE reads them from a file)")
 	s.credentials.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s.provider, s.out = args[0], cmd.OutOrStdout()
@@ -94,6 +101,9 @@ func (s *sender) prepare() (*http.Request, []byte, error) {
 	target, err := url.Parse(s.to)
 	if err != nil || target.Host == "" {
 		return nil, nil, fmt.Errorf("--to needs a URL such as http://localhost:8080/hook, not %q", s.to)
+	}
+	if err := s.fetchToken(); err != nil {
+		return nil, nil, err
 	}
 	config, err := s.credentials.config(s.provider)
 	if err != nil {

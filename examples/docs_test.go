@@ -32,7 +32,7 @@ func TestCommands(t *testing.T) {
 			t.Chdir("..") // where users stand
 			_, port, _ := strings.Cut(srv.Addr(), ":")
 			for _, line := range sends {
-				line = strings.Replace(line, "localhost:8080", "localhost:"+port, 1)
+				line = strings.ReplaceAll(line, "localhost:8080", "localhost:"+port)
 				if output := runCommand(t, line); !strings.Contains(output, "\nHTTP/1.1 2") && !strings.Contains(line, "--tamper") {
 					t.Errorf("%s\n%s", line, output)
 				}

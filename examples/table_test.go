@@ -41,6 +41,12 @@ func table(t *testing.T) []example {
 			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},
 			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
 		}},
+		{"instaleap-dynamic-token", map[string]string{"INSTALEAP_CLIENT_SECRET": "test-client-secret"}, []step{
+			{"fetch", tokenRequest("test-client-secret"), 200, `"access_token":"`},
+			{"fetch with a wrong secret", tokenRequest("test-secret"), 401, `{"error":"invalid_client"}`},
+			{"static token", stored(t, "instaleap/requests/token.http"), 401, ""},
+			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
+		}},
 		{"instaleap-chat", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap-chat"}, []step{
 			{
 				"token", stored(t, "instaleap-chat/requests/token.http"), 200,

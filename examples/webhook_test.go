@@ -117,3 +117,9 @@ func acme(t *testing.T, secret, body string, sent time.Time) webhook {
 		with("X-Acme-Timestamp", seconds).
 		with("X-Acme-Signature", "sha256="+webhooktest.HMAC(secret, seconds, ".", body))
 }
+
+// tokenRequest is what a provider sends to fetch a token.
+func tokenRequest(secret string) webhook {
+	return webhook{method: "POST", path: "/token", body: "client_id=instaleap&client_secret=" + secret}.
+		with("Content-Type", "application/x-www-form-urlencoded")
+}

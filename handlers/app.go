@@ -41,7 +41,8 @@ type App struct {
 	// the built-in ones, whose names cannot be used again.
 	Providers map[string]*verify.Spec `json:"providers,omitempty"`
 
-	watch watch
+	watch   watch
+	issuers issuers
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,7 +54,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision checks the providers.
-func (a *App) Provision(caddy.Context) error {
+func (a *App) Provision(ctx caddy.Context) error {
+	a.issuers.provision(ctx)
 	for _, name := range slices.Sorted(maps.Keys(a.Providers)) {
 		if _, exists := verify.Builtin(name); exists {
 			return fmt.Errorf("provider %s is built in; choose another name", name)
@@ -74,9 +76,11 @@ func (a *App) Provision(caddy.Context) error {
 	return nil
 }
 
-// Start begins to look after the endpoints.
+// Start begins to look after the endpoints, and warns of tokens that nobody
+// seems to issue.
 func (a *App) Start() error {
 	a.watch.start()
+	a.issuers.warn()
 	return nil
 }
 

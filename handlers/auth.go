@@ -49,6 +49,7 @@ type Auth struct {
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
 	observer  *observer
+	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
 }
 
@@ -82,7 +83,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
-	if a.verifier, err = verify.New(spec, &config); err != nil {
+	if a.receiver, err = app.(*App).issuers.receiving(a.Provider, config.Issued); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	if a.verifier, err = verify.New(spec, &config, verify.WithIssued(a.receiver.decide)); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
@@ -111,7 +115,10 @@ func (a *Auth) Sign(r *verify.Request) error {
 	if err != nil {
 		return err
 	}
-	return verify.Sign(a.verifier.Provider().Spec, &config, r)
+	if err := verify.Sign(a.verifier.Provider().Spec, &config, r); err != nil || a.receiver == nil {
+		return err
+	}
+	return a.receiver.sign(a.Issued, r)
 }
 
 // Validate checks the limits.
@@ -250,6 +257,9 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 		w.Header().Set("Allow", strings.Join(a.verifier.Methods(), ", "))
 	case http.StatusUnauthorized:
 		for _, challenge := range a.challenge {
+			if challenge == bearerChallenge && a.Issued != nil && refusal.Reason == verify.BadToken {
+				challenge = renewChallenge
+			}
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
 	}
@@ -271,6 +281,7 @@ var statuses = map[verify.Reason]int{
 	verify.TooLarge:         http.StatusRequestEntityTooLarge,
 	verify.SlowBody:         http.StatusRequestTimeout,
 	verify.Malformed:        http.StatusBadRequest,
+	verify.KeysUnavailable:  http.StatusServiceUnavailable,
 }
 
 // Interface guards

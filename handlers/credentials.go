@@ -15,21 +15,6 @@ import (
 // no secret appears where configurations are shown. Errors name the
 // placeholder, never its value.
 func expandCredentials(config verify.Config) (verify.Config, error) {
-	repl := caddy.NewReplacer()
-	expand := func(what string, values []string) ([]string, error) {
-		expanded := make([]string, len(values))
-		for i, value := range values {
-			if strings.HasPrefix(value, `{"`) {
-				expanded[i] = value // a JSON Web Key, not a placeholder
-				continue
-			}
-			var err error
-			if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
-				return nil, fmt.Errorf("%s %d cannot be used: %s", what, i+1, explainPlaceholder(value))
-			}
-		}
-		return expanded, nil
-	}
 	var err error
 	if config.Secrets, err = expand("secret", config.Secrets); err != nil {
 		return config, err
@@ -54,7 +39,31 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 		accounts[i] = verify.Account{Username: pair[0], Password: pair[1]}
 	}
 	config.Basic = accounts
+	if config.Issued != nil {
+		issued := *config.Issued
+		if issued.Keys, err = expand("issued key", issued.Keys); err != nil {
+			return config, err
+		}
+		config.Issued = &issued
+	}
 	return config, nil
+}
+
+// expand replaces the placeholders in values.
+func expand(what string, values []string) ([]string, error) {
+	repl := caddy.NewReplacer()
+	expanded := make([]string, len(values))
+	for i, value := range values {
+		if strings.HasPrefix(value, `{"`) {
+			expanded[i] = value // a JSON Web Key, not a placeholder
+			continue
+		}
+		var err error
+		if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
+			return nil, fmt.Errorf("%s %d cannot be used: %s", what, i+1, explainPlaceholder(value))
+		}
+	}
+	return expanded, nil
 }
 
 // placeholder is one that stands for a secret from elsewhere.
@@ -69,6 +78,13 @@ func explainPlaceholder(value string) string {
 	return `it contains a brace that begins no placeholder such as {env.NAME}; write \{ for a brace`
 }
 
+// What a 401 says where a token of webhook_token is expected. A sender whose
+// token was refused has to know that, or it would not fetch another one.
+const (
+	bearerChallenge = `Bearer realm="webhooks"`
+	renewChallenge  = bearerChallenge + `, error="invalid_token"`
+)
+
 // challenges returns what a 401 says in WWW-Authenticate. It depends on the
 // configuration only, not on what was wrong with a request.
 func challenges(spec *verify.Spec, config *verify.Config) []string {
@@ -77,7 +93,10 @@ func challenges(spec *verify.Spec, config *verify.Config) []string {
 		values = append(values, `Basic realm="webhooks", charset="UTF-8"`)
 	}
 	if len(config.Tokens) > 0 && spec.Token == nil {
-		values = append(values, `Bearer realm="webhooks"`)
+		values = append(values, bearerChallenge)
+	}
+	if config.Issued != nil {
+		values = append(values, bearerChallenge)
 	}
 	return values
 }

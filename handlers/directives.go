@@ -50,6 +50,21 @@ func ParseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return &Sign{Secrets: secrets}, nil
 }
 
+// ParseToken sets up a handler from the directive webhook_token. See
+// caddyfile.ParseToken for its syntax.
+func ParseToken(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next() // consume the directive's name
+	app, err := appFromOption(h.Option(appName))
+	if err != nil {
+		return nil, err
+	}
+	config, err := fromcaddyfile.ParseToken(h.Dispenser, app.Providers)
+	if err != nil {
+		return nil, err
+	}
+	return &Token{Config: *config}, nil
+}
+
 // ParseHandleWebhook expands the directive handle_webhook. See
 // caddyfile.ParseWebhook for its syntax. The block
 //

@@ -21,6 +21,7 @@ type metrics struct {
 	handling     *prometheus.HistogramVec // by provider
 	payload      *prometheus.HistogramVec // by provider
 	lastVerified *prometheus.GaugeVec     // by provider
+	tokens       *prometheus.CounterVec   // by issuer and outcome
 }
 
 // The outcomes that are no refusals.
@@ -36,7 +37,7 @@ var outcomes = []string{
 	outcomeAccepted, outcomeHandshake, outcomeUnrouted, "duplicate", "replayed", "in_flight",
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
-	string(verify.TooLarge), string(verify.SlowBody), string(verify.Malformed),
+	string(verify.TooLarge), string(verify.SlowBody), string(verify.Malformed), string(verify.KeysUnavailable),
 }
 
 var collectors = sync.OnceValue(func() *metrics {
@@ -60,6 +61,9 @@ var collectors = sync.OnceValue(func() *metrics {
 		lastVerified: gauges("last_verified_timestamp_seconds",
 			"When a webhook was verified last, in Unix time, by provider; 0 if none was since the process began.",
 			byProvider),
+		tokens: counters("tokens_total",
+			"Requests for a token by issuer and outcome: issued or the reason of a refusal.",
+			"issuer", "outcome"),
 	}
 })
 
@@ -88,7 +92,7 @@ func histograms(name, help string, buckets []float64, labels []string) *promethe
 func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	m := collectors()
 	for _, collector := range []prometheus.Collector{
-		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified,
+		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.tokens,
 	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {

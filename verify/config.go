@@ -28,6 +28,10 @@ type Config struct {
 	// replaced as in secrets.
 	Basic []Account `json:"basic,omitempty"`
 
+	// A token that webhook_token has issued to the provider, here or on another
+	// instance.
+	Issued *Issued `json:"issued,omitempty"`
+
 	// Nothing is checked. It cannot be combined with credentials.
 	Unverified bool `json:"unverified,omitempty"`
 
@@ -119,5 +123,6 @@ func (c *Config) Effective(provider *Spec) *Spec {
 
 // hasCredentials reports whether anything proves who sends.
 func (c *Config) hasCredentials() bool {
-	return len(c.Secrets) > 0 || len(c.Tokens) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0
+	return len(c.Secrets) > 0 || len(c.Tokens) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 ||
+		c.Issued != nil
 }

@@ -19,6 +19,7 @@ const (
 	TooLarge         Reason = "too_large"         // the body exceeds the limit
 	SlowBody         Reason = "slow_body"         // the body did not arrive in time
 	Malformed        Reason = "malformed"         // the payload is not what the scheme needs
+	KeysUnavailable  Reason = "keys_unavailable"  // the keys of a token could not be fetched; the sender may come again
 )
 
 // Error is a refusal. Its text is for the operator and holds neither secrets

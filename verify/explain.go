@@ -73,6 +73,8 @@ func describeCheck(c check) string {
 		return "token in " + c.from.String()
 	case *basicScheme:
 		return "Basic credentials"
+	case *issuedScheme:
+		return "token of the issuer " + c.issuer + " in " + c.from.String()
 	case *jwtScheme:
 		return "JSON Web Token in " + c.from.String()
 	case *snsScheme:

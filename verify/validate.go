@@ -29,7 +29,7 @@ func (c *Config) Check(spec *Spec) error {
 func (c *Config) validate(spec *Spec) error {
 	proven := c.hasCredentials()
 	if spec.Token != nil && spec.Token.HandshakeOnly {
-		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0
+		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 || c.Issued != nil
 	}
 	switch {
 	case c.Unverified && c.hasCredentials():
@@ -54,7 +54,7 @@ func (c *Config) validate(spec *Spec) error {
 			return fmt.Errorf("token %d is empty", i+1)
 		}
 	}
-	return errors.Join(c.validateHeaders(), c.validateAccounts())
+	return errors.Join(c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec))
 }
 
 func (c *Config) validateHeaders() error {

@@ -1,11 +1,13 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Verifier checks the requests of one endpoint. It is safe for concurrent use.
@@ -23,11 +25,21 @@ type Verifier struct {
 // Option changes how New builds a Verifier.
 type Option func(*options)
 
-type options struct{ fetcher Fetcher }
+type options struct {
+	fetcher Fetcher
+	issued  func(token string, now time.Time) error
+}
 
 // WithFetcher sets how certificates of providers are fetched.
 func WithFetcher(fetcher Fetcher) Option {
 	return func(o *options) { o.fetcher = fetcher }
+}
+
+// WithIssued sets what decides about tokens of an issuer, which Config.Issued
+// names. An error of another type than *Error means that a token cannot be
+// decided about now.
+func WithIssued(decide func(token string, now time.Time) error) Option {
+	return func(o *options) { o.issued = decide }
 }
 
 // New joins what a provider does with what an operator wants. The credentials
@@ -54,7 +66,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if v.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
 		return nil, err
 	}
-	if err := v.addChecks(config, o.fetcher); err != nil {
+	if err := v.addChecks(config, &o); err != nil {
 		return nil, err
 	}
 	if len(v.checks) == 0 && !config.Unverified {
@@ -69,14 +81,14 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 }
 
 // addChecks makes a check of each kind of credential.
-func (v *Verifier) addChecks(config *Config, fetcher Fetcher) error {
+func (v *Verifier) addChecks(config *Config, o *options) error {
 	tokens := config.Tokens
 	switch {
 	case len(config.Secrets) == 0:
 	case v.provider.Spec.Scheme == "token":
 		tokens = slices.Concat(config.Secrets, tokens)
 	default:
-		scheme, err := newScheme(v.provider, config.Secrets, fetcher)
+		scheme, err := newScheme(v.provider, config.Secrets, o.fetcher)
 		if err != nil {
 			return err
 		}
@@ -98,6 +110,12 @@ func (v *Verifier) addChecks(config *Config, fetcher Fetcher) error {
 	}
 	if len(config.Basic) > 0 {
 		v.checks = append(v.checks, newBasic(config.Basic))
+	}
+	if config.Issued != nil {
+		if o.issued == nil {
+			return errors.New("issued: the keys of tokens are not known here")
+		}
+		v.checks = append(v.checks, newIssued(config.Issued, o.issued))
 	}
 	return nil
 }

@@ -23,9 +23,10 @@ type Server struct {
 	// Log is everything that Caddy logs, from adapting the configuration on.
 	Log *Log
 
-	t     testing.TB
-	mu    sync.Mutex
-	addrs map[string]string // listener addresses by the names of Caddy's servers
+	t       testing.TB
+	storage string // the folder of Caddy's storage; it stays when a configuration is reloaded
+	mu      sync.Mutex
+	addrs   map[string]string // listener addresses by the names of Caddy's servers
 }
 
 // Edit changes a configuration in its JSON form before it is loaded, to set
@@ -64,7 +65,7 @@ func eachObject(value any, f func(map[string]any)) {
 // loopback interface, as http://:0 (any host) or http://127.0.0.1:0.
 func Start(t testing.TB, caddyfile string, edits ...Edit) *Server {
 	t.Helper()
-	s := &Server{t: t, Log: CaptureLog(t)}
+	s := &Server{t: t, storage: t.TempDir(), Log: CaptureLog(t)}
 	config, err := adapt(caddyfile)
 	if err != nil {
 		t.Fatalf("adapting the Caddyfile: %v", err)
@@ -76,7 +77,7 @@ func Start(t testing.TB, caddyfile string, edits ...Edit) *Server {
 // StartJSON runs a configuration in Caddy's own format.
 func StartJSON(t testing.TB, config string, edits ...Edit) *Server {
 	t.Helper()
-	s := &Server{t: t, Log: CaptureLog(t)}
+	s := &Server{t: t, storage: t.TempDir(), Log: CaptureLog(t)}
 	s.load([]byte(config), edits)
 	return s
 }
@@ -123,7 +124,7 @@ func (s *Server) load(config []byte, edits []Edit) {
 	s.mu.Lock()
 	addrs := s.addrs
 	s.mu.Unlock()
-	edited, err := prepare(config, s.Log, s.t.TempDir(), addrs, edits)
+	edited, err := prepare(config, s.Log, s.storage, addrs, edits)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func adapt(caddyfile string) ([]byte, error) {
 }
 
 // prepare makes a configuration fit for a test: it touches nothing outside
-// storage, logs to log, and listens on addrs or else on free ports.
+// storage, unless an Edit sets another one, logs to log, and listens on addrs or else on free ports.
 func prepare(config []byte, log *Log, storage string, addrs map[string]string, edits []Edit) ([]byte, error) {
 	var root map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config))
@@ -201,7 +202,9 @@ func prepare(config []byte, log *Log, storage string, addrs map[string]string, e
 		admin["disabled"] = true
 	}
 	object(admin, "config")["persist"] = false
-	root["storage"] = map[string]any{"module": "file_system", "root": storage}
+	if root["storage"] == nil {
+		root["storage"] = map[string]any{"module": "file_system", "root": storage}
+	}
 	standard := object(object(object(root, "logging"), "logs"), "default")
 	standard["writer"] = map[string]any{"output": writerName, "id": log.id}
 	standard["encoder"] = map[string]any{"format": "json"}

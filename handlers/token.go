@@ -1,0 +1,260 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/token"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Token is a handler at which providers fetch the tokens that they then send
+// with their webhooks; the credential `issued` of webhook_auth takes them. It
+// is an OAuth 2.0 token endpoint for the grant `client_credentials`
+// ([RFC 6749](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)), and also
+// answers to the simpler requests that providers make.
+//
+// A request is a POST of at most 16 KiB. Id and secret are in the header
+// Authorization (HTTP Basic authentication), in headers that `headers` names,
+// or in the body: as JSON, `multipart/form-data` or
+// `application/x-www-form-urlencoded`. The answer is JSON with the token,
+// `token_type` and `expires_in`.
+//
+// Tokens are JSON Web Tokens, signed by EdDSA, or by HS256 where `keys` has a
+// shared secret. Nothing is stored of them, so any instance that has the keys
+// can verify them.
+//
+// Wrong credentials are answered with 401. An address that fails for a client
+// more than five times, and then more than once in twelve seconds, gets 429
+// with `Retry-After`. Right credentials are never held up.
+type Token struct {
+	token.Config
+
+	issuer  *issuer
+	clients *token.Clients
+	metrics *metrics
+	logger  *zap.Logger
+}
+
+// failures are the wrong credentials of late. They outlive a configuration, so
+// that nobody starts anew when one is loaded.
+var failures = token.NewLimiter()
+
+// The outcomes of a request for a token, beside the codes of RFC 6749 and the
+// reasons of verify.
+const (
+	tokenIssued      = "issued"
+	tokenLimited     = "limited"
+	tokenUnavailable = "unavailable"
+)
+
+// CaddyModule returns the Caddy module information.
+func (Token) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_token",
+		New: func() caddy.Module { return new(Token) },
+	}
+}
+
+// Provision fills in clients and keys. Keys that are kept in the storage are
+// not touched before the first request.
+func (t *Token) Provision(ctx caddy.Context) error {
+	t.logger = ctx.Logger()
+	app, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	if t.metrics, err = registerMetrics(ctx); err != nil {
+		return err
+	}
+	if err := t.provision(app.(*App)); err != nil {
+		return fmt.Errorf("webhook_token: %w", err)
+	}
+	return nil
+}
+
+func (t *Token) provision(app *App) error {
+	t.SetDefaults()
+	expanded := t.Config
+	expanded.Clients = slices.Clone(t.Clients)
+	for i := range expanded.Clients {
+		client := &expanded.Clients[i]
+		pair, err := expand(fmt.Sprintf("client %d, value", i+1), []string{client.ID, client.Secret})
+		if err != nil {
+			return err
+		}
+		client.ID, client.Secret = pair[0], pair[1]
+		for _, provider := range client.For {
+			if _, err := app.spec(provider); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	if expanded.Keys, err = expand("key", t.Keys); err != nil {
+		return err
+	}
+	if err := expanded.Check(); err != nil {
+		return err
+	}
+	t.clients = token.NewClients(expanded.Clients)
+	t.issuer, err = app.issuers.issuing(&expanded)
+	return err
+}
+
+func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return t.refuse(w, r, refusedToken{
+			status: http.StatusMethodNotAllowed, outcome: string(verify.BadMethod),
+			code: token.InvalidRequest, detail: "only POST is allowed",
+		})
+	}
+	body, err := readBody(w, r, token.MaxBody, time.Duration(defaultReadBody))
+	if unread, ok := errors.AsType[*verify.Error](err); ok {
+		return t.refuse(w, r, refusedToken{
+			status: statuses[unread.Reason], outcome: string(unread.Reason),
+			code: token.InvalidRequest, detail: unread.Detail,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	candidates, err := t.Read(r.Header, body)
+	if malformed, ok := errors.AsType[*token.RequestError](err); ok {
+		return t.refuse(w, r, refusedToken{
+			status: malformed.Status, outcome: malformed.Code, code: malformed.Code, detail: malformed.Detail,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	client, right := t.clients.Match(candidates)
+	if !right {
+		return t.refuseClient(w, r, candidates, client)
+	}
+	return t.issue(w, r, client)
+}
+
+// issue answers with a token.
+func (t *Token) issue(w http.ResponseWriter, r *http.Request, client *token.Client) error {
+	answer, err := t.Issue(context.WithoutCancel(r.Context()), t.issuer.keys, client, now())
+	if err != nil {
+		t.logger.Error("no token can be issued", zap.String("issuer", t.Issuer), zap.Error(err))
+		return t.answerError(w, r, refusedToken{
+			status: http.StatusServiceUnavailable, outcome: tokenUnavailable, code: "temporarily_unavailable",
+		})
+	}
+	t.count(r, tokenIssued)
+	t.logger.Info("token issued",
+		zap.String("issuer", t.Issuer),
+		zap.String("client", client.ID),
+		zap.Strings("for", answer.Claims.Audience),
+		zap.String("token_id", answer.Claims.ID),
+		zap.Time("expires", answer.Claims.Expires),
+		zap.String("client_ip", clientIP(r)),
+	)
+	return writeJSON(w, t.Status, answer.Body)
+}
+
+// refusedToken is why there is no token.
+type refusedToken struct {
+	status  int
+	outcome string // for metrics and logs
+	code    string // for the client
+	detail  string // for the operator
+}
+
+// refuseClient answers to credentials that are wrong, or missing. The client
+// is the one whose id was sent, or nil.
+func (t *Token) refuseClient(w http.ResponseWriter, r *http.Request, sent []token.Credentials, client *token.Client) error {
+	refusal := refusedToken{status: http.StatusUnauthorized, outcome: token.InvalidClient, code: token.InvalidClient}
+	id := ""
+	switch {
+	case len(sent) == 0:
+		refusal.detail = "there are no credentials"
+	case client == nil:
+		refusal.detail = "there is no client with this id"
+		id = sent[0].ID
+	default:
+		refusal.detail = "the secret of the client " + client.ID + " is wrong"
+		id = client.ID
+	}
+	address, _ := netip.ParseAddr(clientIP(r))
+	if wait := failures.Fail(t.Issuer, id, address, now()); wait > 0 {
+		refusal.status, refusal.outcome, refusal.code = http.StatusTooManyRequests, tokenLimited, "slow_down"
+		refusal.detail = "too many wrong credentials; the last ones: " + refusal.detail
+		w.Header().Set("Retry-After", strconv.Itoa(int((wait + time.Second - 1).Seconds())))
+	} else {
+		w.Header().Set("WWW-Authenticate", `Basic realm="webhooks", charset="UTF-8"`)
+	}
+	return t.refuse(w, r, refusal)
+}
+
+// refuse tells the operator why there is no token, and the client no more than
+// RFC 6749 demands.
+func (t *Token) refuse(w http.ResponseWriter, r *http.Request, refusal refusedToken) error {
+	drain(w, r, time.Duration(defaultReadBody))
+	t.logger.Warn("token refused",
+		zap.String("issuer", t.Issuer),
+		zap.String("reason", refusal.outcome),
+		zap.String("detail", refusal.detail),
+		zap.String("client_ip", clientIP(r)),
+		zap.String("method", r.Method),
+		zap.String("path", r.URL.Path),
+	)
+	return t.answerError(w, r, refusal)
+}
+
+// answerError writes the answer of RFC 6749 section 5.2.
+func (t *Token) answerError(w http.ResponseWriter, r *http.Request, refusal refusedToken) error {
+	t.count(r, refusal.outcome)
+	body, err := payload.Encode(map[string]string{"error": refusal.code})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, refusal.status, body)
+}
+
+// writeJSON writes an answer that nobody may keep.
+func writeJSON(w http.ResponseWriter, status int, body []byte) error {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache")
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	return err
+}
+
+// count records how a request ended.
+func (t *Token) count(r *http.Request, outcome string) {
+	t.metrics.tokens.WithLabelValues(t.Issuer, outcome).Inc()
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String("webhook_outcome", outcome))
+	}
+}
+
+// clientIP returns the address that the request comes from, as Caddy sees it.
+func clientIP(r *http.Request) string {
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return address
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Token)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Token)(nil)
+)
