@@ -81,7 +81,7 @@ func explainPlaceholder(value string) string {
 // What a 401 says where a token of webhook_token is expected. A sender whose
 // token was refused has to know that, or it would not fetch another one.
 const (
-	bearerChallenge = `Bearer realm="webhooks"`
+	bearerChallenge = `Bearer realm="webhooks"` //nolint:gosec // names a kind of credential, and holds none
 	renewChallenge  = bearerChallenge + `, error="invalid_token"`
 )
 

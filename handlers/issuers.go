@@ -150,7 +150,7 @@ func (r *receiver) expected() *token.Expected {
 // decide returns an error of type *verify.Error if a token is not good.
 func (r *receiver) decide(text string, now time.Time) error {
 	_, err := r.expected().Verify(context.Background(), text, now)
-	if refusal, ok := errors.AsType[token.Refusal](err); ok {
+	if refusal, ok := errors.AsType[token.RefusedError](err); ok {
 		return &verify.Error{Reason: verify.BadToken, Detail: string(refusal)}
 	}
 	return err

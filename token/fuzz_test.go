@@ -74,7 +74,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := expects(keys[:1]).Verify(t.Context(), text, at)
-		if _, refused := errors.AsType[Refusal](err); !refused {
+		if _, refused := errors.AsType[RefusedError](err); !refused {
 			t.Errorf("%q: error is %v", text, err)
 		}
 	})

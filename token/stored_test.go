@@ -166,7 +166,7 @@ func TestStorageIsDown(t *testing.T) {
 	fresh := instance(t, storage)
 	for range 2 * lookAgainBurst {
 		_, err := expects(fresh).Verify(t.Context(), text, at)
-		if _, refused := errors.AsType[Refusal](err); err == nil || refused {
+		if _, refused := errors.AsType[RefusedError](err); err == nil || refused {
 			t.Fatalf("without keys the error is %v", err)
 		}
 	}

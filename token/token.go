@@ -74,14 +74,14 @@ type Expected struct {
 	Keys      Keys
 }
 
-// Refusal is why a token is not good. It repeats neither the token nor a key.
-type Refusal string
+// RefusedError is why a token is not good. It repeats neither the token nor a key.
+type RefusedError string
 
-func (r Refusal) Error() string { return string(r) }
+func (r RefusedError) Error() string { return string(r) }
 
-func refuse(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
+func refuse(format string, args ...any) error { return RefusedError(fmt.Sprintf(format, args...)) }
 
-// Verify returns what a token says if it is good. An error that is no Refusal
+// Verify returns what a token says if it is good. An error that is no RefusedError
 // means that it cannot be known now.
 func (e *Expected) Verify(ctx context.Context, token string, now time.Time) (*Claims, error) {
 	document, err := e.open(ctx, token, now)

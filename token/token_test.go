@@ -93,7 +93,7 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := expects(keys).Verify(t.Context(), test.token, at)
-			refusal, refused := errors.AsType[Refusal](err)
+			refusal, refused := errors.AsType[RefusedError](err)
 			switch {
 			case err == nil && test.want == "":
 				if got.Issuer != "acme" {
