@@ -1,9 +1,6 @@
 package payload
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
 // Words of eight equal bytes.
 const (
@@ -23,29 +20,11 @@ func special(word uint64) uint64 {
 	return (word | (word - spaces) | (quote - ones) | (backslash - ones)) & highs
 }
 
-// long is after how many plain bytes text is taken for long, such as an image
-// in base64: more bytes at a time are then worth their while.
-const long = 64
+// longText is after how many bytes a string is taken for a long one, such as an
+// image in base64: more bytes at a time are then worth their while.
+const longText = 64
 
-// plain returns the index of the next byte that is not plain text: a quote, a
-// backslash, a control character or one outside ASCII; at worst the end.
-func plain(doc []byte, i int) int {
-	for end := i + long; i+8 <= len(doc); i += 8 {
-		if mark := special(binary.LittleEndian.Uint64(doc[i:])); mark != 0 {
-			return i + bits.TrailingZeros64(mark)/8
-		}
-		if i >= end {
-			i = plainBlocks(doc, i+8) - 8
-			end = len(doc)
-		}
-	}
-	for i < len(doc) && doc[i] >= ' ' && doc[i] < 0x80 && doc[i] != '"' && doc[i] != '\\' {
-		i++
-	}
-	return i
-}
-
-// plainBlocks passes over blocks of 32 plain bytes.
+// plainBlocks passes over blocks of 32 bytes of plain text.
 func plainBlocks(doc []byte, i int) int {
 	for ; i+32 <= len(doc); i += 32 {
 		block := doc[i : i+32]

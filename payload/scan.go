@@ -1,8 +1,10 @@
 package payload
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -318,31 +320,52 @@ func space(doc []byte, i int) int {
 	return i
 }
 
-// text reads a string, which begins with a quote.
+// text reads a string, which begins with a quote, eight bytes at a time.
 func (s *scan) text(i int) int {
 	doc := s.doc
 	i++
-	for {
-		if i = plain(doc, i); i >= len(doc) {
-			return s.unexpected(i, "the end of the string")
+	for short := i + longText; i+8 <= len(doc); {
+		mark := special(binary.LittleEndian.Uint64(doc[i:]))
+		if mark == 0 {
+			if i += 8; i > short {
+				i = plainBlocks(doc, i)
+			}
+			continue
 		}
-		switch c := doc[i]; {
-		case c == '"':
+		i += bits.TrailingZeros64(mark) / 8
+		if doc[i] == '"' {
 			return i + 1
-		case c == '\\':
-			if i = s.escape(i); i == failed {
-				return failed
-			}
-		case c < ' ':
-			return s.fail(i, "a control character stands in a string")
-		default:
-			r, size := utf8.DecodeRune(doc[i:])
-			if r == utf8.RuneError && size == 1 {
-				return s.fail(i, "it is not UTF-8")
-			}
-			i += size
+		}
+		if i = s.character(i); i == failed {
+			return failed
 		}
 	}
+	for i < len(doc) {
+		if doc[i] == '"' {
+			return i + 1
+		}
+		if i = s.character(i); i == failed {
+			return failed
+		}
+	}
+	return s.unexpected(i, "the end of the string")
+}
+
+// character reads one character of a string.
+func (s *scan) character(i int) int {
+	switch c := s.doc[i]; {
+	case c == '\\':
+		return s.escape(i)
+	case c < ' ':
+		return s.fail(i, "a control character stands in a string")
+	case c < utf8.RuneSelf:
+		return i + 1
+	}
+	r, size := utf8.DecodeRune(s.doc[i:])
+	if r == utf8.RuneError && size == 1 {
+		return s.fail(i, "it is not UTF-8")
+	}
+	return i + size
 }
 
 // escape reads what a backslash begins. A surrogate must have its other half.
