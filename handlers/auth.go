@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -169,7 +168,7 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Even
 	}
 	a.observer.metrics.payload.Observe(float64(len(raw)))
 	spec := a.verifier.Provider().Spec
-	request.Body = payload.New(raw, r.Header.Get("Content-Type"), spec.FormField)
+	request.SetBody(raw, spec.FormField)
 	verifying.start()
 	result, err := a.verifier.Verify(request)
 	verifying.stop()

@@ -3,7 +3,6 @@ package payload
 import (
 	"bytes"
 	"errors"
-	"mime"
 	"net/url"
 	"strings"
 )
@@ -32,12 +31,15 @@ type Body struct {
 // New wraps the bytes that came over the wire. Where formField is not empty
 // and the body is a form, the JSON document is the value of that field.
 func New(raw []byte, contentType, formField string) *Body {
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		mediaType, _, _ = strings.Cut(contentType, ";")
-		mediaType = strings.ToLower(strings.TrimSpace(mediaType))
-	}
-	return &Body{raw: raw, mediaType: mediaType, formField: formField}
+	b := new(Body)
+	b.Init(raw, contentType, formField)
+	return b
+}
+
+// Init makes a Body what New returns, where there is room for one already.
+func (b *Body) Init(raw []byte, contentType, formField string) {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	*b = Body{raw: raw, mediaType: strings.ToLower(strings.TrimSpace(mediaType)), formField: formField}
 }
 
 // Bytes returns the body as it came over the wire. It must not be changed.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -121,17 +120,14 @@ func scalar(raw []byte) any {
 
 // number keeps integers exact: a float64 holds no more than 53 bits.
 func number(raw []byte) any {
-	literal := string(raw)
-	if !strings.ContainsAny(literal, ".eE") {
-		if n, err := strconv.Atoi(literal); err == nil {
+	if !bytes.ContainsAny(raw, ".eE") {
+		if n, err := strconv.Atoi(string(raw)); err == nil {
 			return n
 		}
-		return json.Number(literal)
-	}
-	if f, err := strconv.ParseFloat(literal, 64); err == nil && !math.IsInf(f, 0) {
+	} else if f, err := strconv.ParseFloat(string(raw), 64); err == nil && !math.IsInf(f, 0) {
 		return f
 	}
-	return json.Number(literal)
+	return json.Number(raw)
 }
 
 // Text returns a scalar, which a Finder has found, as text: a string

@@ -33,7 +33,8 @@ type Event struct {
 	method string
 	url    *url.URL
 	header http.Header
-	signs  func(field string) bool
+
+	provider *verify.Provider
 
 	finder    *payload.Finder // what is read of the payload
 	rewritten *payload.Finder // the same, once it was rewritten
@@ -87,7 +88,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		finder:    p.Finder(),
 		rewritten: &identity.rewritten,
 
-		signs: func(field string) bool { return result.Signed != verify.SignedNothing && p.Signs(field) },
+		provider: p,
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
@@ -141,6 +142,11 @@ func (e *Event) Outgoing(method string, target *url.URL, header http.Header, bod
 	out.facts = [len(out.facts)]any{}
 	out.SetBody(body, header.Get("Content-Type"))
 	return &out
+}
+
+// signs reports whether the provider has signed a field.
+func (e *Event) signs(field string) bool {
+	return e.Signed != verify.SignedNothing && e.provider.Signs(field)
 }
 
 // query returns the first value of a parameter of the URL.

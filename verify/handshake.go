@@ -314,7 +314,7 @@ func (v *Verifier) code(text string) []byte {
 	for _, c := range v.checks {
 		if s, ok := c.(*signedScheme); ok {
 			if h, ok := s.authority.(*hmacKeys); ok {
-				newHash, key = h.newHash, h.keys[0]
+				newHash, key = h.newHash, h.keys[0].secret
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"sync"
 )
 
 var hashes = map[string]func() hash.Hash{
@@ -23,7 +24,20 @@ type hmacKeys struct {
 	provider *Provider
 	newHash  func() hash.Hash
 	keyed    bool // HMAC; otherwise a digest
-	keys     [][]byte
+	keys     []*hmacKey
+}
+
+// hmacKey is a key with hashes that are used again and again: that of an HMAC
+// keeps what it has computed of the key.
+type hmacKey struct {
+	secret []byte
+	states sync.Pool
+}
+
+// hashState is a hash, and room for its result.
+type hashState struct {
+	hash.Hash
+	code [sha512.Size]byte
 }
 
 func newHMAC(p *Provider, secrets []string) (*hmacKeys, error) {
@@ -35,11 +49,25 @@ func newHMAC(p *Provider, secrets []string) (*hmacKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hmacKeys{provider: p, newHash: newHash, keyed: p.Spec.Scheme != "digest", keys: keys}
+	h := &hmacKeys{provider: p, newHash: newHash, keyed: p.Spec.Scheme != "digest"}
+	for _, key := range keys {
+		h.keys = append(h.keys, h.newKey(key))
+	}
 	if !h.keyed && !p.content.has(secretKey) {
 		return nil, errors.New("content: a digest proves nothing unless {key} is part of it")
 	}
 	return h, nil
+}
+
+func (h *hmacKeys) newKey(secret []byte) *hmacKey {
+	key := &hmacKey{secret: secret}
+	key.states.New = func() any {
+		if h.keyed {
+			return &hashState{Hash: hmac.New(h.newHash, secret)}
+		}
+		return &hashState{Hash: h.newHash()}
+	}
+	return key
 }
 
 func (s *Spec) newHash() (func() hash.Hash, error) {
@@ -59,28 +87,34 @@ func (h *hmacKeys) count() int { return len(h.keys) }
 // only while none has matched.
 func (h *hmacKeys) check(m *message, signatures [][]byte) (bool, error) {
 	for _, key := range h.keys {
-		code, err := h.code(key, m)
-		if err != nil {
-			return false, err
-		}
-		for _, signature := range signatures {
-			if hmac.Equal(signature, code) {
-				return true, nil
-			}
+		if matched, err := h.matches(key, m, signatures); matched || err != nil {
+			return matched, err
 		}
 	}
 	return false, nil
 }
 
-// code computes the authentication code of a message.
-func (h *hmacKeys) code(key []byte, m *message) ([]byte, error) {
-	hasher := h.newHash()
-	if h.keyed {
-		hasher = hmac.New(h.newHash, key)
+func (h *hmacKeys) matches(key *hmacKey, m *message, signatures [][]byte) (bool, error) {
+	state := key.states.Get().(*hashState)
+	defer key.states.Put(state)
+	code, err := h.code(key, state, m)
+	if err != nil {
+		return false, err
 	}
-	m.key = key
-	if err := h.provider.content.writeTo(hasher, m); err != nil {
+	for _, signature := range signatures {
+		if hmac.Equal(signature, code) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// code computes the authentication code of a message. It stands in the state.
+func (h *hmacKeys) code(key *hmacKey, state *hashState, m *message) ([]byte, error) {
+	state.Reset()
+	m.key = key.secret
+	if err := h.provider.content.writeTo(state, m); err != nil {
 		return nil, err
 	}
-	return hasher.Sum(nil), nil
+	return state.Sum(state.code[:0]), nil
 }

@@ -79,7 +79,7 @@ func (s *paypalScheme) verify(m *message) error {
 	if err != nil {
 		return err
 	}
-	signature, err := decodeBase64(values[2])
+	signature, err := decodeBase64(nil, values[2])
 	if err != nil {
 		return refuse(BadSignature, "header.%s is not base64", paypalHeaders[2])
 	}

@@ -25,6 +25,8 @@ type Provider struct {
 	handshakes  []handshake
 	finder      payload.Finder
 	itemFinder  payload.Finder
+
+	signatureHeaders []string
 }
 
 // Compile checks a Spec.
@@ -62,6 +64,7 @@ func Compile(spec *Spec) (*Provider, error) {
 		return nil, err
 	}
 	p.prepare()
+	p.findSignatureHeaders()
 	return p, nil
 }
 
@@ -262,17 +265,17 @@ func (p *Provider) HeaderNames() []string {
 
 // SignatureHeaders returns the canonical names of the headers that hold the
 // provider's signature. They are wrong once the payload has changed.
-func (p *Provider) SignatureHeaders() []string {
+func (p *Provider) SignatureHeaders() []string { return p.signatureHeaders }
+
+func (p *Provider) findSignatureHeaders() {
 	if p.signature == nil {
-		return nil
+		return
 	}
-	var names []string
 	for _, f := range p.signature.from {
 		if f.kind == headerField || f.kind == numberedHeader {
-			names = append(names, f.name)
+			p.signatureHeaders = append(p.signatureHeaders, f.name)
 		}
 	}
-	return names
 }
 
 // message is a request in the course of its verification.
@@ -289,8 +292,13 @@ type message struct {
 	itemSpans  []payload.Span
 }
 
+// message returns what is known of a request so far.
 func (p *Provider) message(r *Request) *message {
-	return &message{Request: r, provider: p}
+	m := &r.checking
+	if m.Request != r || m.provider != p {
+		*m = message{Request: r, provider: p}
+	}
+	return m
 }
 
 // span returns where a value stands in the JSON document of the body. Reading
@@ -324,7 +332,8 @@ func (m *message) result(signed Coverage) (*Result, error) {
 
 // identify finds the event's name and the delivery's id.
 func (m *message) identify(signed Coverage) (*Result, error) {
-	r := &Result{Signed: signed}
+	r := &m.Request.result
+	*r = Result{Signed: signed}
 	var err error
 	if r.Event, err = m.provider.event.text(m); err != nil && !tolerable(err, signed) {
 		return nil, refuse(Malformed, "%v", err)

@@ -21,6 +21,16 @@ type Request struct {
 
 	deferred bool    // Admit left the credentials to Verify
 	claims   *claims // of the token that Admit has checked
+	checking message // what is known in the course of it
+	result   Result
+	body     payload.Body
+}
+
+// SetBody sets Body to the bytes that arrived with the request. It is
+// called once.
+func (r *Request) SetBody(raw []byte, formField string) {
+	r.body.Init(raw, r.Header.Get("Content-Type"), formField)
+	r.Body = &r.body
 }
 
 // Coverage says how much of a request the provider vouches for with its

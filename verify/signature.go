@@ -13,32 +13,40 @@ import (
 // maxSignatures bounds how many entries of a request are looked at.
 const maxSignatures = 16
 
-// encoding turns the text of a signature into bytes and back.
+// encoding turns the text of a signature into bytes, in room if they fit, and
+// back.
 type encoding struct {
-	decode func(string) ([]byte, error)
+	decode func(room []byte, text string) ([]byte, error)
 	encode func([]byte) string
 }
 
 var encodings = map[string]encoding{
-	"hex":       {hex.DecodeString, hex.EncodeToString},
+	"hex":       {decodeHex, hex.EncodeToString},
 	"base64":    {decodeBase64, base64.StdEncoding.EncodeToString},
 	"base64url": {decodeBase64URL, base64.RawURLEncoding.EncodeToString},
 }
 
-// decodeBase64 accepts a single spelling: the standard decoder also takes
-// line breaks and stray trailing bits.
-func decodeBase64(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("line break in base64")
-	}
-	return base64.StdEncoding.Strict().DecodeString(text)
+func decodeHex(room []byte, text string) ([]byte, error) {
+	decoded := append(room[:0], text...)
+	n, err := hex.Decode(decoded, decoded)
+	return decoded[:n], err
 }
 
-func decodeBase64URL(text string) ([]byte, error) {
+// decodeBase64 accepts a single spelling: the standard decoder also takes
+// line breaks and stray trailing bits.
+func decodeBase64(room []byte, text string) ([]byte, error) {
+	return strictBase64(base64.StdEncoding, room, text)
+}
+
+func decodeBase64URL(room []byte, text string) ([]byte, error) {
+	return strictBase64(base64.RawURLEncoding, room, strings.TrimRight(text, "="))
+}
+
+func strictBase64(encoding *base64.Encoding, room []byte, text string) ([]byte, error) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, errors.New("line break in base64")
 	}
-	return base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(text, "="))
+	return encoding.Strict().AppendDecode(room[:0], []byte(text))
 }
 
 // signatureReader finds the signatures of a request.
@@ -89,6 +97,10 @@ type signatures struct {
 	decoded   [][]byte // candidates, any of which may match
 	timestamp string   // from the list's timestamp tag
 	timed     bool     // the tag was there
+	final     bool     // they are not those of an item
+
+	few  [2][]byte // room for decoded
+	room [128]byte // for the first candidate
 }
 
 // admit refuses a request whose signature can be seen to be missing or
@@ -99,39 +111,43 @@ func (s *signatureReader) admit(m *message) error {
 			return nil
 		}
 	}
-	_, err := s.read(m)
+	err := s.read(m)
+	m.signatures.final = err == nil
 	return err
 }
 
-// read returns the signatures of a request.
-func (s *signatureReader) read(m *message) (signatures, error) {
-	var found signatures
+// read finds the signatures of a request, or of the item that is being checked.
+func (s *signatureReader) read(m *message) error {
+	found := &m.signatures
+	*found = signatures{}
+	found.decoded = found.few[:0]
 	missing := true
+	var one [1]string
 	for i := range s.from {
-		lines, err := s.lines(&s.from[i], m)
+		lines, err := s.lines(&s.from[i], m, one[:0])
 		if err != nil {
-			return found, err
+			return err
 		}
 		for _, line := range lines {
 			missing = missing && strings.TrimSpace(line) == ""
-			if err := s.parse(line, &found); err != nil {
-				return found, err
+			if err := s.parse(line, found); err != nil {
+				return err
 			}
 		}
 	}
 	switch {
 	case missing:
-		return found, refuse(MissingSignature, "%s is absent or empty", s.places())
+		return refuse(MissingSignature, "%s is absent or empty", s.places())
 	case len(found.decoded) == 0:
-		return found, refuse(BadSignature, "%s holds no readable signature", s.places())
+		return refuse(BadSignature, "%s holds no readable signature", s.places())
 	case s.timestampTag != "" && found.timestamp == "":
-		return found, refuse(BadSignature, "%s has no timestamp %q", s.places(), s.timestampTag)
+		return refuse(BadSignature, "%s has no timestamp %q", s.places(), s.timestampTag)
 	}
-	return found, nil
+	return nil
 }
 
-// lines returns the values of a signature field.
-func (s *signatureReader) lines(f *field, m *message) ([]string, error) {
+// lines returns the values of a signature field; a single one is added to room.
+func (s *signatureReader) lines(f *field, m *message, room []string) ([]string, error) {
 	switch {
 	case f.kind == headerField && s.spec.Repeated:
 		return m.Header[f.name], nil
@@ -147,7 +163,7 @@ func (s *signatureReader) lines(f *field, m *message) ([]string, error) {
 	case !present:
 		return nil, nil
 	}
-	return []string{value}, nil
+	return append(room, value), nil
 }
 
 // maxNumbered is how many numbered headers are looked at.
@@ -210,7 +226,11 @@ func (s *signatureReader) add(text string, found *signatures) {
 	if !ok || text == "" || len(found.decoded) == maxNumbered {
 		return
 	}
-	if decoded, err := s.encoding.decode(text); err == nil {
+	room := found.room[:0]
+	if len(found.decoded) > 0 {
+		room = nil
+	}
+	if decoded, err := s.encoding.decode(room, text); err == nil {
 		found.decoded = append(found.decoded, decoded)
 	}
 }

@@ -105,7 +105,7 @@ func (s *snsScheme) verify(m *message) error {
 	if !anyEqual(digests(s.topics), topic) {
 		return refuse(BadSignature, "the topic %.200q is not one of those that may send", topic)
 	}
-	signature, err := decodeBase64(values["Signature"])
+	signature, err := decodeBase64(nil, values["Signature"])
 	if err != nil {
 		return refuse(BadSignature, "body.Signature is not base64")
 	}

@@ -68,6 +68,9 @@ func (t template) prepare(finder *payload.Finder, signed bool) {
 
 // text returns the template with its fields filled in, if all are present.
 func (t template) text(m *message) (string, bool, error) {
+	if len(t) == 1 {
+		return m.text(&t[0])
+	}
 	var out strings.Builder
 	for i := range t {
 		value, present, err := m.text(&t[i])
@@ -185,7 +188,8 @@ func (c *content) writeTo(w io.Writer, m *message) error {
 }
 
 func (c *content) writeSegment(w io.Writer, s *segment, m *message) error {
-	values := make([]string, len(s.template))
+	var few [8]string
+	values := append(few[:0], make([]string, len(s.template))...)
 	for i := range s.template {
 		part := &s.template[i]
 		if part.kind == wholeBody {

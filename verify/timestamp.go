@@ -89,6 +89,9 @@ func (t *timestampReader) format(at time.Time) string {
 // called after the signature was found good, so that only the provider can
 // provoke it.
 func (t *timestampReader) check(text string, received time.Time) (time.Time, error) {
+	if text == "" && t.tolerance <= 0 {
+		return time.Time{}, nil
+	}
 	stated, err := t.parse(text)
 	if t.tolerance <= 0 {
 		return stated, nil // the zero Time where it cannot be read
