@@ -50,7 +50,7 @@ func (i *issuers) provision(ctx caddy.Context) {
 // it, before a request needs its keys.
 func (i *issuers) named(name string) *issuer {
 	if name == "" {
-		name = token.DefaultIssuer
+		name = verify.DefaultIssuer
 	}
 	found := i.byName[name]
 	if found == nil {

@@ -80,9 +80,6 @@ type Names struct {
 }
 
 const (
-	// DefaultIssuer is the name of an issuer to which none was given.
-	DefaultIssuer = "webhooks"
-
 	// DefaultTTL is how long a token is valid where nothing is said.
 	DefaultTTL = time.Hour
 
@@ -169,7 +166,7 @@ func (c *Config) checkAnswer() error {
 
 // CheckIssuer finds names that cannot be an issuer's: they are names of files,
 // too, and of some file systems that do not tell cases apart. The empty name
-// stands for DefaultIssuer.
+// stands for the default.
 func CheckIssuer(name string) error {
 	if len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" || strings.HasPrefix(name, ".") {
 		return fmt.Errorf("the issuer's name is %q; it can have lower-case letters, digits, hyphens, underscores and, "+
@@ -181,7 +178,7 @@ func CheckIssuer(name string) error {
 // SetDefaults fills in what was not given.
 func (c *Config) SetDefaults() {
 	if c.Issuer == "" {
-		c.Issuer = DefaultIssuer
+		c.Issuer = verify.DefaultIssuer
 	}
 	if c.Fields == nil {
 		c.Fields = &Names{ID: "client_id", Secret: "client_secret"}

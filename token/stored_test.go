@@ -81,7 +81,7 @@ func TestRotationOverlaps(t *testing.T) {
 	}
 	var live []issued
 	seen := make(map[string]bool)
-	for now := at; now.Before(at.AddDate(1, 0, 0)); now = now.Add(6 * time.Hour) {
+	for now := at; now.Before(at.AddDate(1, 0, 0)); now = now.Add(12 * time.Hour) {
 		for _, one := range []struct {
 			keys *StoredKeys
 			now  time.Time

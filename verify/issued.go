@@ -29,6 +29,9 @@ type Issued struct {
 	Keys []string `json:"keys,omitempty"`
 }
 
+// DefaultIssuer is the name of an issuer to which none was given.
+const DefaultIssuer = "webhooks"
+
 // place returns the header and the prefix.
 func (i *Issued) place() (header, prefix string) {
 	header = "Authorization"
@@ -93,7 +96,7 @@ type issuedScheme struct {
 func newIssued(config *Issued, decide func(string, time.Time) error) *issuedScheme {
 	header, prefix := config.place()
 	return &issuedScheme{
-		issuer: config.Issuer,
+		issuer: defaultText(config.Issuer, DefaultIssuer),
 		from:   field{kind: headerField, name: header},
 		prefix: prefix,
 		decide: decide,

@@ -172,6 +172,7 @@ func caddyfile(folder, nonce string) string {
 	}
 `, path, githubSecret, lines, app.address())
 	}
+	routes.WriteString(tokenRoutes())
 	return fmt.Sprintf(`{
 	admin off
 	persist_config off

@@ -1,6 +1,6 @@
 module github.com/caddy-webhooks/caddy-webhooks/interop
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/PaddleHQ/paddle-go-sdk/v4 v4.1.0
@@ -11,6 +11,7 @@ require (
 	github.com/stripe/stripe-go/v82 v82.5.1
 	github.com/svix/svix-webhooks v1.44.0
 	github.com/twilio/twilio-go v1.31.0
+	golang.org/x/oauth2 v0.37.0
 )
 
 require (

@@ -21,24 +21,24 @@ const patience = 30_000;
 /**
  * Starts Caddy in front of the app, with a path for each provider. outgoing has
  * further paths for GitHub, and the lines of the Caddyfile that change what the
- * app gets.
+ * app gets; more is whatever else stands in the site.
  */
-export async function startCaddy(providers, outgoing, app) {
+export async function startCaddy(providers, outgoing, more, app) {
 	const folder = mkdtempSync(join(tmpdir(), 'interop'));
 	try {
-		return await start(folder, providers, outgoing, app);
+		return await start(folder, providers, outgoing, more, app);
 	} catch (err) {
 		rmSync(folder, { recursive: true });
 		throw err;
 	}
 }
 
-async function start(folder, providers, outgoing, app) {
+async function start(folder, providers, outgoing, more, app) {
 	const binary = process.env.INTEROP_CADDY || buildCaddy(folder);
 	const port = await freePort();
 	const nonce = randomBytes(16).toString('hex');
 	const config = join(folder, 'Caddyfile');
-	writeFileSync(config, caddyfile({ folder, port, nonce, providers, outgoing, app }));
+	writeFileSync(config, caddyfile({ folder, port, nonce, providers, outgoing, more, app }));
 
 	const caddy = spawn(binary, ['run', '--config', config], {
 		env: { ...process.env, HOME: folder, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder },
@@ -104,7 +104,7 @@ async function freePort() {
 }
 
 /** Each provider has a path of its own. A refusal is answered with its reason. */
-function caddyfile({ folder, port, nonce, providers, outgoing, app }) {
+function caddyfile({ folder, port, nonce, providers, outgoing, more, app }) {
 	const routes = providers.map((p) => `
 	handle_webhook /${p.preset} ${p.preset} "${p.secret}" "${p.older}" {
 		${p.options ?? ''}
@@ -137,7 +137,7 @@ http://:${port} {
 	handle /ready {
 		respond ${nonce}
 	}
-${routes.join('')}
+${routes.join('')}${more}
 	handle_errors {
 		respond {http.webhook.error} {err.status_code}
 	}
