@@ -83,6 +83,8 @@ func firstDifference(got, want string) string {
 func TestAdaptedConfigurationsLoad(t *testing.T) {
 	t.Setenv("WEBHOOK_SECRET", "test-secret")
 	t.Setenv("WEBHOOK_TOKEN", "test-token")
+	t.Setenv("WEBHOOK_JWKS_URL", "https://auth.example.com/jwks.json")
+	t.Setenv("WEBHOOK_AUDIENCE", "hooks")
 	t.Setenv("WEBHOOK_PASSWORD", "test-password")
 	t.Setenv("WEBHOOK_KEY", "0123456789abcdef0123456789abcdef")
 	t.Setenv("WEBHOOK_OLD_KEY", "fedcba9876543210fedcba9876543210")

@@ -46,6 +46,7 @@ var credentials = map[string]setter{
 		c.Basic = append(c.Basic, verify.Account{Username: args[0], Password: args[1]})
 		return noBlock(d, "basic")
 	},
+	"jwt": parseJWT,
 }
 
 // options may be given once.

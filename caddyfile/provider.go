@@ -64,8 +64,15 @@ func compile(spec *verify.Spec) error {
 	if err != nil {
 		return err
 	}
-	_, err = route.NewIdentity(provider)
-	return err
+	if _, err := route.NewIdentity(provider); err != nil {
+		return err
+	}
+	if spec.JWT != nil && spec.JWT.Require != "" {
+		if _, err := route.CompileClaims(spec.JWT.Require); err != nil {
+			return fmt.Errorf("jwt: require: %w", err)
+		}
+	}
+	return nil
 }
 
 // parseFields reads a block whose names are the JSON names of a struct, so

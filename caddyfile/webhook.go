@@ -42,6 +42,15 @@ type Branch struct {
 //	        header <name> [<prefix>]
 //	        key    <value...>
 //	    }
+//	    jwt {
+//	        key        <secret|PEM|JWK...>
+//	        jwks_url   <url>
+//	        algorithms <name...>
+//	        issuer     <issuer>
+//	        audience   <audience>
+//	        header     <name> [<prefix>]
+//	        require    <expr>
+//	    }
 //	    unverified
 //	    sources      [<cidr...>]
 //	    methods      <method...>
@@ -167,7 +176,7 @@ func (p *parser) fixedEvents() []string {
 
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
-	"secret", "token", "token_header", "basic", "issued", "unverified", "sources", "methods", "content", "event", "id",
+	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
 	"tolerance", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
 }
 

@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,8 +32,9 @@ type hook struct {
 	method string
 	target string
 	header http.Header
-	at     time.Time // zero: the time of the run
-	from   string    // the sender's address
+	at     time.Time      // zero: the time of the run
+	from   string         // the sender's address
+	claims map[string]any // further ones of the sample's token
 	body   []byte
 	sample *hookSample // nil: body is the body
 	wants  []want
@@ -126,7 +128,7 @@ func (h *hook) parseHead(head string) error {
 	return nil
 }
 
-// parseSetting reads "@at <time>" or "@from <address>".
+// parseSetting reads "@at <time>", "@from <address>" or "@claims <JSON>".
 func (h *hook) parseSetting(line string) error {
 	name, value, _ := strings.Cut(line, " ")
 	value = strings.TrimSpace(value)
@@ -139,8 +141,13 @@ func (h *hook) parseSetting(line string) error {
 		_, err := netip.ParseAddr(value)
 		h.from = value
 		return err
+	case "claims":
+		if err := json.Unmarshal([]byte(value), &h.claims); err != nil || h.claims == nil {
+			return fmt.Errorf("@claims needs a JSON object, not %s", value)
+		}
+		return nil
 	default:
-		return fmt.Errorf("unknown setting @%s; it can be @at or @from", name)
+		return fmt.Errorf("unknown setting @%s; it can be @at, @from or @claims", name)
 	}
 }
 

@@ -228,6 +228,12 @@ func (d *description) caddyfile() string {
 		credential = "token {env." + variable + "_TOKEN}"
 	case "basic":
 		credential = "basic {env." + variable + "_USER} {env." + variable + "_PASSWORD}"
+	case "jwt":
+		credential = "jwt {\n"
+		for _, line := range d.spec.JWT.NeededLines() {
+			credential += "\t\t" + line + "\n"
+		}
+		credential += "\t}"
 	default:
 		credential = kind
 	}

@@ -159,6 +159,8 @@ func tamper(spec *verify.Spec, config *verify.Config, r *verify.Request, body []
 		return append(slices.Clone(body), ' '), nil
 	case len(config.Secrets) > 0 && provider.Coverage() == verify.SignedFields:
 		return tamperField(provider, r, body)
+	case config.JWT != nil:
+		return body, tamperToken(config.JWT, spec, r)
 	case config.Unverified:
 		return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
 	}
@@ -183,6 +185,22 @@ func spoil(config *verify.Config) *verify.Config {
 		wrong.Basic = append(wrong.Basic, account)
 	}
 	return wrong
+}
+
+// tamperToken changes the signature of a JSON Web Token.
+func tamperToken(credential *verify.JWTCredential, spec *verify.Spec, r *verify.Request) error {
+	header := credential.HeaderName(spec)
+	token := r.Header.Get(header)
+	at := strings.LastIndexByte(token, '.') + 1
+	if at == 0 || at == len(token) {
+		return fmt.Errorf("%s holds no token that could be spoilt", header)
+	}
+	first := "A"
+	if token[at] == 'A' {
+		first = "B"
+	}
+	r.Header.Set(header, token[:at]+first+token[at+1:])
+	return nil
 }
 
 // tamperField changes the last signed field that stands in the body or in a

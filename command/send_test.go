@@ -34,6 +34,8 @@ func arrange(t *testing.T, spec *verify.Spec, kind string) (flags []string, conf
 		return []string{"--token", "token-value"}, &verify.Config{Tokens: []string{"token-value"}}
 	case "basic":
 		return []string{"--basic", "user-name:pass-word"}, &verify.Config{Basic: []verify.Account{{Username: "user-name", Password: "pass-word"}}}
+	case "jwt":
+		return nil, nil // by --token, with a token from the issuer
 	default:
 		t.Fatalf("say here how %s is sent", kind)
 		return nil, nil
@@ -47,7 +49,7 @@ func TestSend(t *testing.T) {
 			t.Run(name+" by "+kind, func(t *testing.T) {
 				flags, config := arrange(t, spec, kind)
 				if flags == nil {
-					return // TestSendCannotSign
+					return // TestSendCannotSign, TestSendToken
 				}
 				s := receive(t, name, config)
 				args := append([]string{"send", name, "--to", s.URL + "/hook"}, flags...)
@@ -83,6 +85,16 @@ func TestSendCannotSign(t *testing.T) {
 			t.Errorf("%s: exit code %d, %v; want 2 and nothing sent", provider, code, err)
 		}
 	}
+}
+
+// A token from its issuer is sent as it is.
+func TestSendToken(t *testing.T) {
+	s := receive(t, "google-pubsub", &verify.Config{Tokens: []string{"issued-token"}})
+	output, code, err := run("send", "google-pubsub", "--to", s.URL, "--token", "issued-token")
+	if err != nil || code != 0 || s.reason != "" || s.event != "OBJECT_FINALIZE" {
+		t.Errorf("exit code %d, %v; refused for %q, event %q", code, err, s.reason, s.event)
+	}
+	expectNone(t, output, "issued-token")
 }
 
 // What the sender prints is what was sent.

@@ -121,7 +121,7 @@ func (h *hook) sign(s *simulate.Simulation, trace *simulate.Trace, chosen *sampl
 		Method: h.method, URL: &target, Header: h.header, Received: at,
 		Body: payload.New(chosen.body, h.header.Get("Content-Type"), spec.FormField),
 	}
-	if err := trace.Auth.Sign(request); err != nil {
+	if err := trace.Auth.Sign(request, h.claims); err != nil {
 		return nil, err
 	}
 	if h.sample.tampered {

@@ -36,6 +36,7 @@ type verification struct {
 	json        bool
 	file        string
 	credentials credentialFlags
+	token       verify.JWTCredential
 }
 
 // verdict is what the command prints with --json.
@@ -60,12 +61,14 @@ type answer struct {
 func verifyCommand() *cobra.Command {
 	v := new(verification)
 	cmd := &cobra.Command{
-		Use:   "verify --provider NAME|--spec FILE.json [--secret S]... [--token [HEADER=]T]... [--basic USER:PASS] [--public-url URL] [--at UNIX|RFC3339] [--json] [FILE|-]",
+		Use:   "verify --provider NAME|--spec FILE.json [--secret S]... [--token [HEADER=]T]... [--basic USER:PASS] [--public-url URL] [--issuer I] [--audience A] [--require EXPR] [--at UNIX|RFC3339] [--json] [FILE|-]",
 		Short: "Verifies a captured webhook",
 		Long: `Verifies a raw HTTP/1.1 request out of a file or the standard input, as a running
 Caddy would. A request without Content-Length has the rest of the file as its
 body. A captured request does not say whether it came by https or http; where a
-scheme signs the URL, both are tried unless --public-url is given.
+scheme signs the URL, both are tried unless --public-url is given. The keys of a
+provider that publishes them are fetched, unless one that fits is given by
+--secret.
 
 Exit codes: 0 verified, 1 refused, 2 the command could not be carried out.`,
 		Args: cobra.MaximumNArgs(1),
@@ -76,6 +79,9 @@ Exit codes: 0 verified, 1 refused, 2 the command could not be carried out.`,
 	cmd.Flags().StringVar(&v.at, "at", "", "Time of arrival, in seconds since 1970 or RFC 3339 (default: now)")
 	cmd.Flags().BoolVar(&v.json, "json", false, "Print the verdict as JSON")
 	v.credentials.add(cmd)
+	cmd.Flags().StringVar(&v.token.Issuer, "issuer", "", "Issuer of the tokens of a provider that publishes its keys")
+	cmd.Flags().StringVar(&v.token.Audience, "audience", "", "Audience of such tokens")
+	cmd.Flags().StringVar(&v.token.Require, "require", "", "Expression over the claims of such tokens")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		v.in, v.out = cmd.InOrStdin(), cmd.OutOrStdout()
 		if len(args) > 0 {
@@ -97,7 +103,10 @@ func (v *verification) run() (int, error) {
 	}
 	config.Unverified = false // a verdict without any credential would be no verdict
 	config.PublicURL = v.publicURL
-	verifier, err := verify.New(spec, config)
+	if err := v.addToken(spec, config); err != nil {
+		return exitUsage, err
+	}
+	verifier, err := verify.New(spec, config, verify.WithClaimsRules(route.CompileClaims))
 	if err != nil {
 		return exitUsage, err
 	}
@@ -115,6 +124,9 @@ func (v *verification) run() (int, error) {
 			result = other
 		}
 	}
+	if result.Error == verify.KeysUnavailable {
+		return exitUsage, errors.New(result.Detail)
+	}
 	if err := v.print(result); err != nil {
 		return exitUsage, err
 	}
@@ -122,6 +134,21 @@ func (v *verification) run() (int, error) {
 		return exitNo, nil
 	}
 	return 0, nil
+}
+
+// addToken says what tokens must say that verify by published keys. Keys that
+// are given need not be fetched.
+func (v *verification) addToken(spec *verify.Spec, config *verify.Config) error {
+	if spec.PublishesKeys() {
+		token := v.token
+		token.Keys, config.Secrets = config.Secrets, nil
+		config.JWT = &token
+		return nil
+	}
+	if v.token.Issuer+v.token.Audience+v.token.Require != "" {
+		return fmt.Errorf("--issuer, --audience and --require are for providers that publish their keys, not for %s", spec.Name)
+	}
+	return nil
 }
 
 // spec returns the provider's description.

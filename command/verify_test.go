@@ -1,10 +1,20 @@
 package command_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // captured is a recorded request.
@@ -132,4 +142,73 @@ func TestVerifyMistakes(t *testing.T) {
 			t.Errorf("%q: exit code %d, %v; want 2 and %q\n%s", args, code, err, want, output)
 		}
 	}
+}
+
+// Tokens of a provider that publishes its keys verify by a key that is given,
+// alone or in a set, without a network.
+func TestVerifyPublished(t *testing.T) {
+	spec, _ := verify.Builtin("google-pubsub")
+	keys := keyPairs()["RS256"]
+	sender := &verify.Config{JWT: &verify.JWTCredential{
+		Keys: []string{keys.private}, Audience: "https://hooks.example.com/pubsub", Require: `claims.email == "a@example.com"`,
+	}}
+	at := time.Date(2026, 3, 4, 9, 15, 30, 0, time.UTC)
+	body := captured(t, "google-pubsub/sample.json")
+	r := &verify.Request{
+		Method: "POST", URL: &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/pubsub"}, Header: make(http.Header),
+		Received: at, Body: payload.New([]byte(body), "application/json", ""),
+	}
+	if err := verify.SignWithClaims(spec, sender, r, map[string]any{"email": "a@example.com", "email_verified": true}); err != nil {
+		t.Fatal(err)
+	}
+	request := "POST /pubsub HTTP/1.1\nHost: hooks.example.com\nAuthorization: " + r.Header.Get("Authorization") + "\n\n" + body
+	args := func(key, audience, email string) []string {
+		return []string{
+			"verify", "--provider", "google-pubsub", "--secret", key, "--audience", audience,
+			"--require", `claims.email == "` + email + `"`, "--at", at.Format(time.RFC3339),
+		}
+	}
+	const audience = "https://hooks.example.com/pubsub"
+	for _, test := range []struct {
+		name   string
+		args   []string
+		code   int
+		output string
+	}{
+		{"right", args(keys.public, audience, "a@example.com"), 0, "verified: google-pubsub\nsigned: none\nevent: OBJECT_FINALIZE\nid: 2070443601311540\n"},
+		{"key set", args(publicSet(t, keys.public), audience, "a@example.com"), 0, "verified: google-pubsub\n"},
+		{"another audience", args(keys.public, "other", "a@example.com"), 1, "refused: bad_token\nthe token's audience does not include \"other\"\n"},
+		{"another sender", args(keys.public, audience, "b@example.com"), 1, "refused: bad_token\n"},
+		{"too late", append(args(keys.public, audience, "a@example.com"), "--at", "2026-03-05T00:00:00Z"), 1, "refused: bad_token\nthe token has expired"},
+	} {
+		output, code, err := runWith(strings.NewReader(request), test.args...)
+		if code != test.code {
+			t.Errorf("%s: exit code %d, %v; want %d", test.name, code, err, test.code)
+		}
+		expectAll(t, output, test.output)
+	}
+	for want, args := range map[string][]string{
+		"google-pubsub needs audience":             {"verify", "--provider", "google-pubsub", "--require", "true"},
+		"are for providers that publish their key": {"verify", "--provider", "github", "--secret", "s", "--audience", "a"},
+		"require: unknown name body":               {"verify", "--provider", "google-pubsub", "--audience", "a", "--require", "body.a == 1"},
+	} {
+		if _, code, err := runWith(strings.NewReader(request), args...); code != 2 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("exit code %d, %v; want 2, %s", code, err, want)
+		}
+	}
+}
+
+// publicSet is a JSON Web Key Set of a public key in PEM.
+func publicSet(t *testing.T, text string) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(text))
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key, KeyID: "k"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(set)
 }

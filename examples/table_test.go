@@ -3,12 +3,15 @@ package examples_test
 import (
 	"testing"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
 // table has all examples. Credentials are those of the stored requests; answers
 // quote what the example's app got.
 func table(t *testing.T) []example {
 	t.Helper()
+	issuer := webhooktest.NewIssuer(t)
 	return []example{
 		{"quickstart", nil, []step{
 			{"refund", instaleap(t, "quickstart-secret", "CANCELLED"), 200, "The app got POST /refunds\n" +
@@ -17,6 +20,12 @@ func table(t *testing.T) []example {
 			{"picking", instaleap(t, "quickstart-secret", "PICKING_STARTED"), 200, "POST /picking\n"},
 			{"other event", instaleap(t, "quickstart-secret", "CREATED"), 200, "POST /orders\n"},
 			{"tampered", instaleap(t, "quickstart-secret", "CANCELLED").but(`"CANCELLED"`, `"CANCELLEDX"`), 401, ""},
+		}},
+		{"oauth-token", map[string]string{"OAUTH_SERVER": issuer.URL()}, []step{
+			{"right scope", checkedIn(t, issuer, "hooks.example.com/bringg", "profile webhooks:send"), 200, "POST /bringg task_checked_in"},
+			{"other event", checkedIn(t, issuer, "hooks.example.com/bringg", "webhooks:send").but("task_checked_in", "note_created"), 204, ""},
+			{"other scope", checkedIn(t, issuer, "hooks.example.com/bringg", "webhooks"), 401, ""},
+			{"other audience", checkedIn(t, issuer, "hooks.example.com/orders", "webhooks:send"), 401, ""},
 		}},
 		{"smallest", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
 			{"signed", stored(t, "github/requests/signed.http"), 200, "push 6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911"},

@@ -123,3 +123,11 @@ func tokenRequest(secret string) webhook {
 	return webhook{method: "POST", path: "/token", body: "client_id=instaleap&client_secret=" + secret}.
 		with("Content-Type", "application/x-www-form-urlencoded")
 }
+
+// checkedIn returns a webhook of Bringg with a token of an OAuth server.
+func checkedIn(t *testing.T, issuer *webhooktest.Issuer, audience, scope string) webhook {
+	t.Helper()
+	token := issuer.Token("https://"+audience, map[string]any{"scope": scope})
+	return webhook{t: t, method: "POST", path: "/bringg", body: read(t, "../testdata/bringg/sample.json")}.
+		with("Authorization", "Bearer "+token)
+}

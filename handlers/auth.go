@@ -35,8 +35,8 @@ import (
 // The upstream gets the headers `Webhook-Provider`, `Webhook-Event` and
 // `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
 // those that the provider's own scheme reads. A refused request goes to the
-// error routes with status 400, 401, 403, 405, 413 or 415. An event that passes
-// but that no other handler answers is not acknowledged: it ends as a 503.
+// error routes with status 400, 401, 403, 405, 408, 413, 415, or 503 if the keys
+// of a token cannot be fetched. An event that passes but that no other handler answers is not acknowledged: it ends as a 503.
 type Auth struct {
 	verify.Config
 
@@ -47,6 +47,7 @@ type Auth struct {
 	identity  *route.Identity
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
+	keySetURL string          // the key set of keySets that is in use; empty: none
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
@@ -85,7 +86,11 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.receiver, err = app.(*App).issuers.receiving(a.Provider, config.Issued); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
-	if a.verifier, err = verify.New(spec, &config, verify.WithIssued(a.receiver.decide)); err != nil {
+	options, err := a.tokenOptions(spec, &config)
+	if err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
@@ -109,12 +114,13 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 func (a *Auth) Verifier() *verify.Verifier { return a.verifier }
 
 // Sign puts the configured credentials into a request, as the provider would.
-func (a *Auth) Sign(r *verify.Request) error {
+// The claims are added to those of a JSON Web Token.
+func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {
 	config, err := expandCredentials(a.Config)
 	if err != nil {
 		return err
 	}
-	if err := verify.Sign(a.verifier.Provider().Spec, &config, r); err != nil || a.receiver == nil {
+	if err := verify.SignWithClaims(a.verifier.Provider().Spec, &config, r, claims); err != nil || a.receiver == nil {
 		return err
 	}
 	return a.receiver.sign(a.Issued, r)
@@ -286,6 +292,7 @@ var statuses = map[verify.Reason]int{
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Auth)(nil)
+	_ caddy.CleanerUpper          = (*Auth)(nil)
 	_ caddy.Validator             = (*Auth)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Auth)(nil)
 )

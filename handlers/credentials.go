@@ -46,6 +46,23 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 		}
 		config.Issued = &issued
 	}
+	if config.JWT != nil {
+		jwt := *config.JWT
+		if jwt.Keys, err = expand("jwt key", jwt.Keys); err != nil {
+			return config, err
+		}
+		for _, part := range []struct {
+			name  string
+			value *string
+		}{{"jwks_url", &jwt.JWKSURL}, {"issuer", &jwt.Issuer}, {"audience", &jwt.Audience}} {
+			expanded, err := expand("jwt "+part.name+", value", []string{*part.value})
+			if err != nil {
+				return config, err
+			}
+			*part.value = expanded[0]
+		}
+		config.JWT = &jwt
+	}
 	return config, nil
 }
 
@@ -92,7 +109,7 @@ func challenges(spec *verify.Spec, config *verify.Config) []string {
 	if len(config.Basic) > 0 {
 		values = append(values, `Basic realm="webhooks", charset="UTF-8"`)
 	}
-	if len(config.Tokens) > 0 && spec.Token == nil {
+	if len(config.Tokens) > 0 && spec.Token == nil || config.JWT.IsBearer(spec) {
 		values = append(values, bearerChallenge)
 	}
 	if config.Issued != nil {

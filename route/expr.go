@@ -52,8 +52,8 @@ type Value struct{ program }
 
 // CompileRule compiles an expression whose result must be a boolean.
 func CompileRule(source string) (*Rule, error) {
-	p, err := compile(source, expr.AsBool(), expr.WarnOnAny())
-	if err != nil && strings.Contains(err.Error(), "expected bool, but got unknown") {
+	p, err := compileBool(source, env{})
+	if errors.Is(err, errAny) {
 		return nil, errors.New("the result is not known to be a boolean before a payload is there; " +
 			"compare it, as in body.paid == true")
 	}
@@ -63,16 +63,30 @@ func CompileRule(source string) (*Rule, error) {
 	return &Rule{p}, nil
 }
 
+// errAny is the error for a result that could be of any type.
+var errAny = errors.New("the result is not known to be a boolean")
+
+// compileBool compiles an expression whose result must be a boolean, for what
+// it sees.
+func compileBool(source string, environment any) (program, error) {
+	p, err := compile(source, environment, expr.AsBool(), expr.WarnOnAny())
+	if err != nil && (strings.Contains(err.Error(), "expected bool, but got unknown") ||
+		strings.Contains(err.Error(), "expected bool, but got interface {}")) {
+		err = errAny
+	}
+	return p, err
+}
+
 // CompileValue compiles an expression with a result of any type.
 func CompileValue(source string) (*Value, error) {
-	p, err := compile(source, expr.AsAny())
+	p, err := compile(source, env{}, expr.AsAny())
 	if err != nil {
 		return nil, err
 	}
 	return &Value{p}, nil
 }
 
-func compile(source string, options ...expr.Option) (program, error) {
+func compile(source string, environment any, options ...expr.Option) (program, error) {
 	if strings.TrimSpace(source) == "" {
 		return program{}, errors.New("the expression is empty")
 	}
@@ -89,14 +103,18 @@ func compile(source string, options ...expr.Option) (program, error) {
 	)
 	options = append(options, functions...)
 	// The tree is looked at as it was written: optimizing fuses predicates.
-	compiled, err := expr.Compile(source, append(slices.Clone(options), expr.Env(env{}), expr.Patch(check))...)
+	compiled, err := expr.Compile(source, append(slices.Clone(options), expr.Env(environment), expr.Patch(check))...)
 	if err != nil {
 		return program{}, err
 	}
 	if check.err != nil {
 		return program{}, check.err
 	}
-	return program{source, compiled, check.usesBody, compileSlots(source, options)}, nil
+	p := program{source: source, compiled: compiled, usesBody: check.usesBody}
+	if _, ok := environment.(env); ok {
+		p.slotted = compileSlots(source, options)
+	}
+	return p, nil
 }
 
 // inspector looks at what an expression uses, and refuses what could cost more

@@ -7,8 +7,8 @@ import (
 )
 
 // prepare changes an adapted configuration so that nothing leaves the process:
-// reverse proxies get the recording transport, and probes stand before each
-// webhook_auth and in each branch that follows it.
+// reverse proxies get the recording transport, probes stand before each
+// webhook_auth and in each branch that follows it, and tokens can be signed.
 func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 	var config map[string]any
 	if err := json.Unmarshal(adapted, &config); err != nil {
@@ -20,11 +20,20 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 	if len(servers) == 0 {
 		return nil, nil, errors.New("the configuration has no HTTP server")
 	}
+	webhooks, _ := apps["webhooks"].(map[string]any)
+	providers, _ := webhooks["providers"].(map[string]any)
+	var failed error
 	eachObject(config, func(object map[string]any) {
-		if object["handler"] == "reverse_proxy" {
+		switch object["handler"] {
+		case "reverse_proxy":
 			record(object)
+		case "webhook_auth":
+			failed = errors.Join(failed, addKey(object, providers))
 		}
 	})
+	if failed != nil {
+		return nil, nil, failed
+	}
 	p := &preparation{blocks: make(map[int][]Block)}
 	for _, server := range servers {
 		s, _ := server.(map[string]any)

@@ -32,6 +32,10 @@ type Config struct {
 	// instance.
 	Issued *Issued `json:"issued,omitempty"`
 
+	// A JSON Web Token of the operator's own OAuth server, or of a provider
+	// that publishes its keys.
+	JWT *JWTCredential `json:"jwt,omitempty"`
+
 	// Nothing is checked. It cannot be combined with credentials.
 	Unverified bool `json:"unverified,omitempty"`
 
@@ -124,5 +128,5 @@ func (c *Config) Effective(provider *Spec) *Spec {
 // hasCredentials reports whether anything proves who sends.
 func (c *Config) hasCredentials() bool {
 	return len(c.Secrets) > 0 || len(c.Tokens) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 ||
-		c.Issued != nil
+		c.Issued != nil || c.JWT != nil
 }

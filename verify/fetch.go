@@ -33,18 +33,25 @@ type Fetcher interface {
 	Fetch(ctx context.Context, url string) ([]byte, error)
 }
 
-// httpsFetcher fetches by HTTPS, follows no redirect, and connects to no
-// private address whatever a name resolves to.
-type httpsFetcher struct{ client *http.Client }
+// httpsFetcher fetches by HTTPS and follows no redirect.
+type httpsFetcher struct {
+	client   *http.Client
+	loopback bool // this machine itself may be asked by HTTP
+	limit    int  // the largest document in bytes
+}
 
-// NewFetcher returns the Fetcher that is used where none is given.
+// NewFetcher returns the Fetcher for URLs that senders choose: it connects to
+// no private address whatever a name resolves to.
 func NewFetcher() Fetcher {
 	dialer := &net.Dialer{Timeout: fetchTimeout, Control: refusePrivate}
-	return &httpsFetcher{client: &http.Client{
-		Timeout:       fetchTimeout,
-		Transport:     &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &httpsFetcher{
+		client: &http.Client{
+			Timeout:       fetchTimeout,
+			Transport:     &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		limit: maxFetched,
+	}
 }
 
 // refusePrivate looks at the address itself, after the name was resolved.
@@ -63,7 +70,7 @@ func refusePrivate(_, address string, _ syscall.RawConn) error {
 // Fetch implements Fetcher.
 func (f *httpsFetcher) Fetch(ctx context.Context, target string) ([]byte, error) {
 	parsed, err := url.Parse(target)
-	if err != nil || parsed.Scheme != "https" || parsed.User != nil {
+	if err != nil || parsed.User != nil || parsed.Scheme != "https" && (!f.loopback || !isLoopbackHTTP(parsed)) {
 		return nil, errors.New("not an https URL")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
@@ -78,9 +85,9 @@ func (f *httpsFetcher) Fetch(ctx context.Context, target string) ([]byte, error)
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", parsed.Host, response.Status)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxFetched+1))
-	if err == nil && len(body) > maxFetched {
-		err = fmt.Errorf("%s sent more than %d bytes", parsed.Host, maxFetched)
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(f.limit)+1))
+	if err == nil && len(body) > f.limit {
+		err = fmt.Errorf("%s sent more than %d bytes", parsed.Host, f.limit)
 	}
 	return body, err
 }

@@ -71,6 +71,15 @@ func shakes(t testing.TB) []shake {
 			echo: "header.WebHook-Request-Origin",
 			want: verify.Answer{Status: 200, Header: map[string]string{"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*"}},
 		},
+		{
+			provider: "azure-event-grid-entra", hook: post(`[{"id":"1","data":{"validationCode":"512d38b6-c7b8"}}]`, "aeg-event-type", "SubscriptionValidation"),
+			echo: "body.0.data.validationCode", want: object(`{"validationResponse":"512d38b6-c7b8"}`),
+		},
+		{
+			provider: "azure-event-grid-entra", index: 1, hook: hook{method: "OPTIONS", header: with("WebHook-Request-Origin", "eventgrid.azure.net")},
+			echo: "header.WebHook-Request-Origin",
+			want: verify.Answer{Status: 200, Header: map[string]string{"WebHook-Allowed-Origin": "eventgrid.azure.net", "WebHook-Allowed-Rate": "*"}},
+		},
 		{provider: "bitbucket-server", hook: post(`{"test":true}`, "X-Event-Key", "diagnostics:ping"), want: verify.Answer{Status: 200}},
 		{provider: "discord", hook: post(`{"type":1,"version":1}`), want: object(`{"type":1}`)},
 		{provider: "discord", index: 1, hook: post(`{"type":0,"version":1}`), want: verify.Answer{Status: 204}},

@@ -30,6 +30,10 @@ type jwtScheme struct {
 	prefix     string
 	algorithms []jose.SignatureAlgorithm
 	keys       []publicKey // []byte for HMAC
+
+	credential bool    // it is the subdirective jwt, not the provider's own scheme
+	set        *KeySet // nil unless keys are fetched, too
+	rules      []claimsRule
 }
 
 // claims are those that a token is checked by; others stay in all.
@@ -71,11 +75,14 @@ func compileJWT(spec *Spec) (*jwtScheme, error) {
 		return nil, errors.New("jwt: algorithms with shared and with public keys cannot be mixed, " +
 			"because a public key would then pass for a shared one")
 	}
+	var err error
+	if err = s.checkPublished(); err != nil {
+		return nil, err
+	}
 	from := s.spec.From
 	if from == "" {
 		from = "header.Authorization"
 	}
-	var err error
 	if s.from, err = parseField(from); err != nil {
 		return nil, fmt.Errorf("jwt: %w", err)
 	}
@@ -94,6 +101,29 @@ func compileJWT(spec *Spec) (*jwtScheme, error) {
 	return s, nil
 }
 
+// checkPublished checks what a Spec says of a provider that publishes its keys.
+func (s *jwtScheme) checkPublished() error {
+	for name := range s.spec.Needs {
+		if !slices.Contains([]string{"issuer", "audience", "require"}, name) {
+			return fmt.Errorf("jwt: needs names %q; it can name issuer, audience or require", name)
+		}
+	}
+	switch published := s.spec.JWKSURL != ""; {
+	case !published && (len(s.spec.Needs) > 0 || s.spec.Require != ""):
+		return errors.New("jwt: needs and require are for providers with a jwks_url")
+	case !published || strings.Contains(s.spec.JWKSURL, "{"): // a placeholder
+		return nil
+	case s.shared():
+		return fmt.Errorf("jwt: jwks_url holds public keys, but %s uses a shared secret", s.spec.Algorithms[0])
+	case s.spec.BodyHash != nil || s.spec.RequestHash:
+		return errors.New("jwt: body_hash and request_hash are not for providers with a jwks_url")
+	}
+	if err := checkKeySetURL(s.spec.JWKSURL); err != nil {
+		return fmt.Errorf("jwt: %w", err)
+	}
+	return nil
+}
+
 // shared reports whether the keys are shared secrets.
 func (s *jwtScheme) shared() bool {
 	return !slices.ContainsFunc(s.algorithms, func(a jose.SignatureAlgorithm) bool {
@@ -101,8 +131,8 @@ func (s *jwtScheme) shared() bool {
 	})
 }
 
-// newJWT adds the keys.
-func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
+// newJWT adds the keys. They are called by the word that operators write.
+func newJWT(spec *Spec, secrets []string, word string) (*jwtScheme, error) {
 	s, err := compileJWT(spec)
 	if err != nil {
 		return nil, err
@@ -110,7 +140,7 @@ func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
 	if s.shared() {
 		for i, secret := range secrets {
 			if strings.HasPrefix(strings.TrimSpace(secret), "-----BEGIN") {
-				return nil, fmt.Errorf("secret %d is PEM, but the algorithms use shared secrets", i+1)
+				return nil, fmt.Errorf("%s %d is PEM, but the algorithms use shared secrets", word, i+1)
 			}
 		}
 		keys, err := decodeKeys(spec.Key, secrets)
@@ -120,17 +150,30 @@ func newJWT(spec *Spec, secrets []string) (*jwtScheme, error) {
 		return s, err
 	}
 	for i, secret := range secrets {
-		key, err := parsePublicKey(secret)
+		keys, err := parsePublicKeys(secret)
 		if err != nil {
-			return nil, fmt.Errorf("secret %d: %w", i+1, err)
+			return nil, fmt.Errorf("%s %d: %w", word, i+1, err)
 		}
-		fits := func(a jose.SignatureAlgorithm) bool { return jwtKeyFits(a, key.key) }
-		if !slices.ContainsFunc(s.algorithms, fits) {
-			return nil, fmt.Errorf("secret %d is a public key, but not one for %s", i+1, strings.Join(s.spec.Algorithms, " or "))
+		known := len(s.keys)
+		for _, key := range keys {
+			if slices.ContainsFunc(s.algorithms, func(a jose.SignatureAlgorithm) bool { return jwtKeyFits(a, key.key) }) {
+				s.keys = append(s.keys, key)
+			}
 		}
-		s.keys = append(s.keys, key)
+		if len(s.keys) == known {
+			return nil, fmt.Errorf("%s %d is a public key, but not one for %s", word, i+1, strings.Join(s.spec.Algorithms, " or "))
+		}
 	}
 	return s, nil
+}
+
+// parsePublicKeys reads a public key, or a JSON Web Key Set.
+func parsePublicKeys(text string) ([]publicKey, error) {
+	if keys, err := parseKeySet([]byte(text)); err == nil {
+		return keys, nil
+	}
+	key, err := parsePublicKey(text)
+	return []publicKey{key}, err
 }
 
 // padKey lengthens a short key with zeros, which is what HMAC does itself
@@ -184,6 +227,12 @@ func (s *jwtScheme) admit(m *message) error {
 	if err != nil {
 		return refuse(BadToken, "%v", err)
 	}
+	if s.credential {
+		if err := s.check(found, m); err != nil {
+			return err
+		}
+		return s.checkRules(found)
+	}
 	m.claims = found
 	return s.check(found, m)
 }
@@ -194,22 +243,46 @@ func (s *jwtScheme) open(token string) ([]byte, error) {
 	if err != nil {
 		return nil, refuse(BadToken, "%s holds no token signed by %s", &s.from, strings.Join(s.spec.Algorithms, " or "))
 	}
-	id := signed.Signatures[0].Header.KeyID
-	for _, key := range s.keys {
-		if id != "" && key.id != "" && id != key.id {
+	document, named, ok := tryKeys(signed, s.keys)
+	switch {
+	case ok:
+		return document, nil
+	case s.set != nil && !named:
+		return s.openBySet(signed)
+	default:
+		return nil, refuse(BadToken, "the token's signature does not match; %d key(s) were tried", len(s.keys))
+	}
+}
+
+// tryKeys returns the payload of a token if one of the keys has signed it, and
+// whether the key that the token names is among them.
+func tryKeys(signed *jose.JSONWebSignature, keys []publicKey) (document []byte, named, ok bool) {
+	header := &signed.Signatures[0].Header
+	for _, key := range keys {
+		if header.KeyID != "" && key.id != "" && header.KeyID != key.id {
 			continue
 		}
+		if key.algorithm != "" && key.algorithm != header.Algorithm {
+			continue
+		}
+		named = named || header.KeyID != "" && key.id != ""
 		if document, err := signed.Verify(key.key); err == nil {
-			return document, nil
+			return document, named, true
 		}
 	}
-	return nil, refuse(BadToken, "the token's signature does not match; %d key(s) were tried", len(s.keys))
+	return nil, named, false
 }
 
 // check compares claims with what they must say.
 func (s *jwtScheme) check(c *claims, m *message) error {
 	now := m.Received
+	late := Stale
+	if s.credential {
+		late = BadToken // the token is what is old, and not the webhook
+	}
 	switch {
+	case s.credential && c.expiry.IsZero():
+		return refuse(BadToken, "the token does not say when it expires")
 	case s.spec.Issuer != "" && c.issuer != s.spec.Issuer:
 		return refuse(BadToken, "the token's issuer is %.80q, not %q", c.issuer, s.spec.Issuer)
 	case s.spec.Audience != "" && !slices.Contains(c.audience, s.spec.Audience):
@@ -217,13 +290,13 @@ func (s *jwtScheme) check(c *claims, m *message) error {
 	case s.spec.Subject != "" && c.subject != s.spec.Subject:
 		return refuse(BadToken, "the token's subject is not %q", s.spec.Subject)
 	case !c.expiry.IsZero() && now.After(c.expiry.Add(jwtLeeway)):
-		return refuse(Stale, "the token has expired at %s", c.expiry.UTC().Format(time.RFC3339))
+		return refuse(late, "the token has expired at %s", c.expiry.UTC().Format(time.RFC3339))
 	case now.Before(c.notBefore.Add(-jwtLeeway)), now.Before(c.issued.Add(-jwtLeeway)):
-		return refuse(Stale, "the token is not valid yet")
+		return refuse(late, "the token is not valid yet")
 	case s.spec.MaxAge > 0 && c.issued.IsZero():
 		return refuse(BadToken, "the token does not say when it was issued")
 	case s.spec.MaxAge > 0 && now.Sub(c.issued) > time.Duration(s.spec.MaxAge):
-		return refuse(Stale, "the token was issued more than %s ago", s.spec.MaxAge)
+		return refuse(late, "the token was issued more than %s ago", s.spec.MaxAge)
 	}
 	if s.spec.RequestHash {
 		stated, _ := c.all["qsh"].(string)

@@ -73,8 +73,9 @@ func decodeKey(decode func(string) ([]byte, error), secret string) ([]byte, erro
 
 // publicKey is a key to check signatures with.
 type publicKey struct {
-	id  string // of a JSON Web Key; may be empty
-	key any    // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+	id        string // of a JSON Web Key; may be empty
+	algorithm string // the only one that it is meant for; empty: any that fits
+	key       any    // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
 // parsePublicKey reads a public key in any of the forms that providers

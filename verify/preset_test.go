@@ -32,7 +32,7 @@ import (
 // preset is a built-in provider with one kind of its credentials.
 type preset struct {
 	spec     *verify.Spec
-	kind     string         // secret, token or basic
+	kind     string         // secret, token, basic or jwt
 	receiver *verify.Config // what verifies
 	sender   *verify.Config // what signs: the same, with private keys
 }
@@ -66,12 +66,33 @@ func newPreset(t testing.TB, spec *verify.Spec, kind, owner string) *preset {
 	case "basic":
 		p.receiver.Basic = []verify.Account{{Username: "user", Password: "pass:" + text}}
 		p.sender.Basic = p.receiver.Basic
+	case "jwt":
+		p.receiver.JWT, p.sender.JWT = tokensOf(t, spec, owner)
 	case "secret":
 		p.receiver.Secrets, p.sender.Secrets = secretsOf(t, spec, text, owner)
 	default:
 		t.Fatalf("%s: say here what %s credentials are", spec.Name, kind)
 	}
 	return p
+}
+
+// tokensOf are the credentials of receiver and sender for tokens of a provider
+// that publishes its keys, one of which is given.
+func tokensOf(t testing.TB, spec *verify.Spec, owner string) (receiver, sender *verify.JWTCredential) {
+	t.Helper()
+	key := keysOf(owner).rsa
+	needed := func(keys string) *verify.JWTCredential {
+		return &verify.JWTCredential{
+			Keys: []string{keys}, Issuer: spec.JWT.Needs["issuer"], Audience: spec.JWT.Needs["audience"], Require: spec.JWT.Needs["require"],
+		}
+	}
+	return needed(publicPEM(t, key)), needed(privatePEM(t, key))
+}
+
+// sampleClaims are those that the expressions of presets demand.
+var sampleClaims = map[string]map[string]any{
+	"google-pubsub":          {"email": "push@my-project.iam.gserviceaccount.com", "email_verified": true},
+	"azure-event-grid-entra": {"appid": "4962773b-9cdb-44cf-a8bf-237846a00ab7"},
 }
 
 // secretsOf are the secrets of receiver and sender.
@@ -225,7 +246,7 @@ func (p *preset) signed(t testing.TB, h hook) hook {
 	}
 	v := p.verifier(t)
 	r := h.request(t, v)
-	if err := verify.Sign(p.spec, p.sender, r); err != nil {
+	if err := verify.SignWithClaims(p.spec, p.sender, r, sampleClaims[p.spec.Name]); err != nil {
 		t.Fatalf("%s by %s: Sign: %v", p.spec.Name, p.kind, err)
 	}
 	h.header, h.body = r.Header, string(r.Body.Bytes())
@@ -240,7 +261,7 @@ func (p *preset) good(t testing.TB) hook {
 
 func (p *preset) verifier(t testing.TB) *verify.Verifier {
 	t.Helper()
-	v, err := verify.New(p.spec, p.receiver)
+	v, err := verify.New(p.spec, p.receiver, offline(t)...)
 	if err != nil {
 		t.Fatalf("%s by %s: %v", p.spec.Name, p.kind, err)
 	}
@@ -343,7 +364,7 @@ func TestPresetFiles(t *testing.T) {
 			t.Errorf("%s has the docs %q", name, spec.Docs)
 		}
 		for _, kind := range spec.Credentials {
-			if !slices.Contains([]string{"secret", "token", "basic"}, kind) {
+			if !slices.Contains([]string{"secret", "token", "basic", "jwt"}, kind) {
 				t.Errorf("%s has credentials of the kind %q", name, kind)
 			}
 		}

@@ -53,7 +53,7 @@ func newScheme(p *Provider, secrets []string, fetcher Fetcher) (check, error) {
 		}
 		return &signedScheme{provider: p, authority: authority}, nil
 	case name == "jwt":
-		return newJWT(p.Spec, secrets)
+		return newJWT(p.Spec, secrets, "secret")
 	case name == "aws_sns":
 		return newSNS(p, secrets, fetcher)
 	case name == "paypal":

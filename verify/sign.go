@@ -14,6 +14,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -31,6 +32,12 @@ import (
 // signs inside the body. Schemes with public keys need the private key, in
 // PEM (PKCS #8), as their secret.
 func Sign(spec *Spec, config *Config, r *Request) error {
+	return SignWithClaims(spec, config, r, nil)
+}
+
+// SignWithClaims is Sign with further claims for the token of the subdirective
+// jwt, which must have a key that can sign: a shared secret or a private key.
+func SignWithClaims(spec *Spec, config *Config, r *Request, more map[string]any) error {
 	if err := config.Check(spec); err != nil {
 		return err
 	}
@@ -54,6 +61,11 @@ func Sign(spec *Spec, config *Config, r *Request) error {
 	}
 	if len(tokens) > 0 && (spec.Token == nil || !spec.Token.HandshakeOnly) {
 		if err := p.put(m, &p.token, p.tokenPrefix+tokens[0]); err != nil {
+			return err
+		}
+	}
+	if config.JWT != nil {
+		if err := p.signCredential(m, config.JWT.describe(spec), config.JWT.Keys, more); err != nil {
 			return err
 		}
 	}
@@ -156,25 +168,57 @@ func (p *Provider) signJWT(m *message, secret string) error {
 	if err != nil {
 		return err
 	}
-	var key any
-	if s.shared() {
-		keys, err := decodeKeys(p.Spec.Key, []string{secret})
-		if err != nil {
-			return err
-		}
-		key = padKey(keys[0])
-	} else if key, err = parsePrivateKey(secret); err != nil {
+	key, err := s.signingKey(p.Spec.Key, secret)
+	if err != nil {
 		return err
 	}
+	return p.putToken(m, s, key, s.claims(m))
+}
+
+// signCredential makes a token for the subdirective jwt with the first key that
+// can sign.
+func (p *Provider) signCredential(m *message, described *JWT, keys []string, more map[string]any) error {
+	s, err := compileJWT(&Spec{JWT: described})
+	if err != nil {
+		return err
+	}
+	claims := s.claims(m)
+	maps.Copy(claims, more)
+	for _, text := range keys {
+		if key, err := s.signingKey("", text); err == nil {
+			return p.putToken(m, s, key, claims)
+		}
+	}
+	return errors.New("the token for jwt can be made by its issuer only: none of the keys here can sign")
+}
+
+// signingKey reads a key that makes signatures.
+func (s *jwtScheme) signingKey(encoding, secret string) (any, error) {
+	if s.shared() {
+		keys, err := decodeKeys(encoding, []string{secret})
+		if err != nil {
+			return nil, err
+		}
+		return padKey(keys[0]), nil
+	}
+	var jwk jose.JSONWebKey
+	if err := jwk.UnmarshalJSON([]byte(secret)); err == nil && !jwk.IsPublic() {
+		return jwk, nil
+	}
+	return parsePrivateKey(secret)
+}
+
+// putToken signs claims and puts the token into the request.
+func (p *Provider) putToken(m *message, s *jwtScheme, key any, claims map[string]any) error {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: s.algorithms[0], Key: key}, nil)
 	if err != nil {
 		return err
 	}
-	claims, err := json.Marshal(s.claims(m))
+	document, err := json.Marshal(claims)
 	if err != nil {
 		return err
 	}
-	signed, err := signer.Sign(claims)
+	signed, err := signer.Sign(document)
 	if err != nil {
 		return err
 	}

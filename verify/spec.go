@@ -31,7 +31,8 @@ type Spec struct {
 	Note string `json:"note,omitempty"`
 
 	// The kinds of credentials the provider can send: secret (a key of its
-	// own scheme), token (static, in a header) and basic.
+	// own scheme), token (static, in a header), basic, and jwt (a token that
+	// verifies by the keys at jwt.jwks_url).
 	Credentials []string `json:"credentials,omitempty"`
 
 	// How secrets are used: hmac (RFC 2104), digest (a plain hash of content
@@ -176,6 +177,19 @@ type JWT struct {
 
 	// An audience that the claim aud must name.
 	Audience string `json:"audience,omitempty"`
+
+	// Where the provider publishes its keys as a JSON Web Key Set. There are no
+	// secrets then; operators write the subdirective jwt.
+	JWKSURL string `json:"jwks_url,omitempty"`
+
+	// What an operator has to say in the subdirective jwt, because without it
+	// the tokens of strangers would pass: issuer, audience or require, each
+	// with an example.
+	Needs map[string]string `json:"needs,omitempty"`
+
+	// An expression over the claims that must be true besides, such as
+	// claims.email_verified == true. It needs jwks_url.
+	Require string `json:"require,omitempty"`
 
 	// The subject that the claim sub must name.
 	Subject string `json:"subject,omitempty"`
@@ -342,4 +356,10 @@ func (s *Segment) UnmarshalJSON(data []byte) error {
 }
 
 // usesSecret reports whether the provider's own scheme needs a secret.
-func (s *Spec) usesSecret() bool { return s.Scheme != "" && s.Scheme != "none" && s.Scheme != "basic" }
+func (s *Spec) usesSecret() bool {
+	return s.Scheme != "" && s.Scheme != "none" && s.Scheme != "basic" && !s.PublishesKeys()
+}
+
+// PublishesKeys reports whether the provider's tokens verify by keys that it
+// publishes.
+func (s *Spec) PublishesKeys() bool { return s.Scheme == "jwt" && s.JWT != nil && s.JWT.JWKSURL != "" }

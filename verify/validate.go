@@ -29,7 +29,7 @@ func (c *Config) Check(spec *Spec) error {
 func (c *Config) validate(spec *Spec) error {
 	proven := c.hasCredentials()
 	if spec.Token != nil && spec.Token.HandshakeOnly {
-		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 || c.Issued != nil
+		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 || c.Issued != nil || c.JWT != nil
 	}
 	switch {
 	case c.Unverified && c.hasCredentials():
@@ -42,7 +42,7 @@ func (c *Config) validate(spec *Spec) error {
 		return errors.New("token and basic both read the header Authorization, so nobody could pass; " +
 			"write token_header with the name of another header, or one of them only")
 	case len(c.Secrets) > 0 && !spec.usesSecret():
-		return fmt.Errorf("%s has no scheme that uses a secret; write token or basic instead", spec.Name)
+		return fmt.Errorf("%s has no scheme that uses a secret; write %s instead", spec.Name, spec.insteadOfSecret())
 	}
 	for i, secret := range c.Secrets {
 		if strings.TrimSpace(secret) == "" {
@@ -52,6 +52,14 @@ func (c *Config) validate(spec *Spec) error {
 	for i, token := range c.Tokens {
 		if strings.TrimSpace(token) == "" {
 			return fmt.Errorf("token %d is empty", i+1)
+		}
+	}
+	if c.JWT != nil {
+		if err := c.JWT.validate(spec); err != nil {
+			return err
+		}
+		if err := c.JWT.checkAlone(c, spec); err != nil {
+			return err
 		}
 	}
 	return errors.Join(c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec))
@@ -94,13 +102,24 @@ func (c *Config) validateAccounts() error {
 	return nil
 }
 
+// insteadOfSecret names the credentials for a provider without secrets.
+func (s *Spec) insteadOfSecret() string {
+	if s.PublishesKeys() {
+		return "jwt"
+	}
+	return "token or basic"
+}
+
 // wants says which credentials an operator can write for the provider.
 func (s *Spec) wants() string {
 	kinds := s.Credentials
 	if len(kinds) == 0 {
 		kinds = []string{"token", "basic"}
-		if s.usesSecret() {
+		switch {
+		case s.usesSecret():
 			kinds = []string{"secret"}
+		case s.PublishesKeys():
+			kinds = []string{"jwt"}
 		}
 	}
 	return strings.Join(kinds, " or ")

@@ -26,8 +26,10 @@ type Verifier struct {
 type Option func(*options)
 
 type options struct {
-	fetcher Fetcher
-	issued  func(token string, now time.Time) error
+	fetcher       Fetcher
+	issued        func(token string, now time.Time) error
+	keySet        *KeySet
+	compileClaims func(source string) (ClaimsRule, error)
 }
 
 // WithFetcher sets how certificates of providers are fetched.
@@ -66,7 +68,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if v.publicURL, err = parsePublicURL(config.PublicURL); err != nil {
 		return nil, err
 	}
-	if err := v.addChecks(config, &o); err != nil {
+	if err := v.addChecks(spec, config, &o); err != nil {
 		return nil, err
 	}
 	if len(v.checks) == 0 && !config.Unverified {
@@ -81,7 +83,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 }
 
 // addChecks makes a check of each kind of credential.
-func (v *Verifier) addChecks(config *Config, o *options) error {
+func (v *Verifier) addChecks(spec *Spec, config *Config, o *options) error {
 	tokens := config.Tokens
 	switch {
 	case len(config.Secrets) == 0:
@@ -97,6 +99,13 @@ func (v *Verifier) addChecks(config *Config, o *options) error {
 		if sns, ok := scheme.(*snsScheme); ok && config.ConfirmSubscription {
 			v.confirms = sns
 		}
+	}
+	if config.JWT != nil {
+		credential, err := newJWTCredential(spec, config.JWT, o)
+		if err != nil {
+			return err
+		}
+		v.checks = append(v.checks, credential)
 	}
 	if len(tokens) > 0 {
 		token := newToken(v.provider, v.provider.token, v.provider.tokenPrefix, tokens)
