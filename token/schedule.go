@@ -1,18 +1,14 @@
 package token
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // The life of a key that is made here. It is announced a day before it signs,
 // so that all instances know it by then, whatever they hold in memory. It signs
-// for 30 days. It verifies until the longest token it can have signed has ended,
-// and as long again for clocks that differ.
+// for 30 days. It verifies until the next key but one is announced: 29 days
+// longer, far beyond the end of the longest token.
 const (
 	signsFor     = 30 * 24 * time.Hour
 	announcedFor = 24 * time.Hour
-	keptFor      = 2 * MaxTTL
 )
 
 // storedKey is a key with the time from which it signs.
@@ -45,20 +41,15 @@ func due(keys []storedKey, now time.Time) bool {
 	return !now.Before(last.signs.Add(signsFor - announcedFor))
 }
 
-// rotate returns the keys with a new one, and without those whose tokens have
-// all ended. The first key of all signs at once.
+// rotate returns the last key, which signs, with a new one. Those before it have
+// signed nothing for weeks. The first key of all signs at once.
 func rotate(keys []storedKey, now time.Time) ([]storedKey, error) {
 	made, err := generateKey()
 	if err != nil {
 		return nil, err
 	}
-	signs := now
-	if len(keys) > 0 {
-		signs = now.Add(announcedFor)
+	if len(keys) == 0 {
+		return []storedKey{{made, now}}, nil
 	}
-	kept := slices.Clone(keys)
-	for len(kept) > 1 && now.After(kept[1].signs.Add(keptFor)) {
-		kept = kept[1:]
-	}
-	return append(kept, storedKey{made, signs}), nil
+	return []storedKey{keys[len(keys)-1], {made, now.Add(announcedFor)}}, nil
 }
