@@ -87,6 +87,8 @@ func TestAmbiguousPayloads(t *testing.T) {
 		"otherwise {\n @m not webhook_expr body.a.b>1\n respond @m matched\n respond rest\n }",
 		"otherwise {\n webhook_rewrite {\n header X-B body.a.b\n }\n respond rest\n }",
 		"otherwise {\n webhook_rewrite {\n set c body.a\n }\n respond rest\n }",
+		"otherwise {\n webhook_rewrite {\n set a.b 1\n }\n respond rest\n }",
+		"otherwise {\n webhook_rewrite {\n delete a.b\n }\n respond rest\n }",
 		"event =body.a.b\n otherwise {\n respond rest\n }",
 	} {
 		t.Run(directives, func(t *testing.T) {

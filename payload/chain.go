@@ -44,6 +44,15 @@ func NewChain(steps []Step) *Chain {
 	return c
 }
 
+// NewPathChain makes a chain of the names of a path.
+func NewPathChain(path Path) *Chain {
+	c := &Chain{path: path}
+	for _, name := range path {
+		c.steps = append(c.steps, Step{Name: name})
+	}
+	return c
+}
+
 // in returns the slots of a chain in a Finder, which will look for its end
 // from now on.
 func (c *Chain) in(f *Finder) []int {
@@ -53,6 +62,13 @@ func (c *Chain) in(f *Finder) []int {
 		c.way.Store(w)
 	}
 	return w.slots
+}
+
+// Locate returns where the value stands to which a chain of names leads, in
+// arrays by names that are indexes, as a Path does.
+func (b *Body) Locate(f *Finder, c *Chain) (Span, error) {
+	slots := c.in(f)
+	return b.Span(f, slots[len(slots)-1])
 }
 
 // Follow returns the value at the end of a chain, decoded. What an object does

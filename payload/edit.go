@@ -20,6 +20,12 @@ func Set(document []byte, path Path, value []byte) ([]byte, error) {
 	})
 }
 
+// SetAt returns a document in which another value, given as JSON, stands where
+// one was found.
+func SetAt(document []byte, at Span, value []byte) []byte {
+	return splice(document, at.Start, at.End, value)
+}
+
 // Delete returns a document without the value at a path. It is the same
 // document if the path leads nowhere.
 func Delete(document []byte, path Path) ([]byte, error) {

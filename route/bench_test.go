@@ -136,6 +136,25 @@ func BenchmarkRules(b *testing.B) {
 	}
 }
 
+// BenchmarkRewriteSet sets one value of a payload in place, of which it is the
+// first that is read.
+func BenchmarkRewriteSet(b *testing.B) {
+	rewriter, err := route.NewRewriter(&route.Rewrite{Edits: []route.Edit{{Set: "job.payment_value", Value: "1"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := benchmarkBody()
+	e := newEvent(b, string(body))
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		arrived := e.Outgoing("POST", new(url.URL), nil, body)
+		if _, err := rewriter.Apply(arrived); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkHMAC is the measure for the machine: the code of the same body.
 func BenchmarkHMAC(b *testing.B) {
 	body := benchmarkBody()

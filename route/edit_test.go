@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -40,6 +41,27 @@ func TestRewriteEdits(t *testing.T) {
 				t.Errorf("%+v, %v; want %s", out, err, test.want)
 			}
 		})
+	}
+}
+
+// Setting a value where one was found gives what setting it by looking for it
+// does.
+func TestSetInPlace(t *testing.T) {
+	for _, body := range []string{
+		`{"a":1}`, ` { "a" : {"b": [1, 2 ]} , "*":3} `, `{"a":"{\"b\":1}"}`, `{"a":null}`, `{"a":[{"b":1},{"b":2}]}`, `[{"a":1}]`, `{"a":{"0":1}}`,
+		`{"a":{"b":1,"b":2}}`, `{"a":1,"a":2}`, `{"x":{"a":1,"a":2},"a":1}`, `{"a":1}x`, `{"a":`, `1`, `{}`, `{"a":[[1],[2]]}`,
+	} {
+		for _, text := range []string{"a", "a.b", "a.0", "a.1.b", "a.*", "a.*.b", "0.a", "*", "a.0.0", "b.c"} {
+			path, err := payload.ParsePath(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, wantErr := payload.Set([]byte(body), path, []byte(`"new"`))
+			out, err := apply(t, newEvent(t, body), route.Rewrite{Edits: []route.Edit{{Set: text, Value: `"new"`}}})
+			if (err != nil) != (wantErr != nil) || err == nil && string(out.Body) != string(want) {
+				t.Errorf("set %s in %s: %+v, %v; want %s, %v", text, body, out, err, want, wantErr)
+			}
+		}
 	}
 }
 

@@ -174,8 +174,13 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 		return errors.New("the payload is not JSON, so it cannot be edited in place; write body")
 	}
 	largest := 4*len(document) + maxGrowth
-	for _, edit := range r.edits {
-		if document, err = edit.apply(document, e); err != nil {
+	for i, edit := range r.edits {
+		// The payload as it came is read already.
+		arrived := i == 0 && r.body == nil
+		if document, err = edit.apply(document, e, arrived); err != nil {
+			if e.isAmbiguous(err) {
+				err = fmt.Errorf("%w: %w", ErrAmbiguous, err)
+			}
 			return fmt.Errorf("%s: %w", edit, err)
 		}
 		if len(document) > largest {
@@ -190,7 +195,8 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 type editor struct {
 	name     string
 	path, to payload.Path
-	value    *Value // of set
+	place    *payload.Chain // that of path
+	value    *Value         // of set
 }
 
 func compileEdit(e *Edit) (editor, error) {
@@ -210,6 +216,7 @@ func compileEdit(e *Edit) (editor, error) {
 	if ed.path, err = payload.ParsePath(text); err != nil {
 		return ed, fmt.Errorf("%s: %w", ed.name, err)
 	}
+	ed.place = payload.NewPathChain(ed.path)
 	switch ed.name {
 	case "set":
 		ed.value, err = CompileValue(e.Value)
@@ -224,12 +231,18 @@ func compileEdit(e *Edit) (editor, error) {
 
 func (ed editor) String() string { return ed.name + " " + ed.path.String() }
 
-func (ed editor) apply(document []byte, e *Event) ([]byte, error) {
+// apply edits a document, which may be the event's payload itself.
+func (ed editor) apply(document []byte, e *Event, isPayload bool) ([]byte, error) {
 	switch ed.name {
 	case "set":
 		value, err := ed.value.document(e)
 		if err != nil {
 			return nil, err
+		}
+		if isPayload {
+			if at, err := e.Body.Locate(e.finder, ed.place); err == nil && at.Found() {
+				return payload.SetAt(document, at, value), nil
+			}
 		}
 		return payload.Set(document, ed.path, value)
 	case "rename":
