@@ -1,10 +1,12 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -138,7 +140,7 @@ func (d *description) rows() [][2]string {
 	return [][2]string{
 		{"scheme", d.scheme()},
 		{"credentials", d.credentials()},
-		{"headers", list(d.provider.HeaderNames(), "none")},
+		{"headers", list(d.headers(), "none")},
 		{"signed", list(d.provider.SignedFields(), "nothing")},
 		{"not signed", d.unsigned()},
 		{"event", list(sourceNames(d.spec.Event), "none")},
@@ -149,6 +151,29 @@ func (d *description) rows() [][2]string {
 		{"published addresses", list(d.spec.Sources, "none")},
 		{"documented events", fmt.Sprint(len(d.spec.Events))},
 	}
+}
+
+// headers names the headers that are read, each once: those of credentials
+// first.
+func (d *description) headers() []string {
+	var names []string
+	add := func(from string) {
+		if name, ok := strings.CutPrefix(from, "header."); ok {
+			names = append(names, http.CanonicalHeaderKey(name))
+		}
+	}
+	if d.spec.Scheme == "jwt" {
+		add(cmp.Or(d.spec.JWT.From, "header.Authorization"))
+	}
+	if d.spec.Token != nil {
+		add(d.spec.Token.From)
+	}
+	seen := make(map[string]bool)
+	return slices.DeleteFunc(append(names, d.provider.HeaderNames()...), func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
 }
 
 func list(names []string, none string) string {

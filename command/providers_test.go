@@ -51,6 +51,16 @@ func TestProvider(t *testing.T) {
 	}
 	output, _, _ := run("providers", "instaleap")
 	expectAll(t, output, "body.id, body.created_at, body.type", "secret {env.INSTALEAP_SECRET}", "hmac-sha256")
+	for name, want := range map[string][]string{
+		"github":        {"headers              X-Github-Event, X-Github-Delivery, X-Hub-Signature-256\n"},
+		"gitlab":        {"headers              X-Gitlab-Token, "},
+		"google-pubsub": {"headers              Authorization, X-Goog-Pubsub-Message-Id\n", "\t\taudience https://", "\t\trequire `claims.email == "},
+	} {
+		output, _, _ := run("providers", name)
+		for _, text := range want {
+			expectAll(t, output, text)
+		}
+	}
 }
 
 func TestProvidersMarkdown(t *testing.T) {

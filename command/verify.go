@@ -58,6 +58,16 @@ type answer struct {
 	Body    string            `json:"body"`
 }
 
+// newAnswer is the answer as it would be sent.
+func newAnswer(h *verify.Answer) *answer {
+	headers := map[string]string{"X-Content-Type-Options": "nosniff"}
+	maps.Copy(headers, h.Header)
+	if h.ContentType != "" {
+		headers["Content-Type"] = h.ContentType
+	}
+	return &answer{Status: h.Status, Headers: headers, Body: string(h.Body)}
+}
+
 func verifyCommand() *cobra.Command {
 	v := new(verification)
 	cmd := &cobra.Command{
@@ -220,6 +230,7 @@ func (v *verification) read() (*capture, error) {
 }
 
 func parseCapture(content []byte) (*capture, error) {
+	content = bytes.TrimLeft(content, "\r\n") // a server passes over empty lines, too (RFC 9112 section 2.2)
 	reader := bufio.NewReader(bytes.NewReader(content))
 	request, err := http.ReadRequest(reader)
 	if err != nil {
@@ -267,7 +278,7 @@ func decide(verifier *verify.Verifier, r *verify.Request) *verdict {
 	}
 	v := &verdict{Verified: true, Provider: verifier.Provider().Spec.Name, Signed: result.Signed}
 	if h := result.Handshake; h != nil {
-		v.Handshake = &answer{Status: h.Status, Headers: h.Header, Body: string(h.Body)}
+		v.Handshake = newAnswer(h)
 		return v
 	}
 	identity, err := route.NewIdentity(verifier.Provider())

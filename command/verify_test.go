@@ -4,15 +4,18 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -140,6 +143,40 @@ func TestVerifyMistakes(t *testing.T) {
 		output, code, err := run(args...)
 		if code != 2 || err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: exit code %d, %v; want 2 and %q\n%s", args, code, err, want, output)
+		}
+	}
+}
+
+// Requests as people and tools save them are read as a server would.
+func TestVerifyForms(t *testing.T) {
+	body := `{"action":"opened"}`
+	signature := "X-Hub-Signature-256: sha256=" + webhooktest.HMAC(secret, body)
+	lines := []string{"POST /hook HTTP/1.1", "Host: hooks.example.com", "X-GitHub-Event: issues", signature}
+	request := func(lineEnd, target, body string, more ...string) string {
+		head := append(slices.Clone(lines), more...)
+		head[0] = "POST " + target + " HTTP/1.1"
+		return strings.Join(head, lineEnd) + lineEnd + lineEnd + body
+	}
+	length := fmt.Sprintf("Content-Length: %d", len(body))
+	for name, test := range map[string]struct {
+		request string
+		code    int
+	}{
+		"CRLF":                      {request("\r\n", "/hook", body, length), 0},
+		"LF":                        {request("\n", "/hook", body, length), 0},
+		"without a length":          {request("\n", "/hook", body), 0},
+		"line after the body":       {request("\n", "/hook", body+"\n", length), 0},
+		"line after it, no length":  {request("\n", "/hook", body+"\n"), 1},
+		"empty lines before it":     {"\n\r\n" + request("\r\n", "/hook", body, length), 0},
+		"chunked":                   {request("\r\n", "/hook", fmt.Sprintf("5\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n", body[:5], len(body)-5, body[5:]), "Transfer-Encoding: chunked"), 0},
+		"absolute-form":             {request("\r\n", "https://hooks.example.com/hook", body), 0},
+		"length of less":            {request("\r\n", "/hook", body, "Content-Length: 3"), 1},
+		"length of more":            {request("\r\n", "/hook", body, "Content-Length: 300"), 2},
+		"chunked by its head alone": {request("\r\n", "/hook", body, "Transfer-Encoding: chunked"), 2},
+	} {
+		args := []string{"verify", "--provider", "github", "--secret", "older", "--secret", secret}
+		if output, code, err := runWith(strings.NewReader(test.request), args...); code != test.code {
+			t.Errorf("%s: exit code %d, %v; want %d\n%s", name, code, err, test.code, output)
 		}
 	}
 }

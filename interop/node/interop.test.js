@@ -1,7 +1,7 @@
 // Official packages of providers meet a running Caddy: what a package signs
 // Caddy must let pass unchanged, and what a package refuses Caddy must refuse.
 // What Caddy signs a package must accept. Tokens that Caddy issues a package must
-// be able to fetch.
+// be able to fetch, and those that an OAuth server issues Caddy must accept.
 
 import { after, test } from 'node:test';
 
@@ -16,19 +16,18 @@ import { square } from './providers/square.js';
 import { standardWebhooks, svix } from './providers/standard.js';
 import { stripe } from './providers/stripe.js';
 import { twilio } from './providers/twilio.js';
+import { accessTokens, issuerRoutes } from './tokens/access.js';
 import { fetchedTokens, oauthTokens, tokenRoutes } from './tokens/instaleap.js';
+import { startIssuer } from './tokens/issuer.js';
 
 const providers = [stripe, svix, standardWebhooks, github, twilio, discord, paddle, square];
 
 const app = await startApp();
-const caddy = await startCaddy(providers, signedRoutes, tokenRoutes(app.port), app).catch((err) => {
-	app.close();
-	throw err;
-});
-after(async () => {
-	await caddy.stop();
-	app.close();
-});
+after(() => app.close());
+const issuer = await startIssuer();
+after(() => issuer.stop());
+const caddy = await startCaddy(providers, signedRoutes, tokenRoutes(app.port) + issuerRoutes(issuer, app), app);
+after(() => caddy.stop());
 
 for (const provider of providers) {
 	test(provider.preset, (t) => runProvider(t, provider, caddy));
@@ -38,3 +37,4 @@ test('pings of Discord', () => discordPings(caddy));
 test('what webhook_sign makes', (t) => signedWebhooks(t, caddy));
 test('tokens by fetch', (t) => fetchedTokens(t, caddy));
 test('tokens by simple-oauth2', (t) => oauthTokens(t, caddy));
+test('access tokens of oidc-provider', (t) => accessTokens(t, caddy, issuer));

@@ -94,7 +94,7 @@ async function answers(wire, nonce) {
  * A port that was free a moment ago. Should something else take it, Caddy says
  * so and ends.
  */
-async function freePort() {
+export async function freePort() {
 	const server = createServer().listen(0, '127.0.0.1');
 	await once(server, 'listening');
 	const { port } = server.address();
