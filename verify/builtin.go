@@ -63,8 +63,15 @@ func BuiltinNames() []string {
 	return names
 }
 
+// otherNames are names under which a built-in provider is known, too: that of
+// its scheme's version, which a later one may follow.
+var otherNames = map[string]string{"instaleap-chat-v3": "instaleap-chat"}
+
 // Builtin returns a built-in provider. The Spec must not be changed.
 func Builtin(name string) (*Spec, bool) {
+	if other, ok := otherNames[name]; ok {
+		name = other
+	}
 	spec, ok := builtin()[name]
 	return spec, ok
 }

@@ -171,3 +171,14 @@ func TestCompileRefuses(t *testing.T) {
 		})
 	}
 }
+
+// A provider's other name means the same description, and is not listed.
+func TestOtherNames(t *testing.T) {
+	spec, ok := verify.Builtin("instaleap-chat-v3")
+	if !ok || spec.Name != "instaleap-chat" {
+		t.Errorf("instaleap-chat-v3 is %+v", spec)
+	}
+	if slices.Contains(verify.BuiltinNames(), "instaleap-chat-v3") {
+		t.Error("instaleap-chat-v3 is listed")
+	}
+}
