@@ -70,6 +70,6 @@ func FuzzDirectives(f *testing.F) {
 		_, _ = fromcaddyfile.ParseAuth(parser(), own)
 		_, _ = fromcaddyfile.ParseRewrite(parser())
 		_, _ = fromcaddyfile.ParseRule(parser())
-		_ = fromcaddyfile.ParseProviders(caddyfile.NewDispenser(tokens), own)
+		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{Providers: own})
 	})
 }

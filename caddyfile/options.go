@@ -104,17 +104,24 @@ var options = map[string]setter{
 		return err
 	},
 	"max_size": func(d *caddyfile.Dispenser, c *verify.Config) error {
-		text, err := oneArg(d)
-		if err != nil {
-			return err
-		}
-		size, err := humanize.ParseBytes(text)
-		if err != nil || size == 0 || size > 1<<40 {
-			return d.Errf("max_size: %q is not a size; write something like 5MiB", text)
-		}
-		c.MaxSize = int64(size)
-		return nil
+		var err error
+		c.MaxSize, err = sizeArg(d)
+		return err
 	},
+}
+
+// sizeArg reads the one argument of a line, a number of bytes.
+func sizeArg(d *caddyfile.Dispenser) (int64, error) {
+	name := d.Val()
+	text, err := oneArg(d)
+	if err != nil {
+		return 0, err
+	}
+	size, err := humanize.ParseBytes(text)
+	if err != nil || size == 0 || size > 1<<40 {
+		return 0, d.Errf("%s: %q is not a size; write something like 5MiB", name, text)
+	}
+	return int64(size), nil
 }
 
 // appendArgs adds all arguments of a line, of which there must be one at least.

@@ -14,10 +14,17 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// ParseProviders reads the global option webhooks and adds the providers it
-// defines to those defined before. Syntax:
+// Options is what the global option webhooks says.
+type Options struct {
+	Providers   map[string]*verify.Spec // by their names
+	MaxBuffered int64                   // bytes; 0: not said
+}
+
+// ParseOptions reads the global option webhooks and adds what it says to what
+// was said before. Syntax:
 //
 //	webhooks {
+//	    max_buffered <size>
 //	    provider <name> <scheme> {
 //	        <fields of a provider's JSON description>
 //	    }
@@ -25,36 +32,53 @@ import (
 //
 // A field that is an object in JSON is a block; values on its line are those
 // of its first field. content may be repeated, one segment per line.
-func ParseProviders(d *caddyfile.Dispenser, providers map[string]*verify.Spec) error {
+func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 	d.Next() // consume the option's name
 	if d.NextArg() {
 		return d.ArgErr()
 	}
 	for d.NextBlock(0) {
-		if d.Val() != "provider" {
-			return d.Errf("unrecognized option %s in webhooks; it can be provider", d.Val())
+		var err error
+		switch d.Val() {
+		case "provider":
+			err = parseProvider(d, options.Providers)
+		case "max_buffered":
+			if options.MaxBuffered != 0 {
+				return d.Err("max_buffered is already specified")
+			}
+			options.MaxBuffered, err = sizeArg(d)
+		default:
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider or max_buffered", d.Val())
 		}
-		args := d.RemainingArgs()
-		if len(args) != 2 {
-			return d.Err("provider needs a name and a scheme, such as hmac, token, basic or none")
-		}
-		name := args[0]
-		if _, exists := verify.Builtin(name); exists {
-			return d.Errf("provider %s is built in; choose another name", name)
-		}
-		if _, exists := providers[name]; exists {
-			return d.Errf("provider %s is already defined", name)
-		}
-		spec := &verify.Spec{Name: name, Scheme: args[1]}
-		start := *d
-		if err := parseFields(d, reflect.ValueOf(spec).Elem()); err != nil {
+		if err != nil {
 			return err
 		}
-		if err := compile(spec); err != nil {
-			return start.Errf("provider %s: %v", name, err)
-		}
-		providers[name] = spec
 	}
+	return nil
+}
+
+// parseProvider reads "provider <name> <scheme> {".
+func parseProvider(d *caddyfile.Dispenser, providers map[string]*verify.Spec) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("provider needs a name and a scheme, such as hmac, token, basic or none")
+	}
+	name := args[0]
+	if _, exists := verify.Builtin(name); exists {
+		return d.Errf("provider %s is built in; choose another name", name)
+	}
+	if _, exists := providers[name]; exists {
+		return d.Errf("provider %s is already defined", name)
+	}
+	spec := &verify.Spec{Name: name, Scheme: args[1]}
+	start := *d
+	if err := parseFields(d, reflect.ValueOf(spec).Elem()); err != nil {
+		return err
+	}
+	if err := compile(spec); err != nil {
+		return start.Errf("provider %s: %v", name, err)
+	}
+	providers[name] = spec
 	return nil
 }
 

@@ -31,7 +31,7 @@ func TestBuiltinProvidersInCaddyfiles(t *testing.T) {
 			text := fmt.Sprintf("webhooks {\nprovider %s %s {\n%s}\n}", spec.Name, spec.Scheme, block.String())
 
 			providers := make(map[string]*verify.Spec)
-			if err := fromcaddyfile.ParseProviders(caddyfile.NewTestDispenser(text), providers); err != nil {
+			if err := fromcaddyfile.ParseOptions(caddyfile.NewTestDispenser(text), &fromcaddyfile.Options{Providers: providers}); err != nil {
 				t.Fatalf("%v in\n%s", err, text)
 			}
 			got, want := encode(t, providers[spec.Name]), encode(t, spec)
@@ -143,7 +143,7 @@ func TestEveryFieldHasAForm(t *testing.T) {
 	}
 	text := "webhooks {\nprovider own hmac {\n" + block.String() + "}\n}"
 	// The values make no sense together, which is found after all is read.
-	err := fromcaddyfile.ParseProviders(caddyfile.NewTestDispenser(text), make(map[string]*verify.Spec))
+	err := fromcaddyfile.ParseOptions(caddyfile.NewTestDispenser(text), &fromcaddyfile.Options{Providers: make(map[string]*verify.Spec)})
 	if err == nil || !strings.Contains(err.Error(), "provider own: ") {
 		t.Errorf("error is %v, want one about the provider as a whole; the block is\n%s", err, text)
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,6 +42,12 @@ type App struct {
 	// the built-in ones, whose names cannot be used again.
 	Providers map[string]*verify.Spec `json:"providers,omitempty"`
 
+	// How many bytes of bodies all requests together may hold in memory. What
+	// comes on top is answered with 503 and `Retry-After`. Default: a quarter of
+	// the memory limit, which Caddy takes from the machine or its container;
+	// 1 GiB without one.
+	MaxBuffered int64 `json:"max_buffered,omitempty"`
+
 	watch   watch
 	issuers issuers
 }
@@ -56,6 +63,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 // Provision checks the providers.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.issuers.provision(ctx)
+	if a.MaxBuffered < 0 {
+		return errors.New("max_buffered cannot be negative")
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Providers)) {
 		if _, exists := verify.Builtin(name); exists {
 			return fmt.Errorf("provider %s is built in; choose another name", name)
@@ -90,6 +100,14 @@ func (a *App) Stop() error {
 	return nil
 }
 
+// budget returns how many bytes all requests may hold.
+func (a *App) budget() int64 {
+	if a.MaxBuffered > 0 {
+		return a.MaxBuffered
+	}
+	return defaultBudget()
+}
+
 // spec returns the description of a provider.
 func (a *App) spec(name string) (*verify.Spec, error) {
 	if spec, ok := a.Providers[name]; ok {
@@ -102,15 +120,17 @@ func (a *App) spec(name string) (*verify.Spec, error) {
 }
 
 // ParseApp sets up the app from the global option webhooks, which may be
-// given several times. See caddyfile.ParseProviders for its syntax.
+// given several times. See caddyfile.ParseOptions for its syntax.
 func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	app, err := appFromOption(existing)
 	if err != nil {
 		return nil, err
 	}
-	if err := fromcaddyfile.ParseProviders(d, app.Providers); err != nil {
+	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered}
+	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
+	app.MaxBuffered = options.MaxBuffered
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

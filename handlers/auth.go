@@ -35,8 +35,10 @@ import (
 // The upstream gets the headers `Webhook-Provider`, `Webhook-Event` and
 // `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
 // those that the provider's own scheme reads. A refused request goes to the
-// error routes with status 400, 401, 403, 405, 408, 413, 415, or 503 if the keys
-// of a token cannot be fetched. An event that passes but that no other handler answers is not acknowledged: it ends as a 503.
+// error routes with status 400, 401, 403, 405, 408, 413, 415, or 503 where the
+// keys of a token cannot be fetched or there is no memory for the body. An event
+// that passes but that no other handler answers is not acknowledged: it ends as
+// a 503.
 type Auth struct {
 	verify.Config
 
@@ -45,6 +47,7 @@ type Auth struct {
 
 	verifier  *verify.Verifier
 	identity  *route.Identity
+	budget    int64           // bytes that all requests may hold
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
 	keySetURL string          // the key set of keySets that is in use; empty: none
@@ -75,6 +78,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app.(*App).watch.add(a.observer)
+	a.budget = app.(*App).budget()
 	spec, err := app.(*App).spec(a.Provider)
 	if err != nil {
 		return err
@@ -141,7 +145,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(errorPlaceholder, "")
 
-	event, answer, err := a.authenticate(w, r)
+	body := &buffer{budget: a.budget}
+	defer func() { body.end(r.Context()) }()
+	event, answer, err := a.authenticate(w, r, body)
 	if err != nil {
 		return a.refuse(w, r, repl, err)
 	}
@@ -150,15 +156,16 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	removeSpoofable(r, a.ownHeader)
 	addEventHeaders(r, event)
-	caddyhttp.SetVar(r.Context(), eventVar, event)
-	repl.Map(func(key string) (any, bool) { return eventPlaceholder(event, key) })
+	v := &verified{event, body}
+	caddyhttp.SetVar(r.Context(), eventVar, v)
+	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)
 	return a.forward(w, r, event, next)
 }
 
 // authenticate verifies a request and puts its body in place for others. A
 // handshake has an answer instead of an event.
-func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Event, *verify.Answer, error) {
+func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request, body *buffer) (*route.Event, *verify.Answer, error) {
 	request := newRequest(r)
 	var verifying stopwatch
 	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
@@ -168,13 +175,12 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Even
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, err := readBody(w, r, a.MaxSize, time.Duration(a.ReadBody))
-	if err != nil {
+	if err := readBody(w, r, body, a.MaxSize, time.Duration(a.ReadBody)); err != nil {
 		return nil, nil, err
 	}
-	a.observer.metrics.payload.Observe(float64(len(raw)))
+	a.observer.metrics.payload.Observe(float64(len(body.data)))
 	spec := a.verifier.Provider().Spec
-	request.SetBody(raw, spec.FormField)
+	request.SetBody(body.data, spec.FormField)
 	verifying.start()
 	result, err := a.verifier.Verify(request)
 	verifying.stop()
@@ -188,7 +194,7 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request) (*route.Even
 	if err != nil {
 		return nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
 	}
-	replaceBody(r, raw)
+	setBody(r, body.data, body.shared())
 	return event, nil, nil
 }
 
@@ -258,6 +264,8 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	a.observer.refused(r, refusal)
 	status := statuses[refusal.Reason]
 	switch status {
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", overloadedRetry)
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(a.verifier.Methods(), ", "))
 	case http.StatusUnauthorized:
@@ -273,6 +281,10 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
 }
 
+// overloadedRetry is after how many seconds a sender may try again for whose
+// webhook there was no memory: that is free as soon as other webhooks end.
+const overloadedRetry = "5"
+
 // statuses are the answers to refused requests.
 var statuses = map[verify.Reason]int{
 	verify.MissingSignature: http.StatusUnauthorized,
@@ -284,6 +296,7 @@ var statuses = map[verify.Reason]int{
 	verify.BadMethod:        http.StatusMethodNotAllowed,
 	verify.BadEncoding:      http.StatusUnsupportedMediaType,
 	verify.TooLarge:         http.StatusRequestEntityTooLarge,
+	verify.Overloaded:       http.StatusServiceUnavailable,
 	verify.SlowBody:         http.StatusRequestTimeout,
 	verify.Malformed:        http.StatusBadRequest,
 	verify.KeysUnavailable:  http.StatusServiceUnavailable,

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"reflect"
@@ -14,14 +15,38 @@ import (
 // request use it up as any other; the transport webhook can send it anew at
 // each attempt.
 type heldBody struct {
-	bytes.Reader
 	content []byte
+	source  *buffer // what the content is in, if that can be used again
+	reader  bytes.Reader
 }
 
-func holdBody(content []byte) *heldBody {
-	b := &heldBody{content: content}
-	b.Reset(content)
+// errReleased ends the reading of a body whose request has ended.
+var errReleased = errors.New("the request has ended")
+
+// again returns the whole body once more. net/http sends a small one along with
+// the head, but only if it sees such a reader.
+func (b *heldBody) again() io.ReadCloser {
+	if b.source == nil {
+		return io.NopCloser(bytes.NewReader(b.content))
+	}
+	return holdBody(b.content, b.source)
+}
+
+func holdBody(content []byte, source *buffer) *heldBody {
+	b := &heldBody{content: content, source: source}
+	b.reader.Reset(content)
 	return b
+}
+
+func (b *heldBody) Read(p []byte) (int, error) {
+	if b.source != nil {
+		b.source.mu.Lock()
+		defer b.source.mu.Unlock()
+		if b.source.released {
+			return 0, errReleased
+		}
+	}
+	return b.reader.Read(p)
 }
 
 // Close does nothing: the bytes are of use to later handlers.
@@ -30,10 +55,12 @@ func (*heldBody) Close() error { return nil }
 // replaceBody makes body the request's body, in place: Caddy's placeholders
 // hold on to the request itself. GetBody stays nil, because a later handler
 // may replace the body without knowing of it.
-func replaceBody(r *http.Request, body []byte) {
+func replaceBody(r *http.Request, body []byte) { setBody(r, body, nil) }
+
+func setBody(r *http.Request, body []byte, source *buffer) {
 	r.Body = http.NoBody
 	if len(body) > 0 {
-		r.Body = holdBody(body)
+		r.Body = holdBody(body, source)
 	}
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// eventVar is the request variable that holds the *route.Event.
+	// eventVar is the request variable that holds the *verified.
 	eventVar = "webhook"
 
 	// placeholderPrefix begins all placeholders of this module.
@@ -34,13 +34,23 @@ const (
 
 // VerifiedEvent returns the event of a request that webhook_auth has let pass.
 func VerifiedEvent(r *http.Request) (*route.Event, bool) {
-	event, ok := caddyhttp.GetVar(r.Context(), eventVar).(*route.Event)
-	return event, ok
+	v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified)
+	if !ok || !v.body.keep() {
+		return nil, false
+	}
+	return v.event, true
+}
+
+// verified is an event and what its payload is in.
+type verified struct {
+	event *route.Event
+	body  *buffer
 }
 
 // eventPlaceholder answers for {http.webhook.*}. A value that is absent is
 // empty, so that a placeholder never shows as written.
-func eventPlaceholder(event *route.Event, key string) (any, bool) {
+func eventPlaceholder(v *verified, key string) (any, bool) {
+	event := v.event
 	name, ok := strings.CutPrefix(key, placeholderPrefix)
 	if !ok {
 		return nil, false
@@ -57,7 +67,7 @@ func eventPlaceholder(event *route.Event, key string) (any, bool) {
 	case "signed":
 		return string(event.Signed), true
 	}
-	if path, ok := strings.CutPrefix(name, "body."); ok {
+	if path, ok := strings.CutPrefix(name, "body."); ok && v.body.keep() {
 		value, _ := event.Lookup(path)
 		return value, true
 	}

@@ -22,6 +22,7 @@ type metrics struct {
 	payload      *prometheus.HistogramVec // by provider
 	lastVerified *prometheus.GaugeVec     // by provider
 	tokens       *prometheus.CounterVec   // by issuer and outcome
+	buffered     prometheus.GaugeFunc
 }
 
 // The outcomes that are no refusals.
@@ -37,7 +38,8 @@ var outcomes = []string{
 	outcomeAccepted, outcomeHandshake, outcomeUnrouted, "duplicate", "replayed", "in_flight",
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
-	string(verify.TooLarge), string(verify.SlowBody), string(verify.Malformed), string(verify.KeysUnavailable),
+	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
+	string(verify.KeysUnavailable),
 }
 
 var collectors = sync.OnceValue(func() *metrics {
@@ -64,6 +66,10 @@ var collectors = sync.OnceValue(func() *metrics {
 		tokens: counters("tokens_total",
 			"Requests for a token by issuer and outcome: issued or the reason of a refusal.",
 			"issuer", "outcome"),
+		buffered: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "buffered_bytes",
+			Help: "Memory that the bodies of webhooks hold which are being handled; max_buffered bounds it.",
+		}, func() float64 { return float64(buffered.Load()) }),
 	}
 })
 
@@ -92,7 +98,7 @@ func histograms(name, help string, buckets []float64, labels []string) *promethe
 func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	m := collectors()
 	for _, collector := range []prometheus.Collector{
-		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.tokens,
+		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.tokens, m.buffered,
 	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -61,31 +60,22 @@ func clientURL(r *http.Request, requested *url.URL) *url.URL {
 	return &full
 }
 
-// firstRead is how much memory is reserved for a body before any of it has
-// arrived, whatever length was announced.
-const firstRead = 64 << 10
-
 // readBody reads a whole body of at most limit bytes within the given time.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, timeout time.Duration) ([]byte, error) {
+func readBody(w http.ResponseWriter, r *http.Request, body *buffer, limit int64, timeout time.Duration) error {
 	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
+		return nil
 	}
 	if r.ContentLength > limit {
-		return nil, &verify.Error{
+		return &verify.Error{
 			Reason: verify.TooLarge,
 			Detail: strconv.FormatInt(r.ContentLength, 10) + " bytes were announced; " + strconv.FormatInt(limit, 10) + " are allowed",
 		}
 	}
 	defer limitRead(w, timeout)()
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), firstRead)) + bytes.MinRead)
-	switch n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); {
-	case err != nil:
-		return nil, readError(err)
-	case n > limit:
-		return nil, &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
+	if err := body.readFrom(r.Body, r.ContentLength, limit); err != nil {
+		return err
 	}
-	return body.Bytes(), r.Body.Close()
+	return r.Body.Close()
 }
 
 // limitRead bounds the time for reading a body, and returns a function that

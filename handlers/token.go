@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -121,7 +122,9 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 			code: token.InvalidRequest, detail: "only POST is allowed",
 		})
 	}
-	body, err := readBody(w, r, token.MaxBody, time.Duration(defaultReadBody))
+	body := &buffer{budget: math.MaxInt64} // token.MaxBody is little
+	defer func() { body.end(r.Context()) }()
+	err := readBody(w, r, body, token.MaxBody, time.Duration(defaultReadBody))
 	if unread, ok := errors.AsType[*verify.Error](err); ok {
 		return t.refuse(w, r, refusedToken{
 			status: statuses[unread.Reason], outcome: string(unread.Reason),
@@ -131,7 +134,7 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	if err != nil {
 		return err
 	}
-	candidates, err := t.Read(r.Header, body)
+	candidates, err := t.Read(r.Header, body.data)
 	if malformed, ok := errors.AsType[*token.RequestError](err); ok {
 		return t.refuse(w, r, refusedToken{
 			status: malformed.Status, outcome: malformed.Code, code: malformed.Code, detail: malformed.Detail,

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -63,12 +62,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if held := heldBodyOf(r); held != nil {
 		r.ContentLength = int64(len(held.content))
-		// net/http sends the body along with the head only if it sees such a
-		// reader, and asks for another one if a connection has died idle.
-		r.GetBody = func() (io.ReadCloser, error) {
-			return io.NopCloser(bytes.NewReader(held.content)), nil
-		}
-		r.Body, _ = r.GetBody()
+		r.Body = held.again()
+		// net/http asks for another one if a connection has died idle.
+		r.GetBody = func() (io.ReadCloser, error) { return held.again(), nil }
 	}
 	return t.HTTPTransport.RoundTrip(r)
 }

@@ -18,6 +18,7 @@ const (
 	BadEncoding      Reason = "encoding"          // the body is compressed
 	TooLarge         Reason = "too_large"         // the body exceeds the limit
 	SlowBody         Reason = "slow_body"         // the body did not arrive in time
+	Overloaded       Reason = "overloaded"        // there is no memory left for the body
 	Malformed        Reason = "malformed"         // the payload is not what the scheme needs
 	KeysUnavailable  Reason = "keys_unavailable"  // the keys of a token could not be fetched; the sender may come again
 )

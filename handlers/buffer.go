@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/bits"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// buffer is the memory of one request's body. It grows as data arrives, so that
+// announcing a large body reserves nothing, and counts against the budget of
+// all requests until the request ends. Large ones are used again.
+//
+// The body may still be read when its handler has returned: by handlers around
+// it, and by a connection to an upstream that answered early. A buffer goes back
+// only when the server has ended the request, and readers that can be later than
+// that take the lock.
+type buffer struct {
+	data []byte
+
+	budget  int64 // how much all requests together may hold
+	charged int64 // how much of it this one holds
+
+	mu       sync.Mutex
+	ended    bool // the handler has returned
+	kept     bool // somebody reads what was left behind: it is not used again
+	released bool // the memory is another request's
+}
+
+// buffered is how much all requests hold, in bytes. It is the process's, so that
+// a reload neither frees nor forgets anything.
+var buffered atomic.Int64
+
+const (
+	firstRead = 8 << 10  // room for a body of which nothing has arrived
+	smallBody = 64 << 10 // room for one that has begun to; larger ones are pooled
+)
+
+// readFrom reads a body of at most limit bytes, of which the sender has
+// announced a number, or -1.
+func (b *buffer) readFrom(r io.Reader, announced, limit int64) error {
+	for {
+		if len(b.data) == cap(b.data) {
+			if err := b.grow(nextSize(int64(cap(b.data)), announced, limit)); err != nil {
+				return err
+			}
+		}
+		n, err := r.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		switch {
+		case int64(len(b.data)) > limit:
+			return &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return readError(err)
+		}
+	}
+}
+
+// nextSize returns how much room a body needs that has filled what it had. One
+// byte more than announced or allowed shows where it ends.
+func nextSize(have, announced, limit int64) int64 {
+	next := 4 * have
+	switch {
+	case have == 0:
+		next = firstRead
+	case have < smallBody:
+		next = smallBody
+	}
+	if announced >= have && (announced < next || have >= smallBody) {
+		next = announced + 1
+	}
+	return max(min(next, limit+1), have+1)
+}
+
+// grow makes room for size bytes.
+func (b *buffer) grow(size int64) error {
+	capacity, pool := size, (*sync.Pool)(nil)
+	if size > smallBody {
+		capacity, pool = sizeClass(size)
+	}
+	if buffered.Add(capacity) > b.budget {
+		buffered.Add(-capacity)
+		return &verify.Error{Reason: verify.Overloaded, Detail: "webhooks that are being handled fill the memory set aside for them (max_buffered)"}
+	}
+	var room []byte
+	if pool != nil {
+		if used, ok := pool.Get().(*[]byte); ok {
+			room = (*used)[:0]
+		}
+	}
+	if room == nil {
+		room = make([]byte, 0, capacity)
+	}
+	outgrown := b.data
+	b.data = append(room, outgrown...)
+	recycle(outgrown)
+	buffered.Add(-b.charged)
+	b.charged = capacity
+	return nil
+}
+
+// end says that the handler has returned. What it has read can be read on, by
+// those around it, until the server ends the request.
+func (b *buffer) end(ctx context.Context) {
+	buffered.Add(-b.charged)
+	b.charged = 0
+	if b.shared() == nil {
+		return
+	}
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
+	context.AfterFunc(ctx, b.release)
+}
+
+// shared returns the buffer if its memory can be used again.
+func (b *buffer) shared() *buffer {
+	if cap(b.data) <= smallBody {
+		return nil
+	}
+	return b
+}
+
+// release gives the memory to other requests.
+func (b *buffer) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.kept {
+		b.released = true
+		recycle(b.data)
+	}
+}
+
+// keep reports whether the data is still there, and makes sure that it stays if
+// it is wanted after the handler has returned.
+func (b *buffer) keep() bool {
+	if b.shared() == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = b.kept || b.ended
+	return !b.released
+}
+
+// classes are the pools of large buffers, four sizes for each doubling. What is
+// in them is freed when it is not used for a while.
+var classes [4 * (maxPooled - smallBits)]sync.Pool
+
+const (
+	smallBits = 16 // of smallBody
+	maxPooled = 24 // of the largest buffer that is used again: 16 MiB
+)
+
+// sizeClass returns the size that a large buffer is made in, and its pool: nil
+// for those that are too large to be kept.
+func sizeClass(size int64) (int64, *sync.Pool) {
+	doubling := bits.Len64(uint64(size - 1)) //nolint:gosec // sizes are positive
+	step := int64(1) << (doubling - 3)
+	capacity := (size + step - 1) / step * step
+	index := 4*(doubling-1-smallBits) + int(capacity/step) - 5
+	if index < 0 || index >= len(classes) {
+		return capacity, nil
+	}
+	return capacity, &classes[index]
+}
+
+// recycle puts the memory of a buffer into its pool.
+func recycle(data []byte) {
+	if int64(cap(data)) <= smallBody {
+		return
+	}
+	if capacity, pool := sizeClass(int64(cap(data))); pool != nil && capacity == int64(cap(data)) {
+		pool.Put(&data)
+	}
+}
+
+// defaultBudget is how much all requests may hold where nothing is said: a
+// quarter of the memory limit, which Caddy sets by what the machine or its
+// container has; without a limit, 1 GiB.
+func defaultBudget() int64 {
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit / 4
+	}
+	return 1 << 30
+}
