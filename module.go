@@ -38,6 +38,8 @@ func init() {
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
+	caddy.RegisterModule(handlers.MemoryReplay{}) // webhooks.replay.memory
+
 	httpcaddyfile.RegisterGlobalOption("webhooks", handlers.ParseApp)
 	httpcaddyfile.RegisterHandlerDirective("webhook_auth", handlers.ParseAuth)
 	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)

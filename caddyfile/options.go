@@ -98,6 +98,8 @@ var options = map[string]setter{
 		}
 		return nil
 	},
+	"replay":     replay,
+	"map_status": mapStatus,
 	"public_url": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		var err error
 		c.PublicURL, err = oneArg(d)

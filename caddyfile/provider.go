@@ -18,6 +18,7 @@ import (
 type Options struct {
 	Providers   map[string]*verify.Spec // by their names
 	MaxBuffered int64                   // bytes; 0: not said
+	Replay      json.RawMessage         // the store of deliveries; nil: not said
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -28,6 +29,7 @@ type Options struct {
 //	    provider <name> <scheme> {
 //	        <fields of a provider's JSON description>
 //	    }
+//	    replay <store> [<options of the store>]
 //	}
 //
 // A field that is an object in JSON is a block; values on its line are those
@@ -47,8 +49,10 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 				return d.Err("max_buffered is already specified")
 			}
 			options.MaxBuffered, err = sizeArg(d)
+		case "replay":
+			err = parseReplayStore(d, &options.Replay)
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider or max_buffered", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay or max_buffered", d.Val())
 		}
 		if err != nil {
 			return err

@@ -58,6 +58,8 @@ type Branch struct {
 //	    event        <name|source...>
 //	    id           <source...>
 //	    tolerance    <duration>|off
+//	    replay       <duration>|off [<endpoint>]
+//	    map_status   <status...>|off
 //	    public_url   <url>
 //	    confirm_subscription
 //	    max_size     <size>
@@ -177,7 +179,7 @@ func (p *parser) fixedEvents() []string {
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
-	"tolerance", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
+	"tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {

@@ -45,6 +45,12 @@ func table(t *testing.T) []example {
 			// Instaleap does not sign the job. The README says so.
 			{"other job", stored(t, "instaleap/requests/unsigned-job-changed.http"), 200, ""},
 		}},
+		{"replay", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
+			{"first", stored(t, "instaleap/requests/signed.http"), 200, "POST /instaleap 5bf7128e-c481-48fe-86fa-d0d52282dde8"},
+			{"copy", stored(t, "instaleap/requests/signed.http"), 200, ""},
+			{"other job", stored(t, "instaleap/requests/unsigned-job-changed.http"), 409, ""},
+			{"tampered", stored(t, "instaleap/requests/tampered-type.http"), 401, ""},
+		}},
 		{"instaleap-token", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap"}, []step{
 			{"token", stored(t, "instaleap/requests/token.http"), 200, "POST /instaleap ALLOCATED\nX-Instaleap-Token: "},
 			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},

@@ -36,7 +36,7 @@ func init() {
 }
 
 // App holds what all webhook handlers share: the providers that operators
-// define beside the built-in ones.
+// define beside the built-in ones, and the store of deliveries.
 type App struct {
 	// Providers by their names. A provider is described by the same fields as
 	// the built-in ones, whose names cannot be used again.
@@ -48,8 +48,15 @@ type App struct {
 	// 1 GiB without one.
 	MaxBuffered int64 `json:"max_buffered,omitempty"`
 
-	watch   watch
-	issuers issuers
+	// Where deliveries are remembered by endpoints that have `replay`. Default:
+	// the store "memory".
+	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=webhooks.replay inline_key=store"`
+
+	watch       watch
+	issuers     issuers
+	replay      ReplayStore
+	startReplay func() error      // once
+	endpoints   map[string]string // configurations by the names that deliveries are remembered under
 }
 
 // CaddyModule returns the Caddy module information.
@@ -60,7 +67,7 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the providers.
+// Provision checks the providers and loads the store of deliveries.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.issuers.provision(ctx)
 	if a.MaxBuffered < 0 {
@@ -83,12 +90,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
 	}
-	return nil
+	return a.provisionReplay(ctx)
 }
 
-// Start begins to look after the endpoints, and warns of tokens that nobody
-// seems to issue.
+// Start opens the store of deliveries, begins to look after the endpoints, and
+// warns of tokens that nobody seems to issue.
 func (a *App) Start() error {
+	if err := a.startReplay(); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
 	a.watch.start()
 	a.issuers.warn()
 	return nil
@@ -126,11 +136,11 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered}
+	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
-	app.MaxBuffered = options.MaxBuffered
+	app.MaxBuffered, app.ReplayRaw = options.MaxBuffered, options.Replay
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

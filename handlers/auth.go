@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -35,10 +36,10 @@ import (
 // The upstream gets the headers `Webhook-Provider`, `Webhook-Event` and
 // `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
 // those that the provider's own scheme reads. A refused request goes to the
-// error routes with status 400, 401, 403, 405, 408, 413, 415, or 503 where the
-// keys of a token cannot be fetched or there is no memory for the body. An event
-// that passes but that no other handler answers is not acknowledged: it ends as
-// a 503.
+// error routes with status 400, 401, 403, 405, 408, 409, 413, 415, or 503 where the
+// keys of a token cannot be fetched, deliveries not be looked up, or there is no
+// memory for the body. An event that passes but that no other handler answers is
+// not acknowledged: it ends as a 503.
 type Auth struct {
 	verify.Config
 
@@ -51,6 +52,7 @@ type Auth struct {
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
 	keySetURL string          // the key set of keySets that is in use; empty: none
+	replay    *replayGate     // nil where deliveries are not remembered
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
@@ -105,6 +107,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		a.ownHeader[name] = true
 	}
 	a.challenge = challenges(spec, &config)
+	if a.replay, err = app.(*App).replayGate(a); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
@@ -147,7 +152,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 
 	body := &buffer{budget: a.budget}
 	defer func() { body.end(r.Context()) }()
-	event, answer, err := a.authenticate(w, r, body)
+	event, claim, answer, err := a.authenticate(w, r, body)
 	if err != nil {
 		return a.refuse(w, r, repl, err)
 	}
@@ -160,12 +165,18 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)
+	if claim != nil {
+		return a.forwardOnce(w, r, event, claim, next)
+	}
 	return a.forward(w, r, event, next)
 }
 
 // authenticate verifies a request and puts its body in place for others. A
-// handshake has an answer instead of an event.
-func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request, body *buffer) (*route.Event, *verify.Answer, error) {
+// handshake has an answer instead of an event. A claim is made where
+// deliveries are remembered.
+func (a *Auth) authenticate(
+	w http.ResponseWriter, r *http.Request, body *buffer,
+) (*route.Event, *replay.Claim, *verify.Answer, error) {
 	request := newRequest(r)
 	var verifying stopwatch
 	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
@@ -173,10 +184,10 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request, body *buffer
 	err := a.verifier.Admit(request)
 	verifying.stop()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if err := readBody(w, r, body, a.MaxSize, time.Duration(a.ReadBody)); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	a.observer.metrics.payload.Observe(float64(len(body.data)))
 	spec := a.verifier.Provider().Spec
@@ -185,17 +196,23 @@ func (a *Auth) authenticate(w http.ResponseWriter, r *http.Request, body *buffer
 	result, err := a.verifier.Verify(request)
 	verifying.stop()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if result.Handshake != nil {
-		return nil, result.Handshake, nil
+		return nil, nil, result.Handshake, nil
 	}
 	event, err := route.NewEvent(a.verifier.Provider(), a.identity, request, result)
 	if err != nil {
-		return nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
+		return nil, nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
+	}
+	var claim *replay.Claim
+	if a.replay != nil {
+		if claim, err = a.replay.claim(request, event); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	setBody(r, body.data, body.shared())
-	return event, nil, nil
+	return event, claim, nil, nil
 }
 
 // answerHandshake answers a request by which the provider makes sure that the
@@ -228,7 +245,8 @@ func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *v
 // unless somebody answered it: Caddy's own answer to a request that no handler
 // takes is an empty 200.
 func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Event, next caddyhttp.Handler) (err error) {
-	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
+	mapper := a.mapStatus(w, r)
+	answer := caddyhttp.NewResponseRecorder(mapper, nil, nil)
 	outcome, began := outcomeAccepted, time.Now()
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() { a.observer.forwarded(r, event, outcome, statusOf(answer, err), time.Since(began)) }()
@@ -236,6 +254,9 @@ func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Even
 		if reason := laterReason(r); reason != "" {
 			outcome = reason
 		}
+		return err
+	}
+	if err = mapper.result(a, event); err != nil {
 		return err
 	}
 	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)
@@ -300,6 +321,9 @@ var statuses = map[verify.Reason]int{
 	verify.SlowBody:         http.StatusRequestTimeout,
 	verify.Malformed:        http.StatusBadRequest,
 	verify.KeysUnavailable:  http.StatusServiceUnavailable,
+	verify.Replayed:         http.StatusConflict,
+	verify.InFlight:         http.StatusConflict,
+	verify.ReplayStore:      http.StatusServiceUnavailable,
 }
 
 // Interface guards

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -96,6 +97,7 @@ func ParseToken(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	}
 func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next()
+	place := matcherText(h.Dispenser)
 	matcher, err := h.ExtractMatcherSet()
 	if err != nil {
 		return nil, err
@@ -109,6 +111,9 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
+	if webhook.Config.Replay > 0 && webhook.Config.Endpoint == "" {
+		webhook.Config.Endpoint = place
+	}
 	branches, err := branchRoutes(h, webhook)
 	if err != nil {
 		return nil, err
@@ -118,6 +123,16 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		subroute.Routes = append(subroute.Routes, value.Value.(caddyhttp.Route))
 	}
 	return h.NewRoute(matcher, subroute), nil
+}
+
+// matcherText returns the matcher of a directive as it was written, whose name
+// d has consumed. It is empty where there is none.
+func matcherText(d *caddyfile.Dispenser) string {
+	ahead := *d
+	if !ahead.NextArg() || !strings.HasPrefix(ahead.Val(), "/") && !strings.HasPrefix(ahead.Val(), "@") {
+		return ""
+	}
+	return ahead.Val()
 }
 
 // branchRoutes makes one route of each block, in a group of which the first

@@ -23,6 +23,9 @@ type metrics struct {
 	lastVerified *prometheus.GaugeVec     // by provider
 	tokens       *prometheus.CounterVec   // by issuer and outcome
 	buffered     prometheus.GaugeFunc
+
+	replayEvicted *prometheus.CounterVec // without labels
+	replayErrors  *prometheus.CounterVec // by provider
 }
 
 // The outcomes that are no refusals.
@@ -35,18 +38,18 @@ const (
 // outcomes are all ends that a request can come to. Each has a counter from
 // the start, so that a first refusal shows as an increase.
 var outcomes = []string{
-	outcomeAccepted, outcomeHandshake, outcomeUnrouted, "duplicate", "replayed", "in_flight",
+	outcomeAccepted, outcomeHandshake, outcomeUnrouted, string(verify.Duplicate),
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
 	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
-	string(verify.KeysUnavailable),
+	string(verify.KeysUnavailable), string(verify.Replayed), string(verify.InFlight), string(verify.ReplayStore),
 }
 
 var collectors = sync.OnceValue(func() *metrics {
 	byProvider := []string{"provider"}
 	return &metrics{
 		requests: counters("requests_total",
-			"Webhook requests by provider and outcome: accepted, handshake, unrouted or the reason of a refusal.",
+			"Webhook requests by provider and outcome: accepted, handshake, unrouted, duplicate or the reason of a refusal.",
 			"provider", "outcome"),
 		routed: counters("routed_total",
 			"Verified webhooks by provider and the block of handle_webhook that took them: on 1, on 2, otherwise.",
@@ -70,6 +73,9 @@ var collectors = sync.OnceValue(func() *metrics {
 			Namespace: namespace, Subsystem: subsystem, Name: "buffered_bytes",
 			Help: "Memory that the bodies of webhooks hold which are being handled; max_buffered bounds it.",
 		}, func() float64 { return float64(buffered.Load()) }),
+		replayEvicted: counters("replay_evicted_total",
+			"Deliveries that were forgotten before their time, because the memory was full."),
+		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by provider.", "provider"),
 	}
 })
 
@@ -99,6 +105,7 @@ func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	m := collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.tokens, m.buffered,
+		m.replayEvicted, m.replayErrors,
 	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {
@@ -132,6 +139,8 @@ func (m *metrics) of(provider string) *providerMetrics {
 		p.outcomes[outcome] = m.requests.WithLabelValues(provider, outcome)
 	}
 	m.ruleErrors.WithLabelValues(provider) // makes it, as 0
+	m.replayErrors.WithLabelValues(provider)
+	m.replayEvicted.WithLabelValues()
 	return p
 }
 

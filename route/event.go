@@ -46,6 +46,7 @@ type Event struct {
 // hold them, by the expressions of its description.
 type Identity struct {
 	event, id *Value
+	idSigned  bool // every place that the id may come from is signed
 
 	// What is read of payloads after they were rewritten: there, nothing is
 	// signed any more.
@@ -66,8 +67,18 @@ func NewIdentity(p *verify.Provider) (*Identity, error) {
 			return nil, fmt.Errorf("id: %w", err)
 		}
 	}
+	identity.idSigned = p.Signs("id")
+	if identity.id != nil {
+		for _, name := range identity.id.Reads() {
+			identity.idSigned = identity.idSigned && p.Signs(name)
+		}
+	}
 	return &identity, nil
 }
+
+// IDSigned reports whether the provider signs every place that the delivery's
+// id may come from.
+func (i *Identity) IDSigned() bool { return i.idSigned }
 
 // NewEvent makes the event of a verified request.
 func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result *verify.Result) (*Event, error) {

@@ -29,6 +29,7 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 			record(object)
 		case "webhook_auth":
 			failed = errors.Join(failed, addKey(object, providers))
+			delete(object, "replay") // each request is simulated for itself
 		}
 	})
 	if failed != nil {
@@ -49,6 +50,9 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 		if onError, ok := s["errors"].(map[string]any); ok {
 			p.routes(onError)
 		}
+	}
+	if webhooks, ok := apps["webhooks"].(map[string]any); ok {
+		delete(webhooks, "replay")
 	}
 	delete(apps, "tls")
 	delete(apps, "pki")

@@ -59,6 +59,22 @@ type Config struct {
 	// The clock window, both directions, or "off". Default: the provider's.
 	Tolerance Duration `json:"tolerance,omitempty"`
 
+	// How long deliveries are remembered, so that copies of them do not reach
+	// the app, or "off". It needs credentials. Default: off.
+	Replay Duration `json:"replay,omitempty"`
+
+	// The name under which this endpoint's deliveries are remembered. It must
+	// stay the same when a configuration is replaced, and differ from those of
+	// the provider's other endpoints. Default: what the Caddyfile adapter makes
+	// of the matcher, else empty.
+	Endpoint string `json:"endpoint,omitempty"`
+
+	// The statuses of the app's answers that the sender gets as a 502, because
+	// providers disable an endpoint that answers so: codes such as "404" and
+	// classes such as "3xx", from 300 on. "off" stands for none. Default: 3xx,
+	// 401, 404, 410.
+	MapStatus Statuses `json:"map_status,omitempty"`
+
 	// The URL under which the provider knows this endpoint, for schemes that
 	// sign the URL. A URL without a path stands for all paths of the request,
 	// and the request's query is added to a URL without one. Default: what the

@@ -21,6 +21,10 @@ const (
 	Overloaded       Reason = "overloaded"        // there is no memory left for the body
 	Malformed        Reason = "malformed"         // the payload is not what the scheme needs
 	KeysUnavailable  Reason = "keys_unavailable"  // the keys of a token could not be fetched; the sender may come again
+	Duplicate        Reason = "duplicate"         // the app has accepted this delivery already
+	Replayed         Reason = "replayed"          // a delivery that is known, with another payload
+	InFlight         Reason = "in_flight"         // a copy of it is still being handled
+	ReplayStore      Reason = "replay_store"      // whether it is known cannot be told
 )
 
 // Error is a refusal. Its text is for the operator and holds neither secrets

@@ -38,6 +38,9 @@ func (c *Config) validate(spec *Spec) error {
 		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
 	case c.ConfirmSubscription && spec.Scheme != "aws_sns":
 		return fmt.Errorf("%s has no subscriptions to confirm; remove confirm_subscription", spec.Name)
+	case c.Unverified && c.Replay > 0:
+		return errors.New("replay remembers verified deliveries; unverified, anybody could have events refused " +
+			"as duplicates: remove replay, or write credentials")
 	case len(c.Basic) > 0 && len(c.Tokens) > 0 && (spec.Token == nil || spec.Token.From == ""):
 		return errors.New("token and basic both read the header Authorization, so nobody could pass; " +
 			"write token_header with the name of another header, or one of them only")
@@ -62,7 +65,7 @@ func (c *Config) validate(spec *Spec) error {
 			return err
 		}
 	}
-	return errors.Join(c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec))
+	return errors.Join(c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec), c.MapStatus.validate())
 }
 
 func (c *Config) validateHeaders() error {

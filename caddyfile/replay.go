@@ -1,0 +1,52 @@
+package caddyfile
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// replay reads "replay <duration>|off [<endpoint>]".
+func replay(d *caddyfile.Dispenser, c *verify.Config) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("replay takes how long deliveries are remembered, such as 24h, or off, and perhaps a name for the endpoint")
+	}
+	var err error
+	if c.Replay, err = verify.ParseDuration(args[0]); err != nil {
+		return d.Errf("replay: %v", err)
+	}
+	if len(args) == 2 {
+		if args[1] == "" {
+			return d.Err("replay: the name of the endpoint is empty")
+		}
+		c.Endpoint = args[1]
+	}
+	return noBlock(d, "replay")
+}
+
+// mapStatus reads "map_status <status...>|off".
+func mapStatus(d *caddyfile.Dispenser, c *verify.Config) error {
+	return appendArgs(d, (*[]string)(&c.MapStatus))
+}
+
+// parseReplayStore reads "replay <store> [<options>]" of the global option
+// webhooks.
+func parseReplayStore(d *caddyfile.Dispenser, to *json.RawMessage) error {
+	if *to != nil {
+		return d.Err("replay is already specified")
+	}
+	if !d.NextArg() {
+		return d.Err("replay needs the name of a store, such as memory")
+	}
+	name := d.Val()
+	module, err := caddyfile.UnmarshalModule(d, "webhooks.replay."+name)
+	if err != nil {
+		return err
+	}
+	*to = caddyconfig.JSONModuleObject(module, "store", name, nil)
+	return nil
+}

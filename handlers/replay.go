@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/replay"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+const (
+	// replayLease is how long the app may take until a copy of its delivery is
+	// handled, too: the process may have died.
+	replayLease = 2 * time.Minute
+
+	// inFlightWait is how long a copy waits for the answer to the first one.
+	inFlightWait = 5 * time.Second
+
+	// maxWaiting is how many requests may wait at a time. They hold their
+	// bodies meanwhile.
+	maxWaiting = 1000
+
+	// storePatience is how long a store may take to answer.
+	storePatience = 5 * time.Second
+
+	// retryAfter is when senders are asked to come again, in seconds.
+	retryAfter = 5
+)
+
+// waiting counts the requests that wait for the answer to another one.
+var waiting atomic.Int64
+
+// replayGate lets one copy of a delivery through at a time, and none once the
+// app has accepted it.
+type replayGate struct {
+	store    replay.Store
+	start    func() error
+	verifier *verify.Verifier
+	idSigned bool
+	endpoint string
+	window   time.Duration
+}
+
+// replayGate returns the gate of an endpoint; nil if its deliveries are not
+// remembered.
+func (a *App) replayGate(auth *Auth) (*replayGate, error) {
+	if auth.Replay <= 0 {
+		return nil, nil
+	}
+	name := auth.Provider + " " + auth.Endpoint
+	config, err := json.Marshal(auth.Config)
+	if err != nil {
+		return nil, err
+	}
+	switch other, taken := a.endpoints[name]; {
+	case taken && other != string(config):
+		return nil, fmt.Errorf("replay: another endpoint is called %q, too, and each would take the other's deliveries for "+
+			"duplicates; name them apart, as in: replay %s <name>", auth.Endpoint, auth.Replay)
+	case taken:
+		auth.logger.Warn("two endpoints with the same configuration share what they remember of deliveries; "+
+			"if these are two webhooks at the provider, name them apart after replay's duration",
+			zap.String("provider", auth.Provider), zap.String("endpoint", auth.Endpoint))
+	}
+	a.endpoints[name] = string(config)
+	window := time.Duration(auth.Replay)
+	if tolerance := auth.verifier.Tolerance(); window < 2*tolerance {
+		auth.logger.Warn("replay is shorter than twice the tolerance, so a delivery can be sent again after it was forgotten",
+			zap.String("provider", auth.Provider), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
+	}
+	return &replayGate{
+		store:    a.replay,
+		start:    a.startReplay,
+		verifier: auth.verifier,
+		idSigned: auth.identity.IDSigned(),
+		endpoint: name,
+		window:   window,
+	}, nil
+}
+
+// claim says which delivery a verified request is.
+func (g *replayGate) claim(r *verify.Request, event *route.Event) (*replay.Claim, error) {
+	delivery, err := g.verifier.Delivery(r, event.Signed, event.ID, g.idSigned)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.New()
+	_ = binary.Write(sum, binary.BigEndian, uint64(len(g.endpoint))) // a hash takes everything
+	sum.Write([]byte(g.endpoint))
+	sum.Write(delivery.Key[:])
+	claim := &replay.Claim{
+		Digest: delivery.Digest,
+		Bound:  delivery.Bound,
+		Owner:  rand.Text(),
+		Lease:  replayLease,
+		TTL:    g.window,
+	}
+	sum.Sum(claim.Key[:0])
+	return claim, nil
+}
+
+// reserve makes the claim. While a copy of the delivery is being handled it
+// waits for the answer to that one, for a while.
+func (g *replayGate) reserve(ctx context.Context, claim *replay.Claim) (replay.Outcome, error) {
+	if err := g.start(); err != nil {
+		return replay.Outcome{}, err
+	}
+	outcome, err := g.ask(ctx, claim)
+	if err != nil || outcome.State != replay.InFlight {
+		return outcome, err
+	}
+	defer waiting.Add(-1)
+	if waiting.Add(1) > maxWaiting {
+		return outcome, nil
+	}
+	limited, cancel := context.WithTimeout(ctx, inFlightWait)
+	defer cancel()
+	for outcome.State == replay.InFlight {
+		if err := g.store.Wait(limited, claim.Key); limited.Err() != nil {
+			return outcome, nil
+		} else if err != nil {
+			return outcome, err
+		}
+		if outcome, err = g.ask(ctx, claim); err != nil {
+			return outcome, err
+		}
+	}
+	return outcome, nil
+}
+
+func (g *replayGate) ask(ctx context.Context, claim *replay.Claim) (replay.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	return g.store.Reserve(ctx, *claim)
+}
+
+// settle tells the store how the claim has ended. The sender may be gone.
+func (g *replayGate) settle(ctx context.Context, claim *replay.Claim, status int) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
+	defer cancel()
+	if status == 0 {
+		return g.store.Release(ctx, *claim)
+	}
+	return g.store.Done(ctx, *claim, status)
+}
+
+// forwardOnce hands an event on unless it is a copy of one that the app has
+// accepted or is being asked about. The app's acceptance, which is any 2xx, is
+// remembered; whatever else happens, a panic too, lets the next copy through.
+func (a *Auth) forwardOnce(
+	w http.ResponseWriter, r *http.Request, event *route.Event, claim *replay.Claim, next caddyhttp.Handler,
+) error {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	outcome, err := a.replay.reserve(r.Context(), claim)
+	if err == nil && outcome.State == replay.Done {
+		return a.answerDuplicate(w, r, repl, event, outcome.Status)
+	}
+	if refusal := refusalOf(outcome, err); refusal != nil {
+		if err != nil {
+			collectors().replayErrors.WithLabelValues(a.Provider).Inc()
+		}
+		if refusal.Reason != verify.Replayed {
+			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		}
+		err = a.refuse(w, r, repl, refusal)
+		setLogFields(r, a.Provider, event, string(refusal.Reason))
+		return err
+	}
+	accepted := 0
+	defer func() {
+		if err := a.replay.settle(r.Context(), claim, accepted); err != nil {
+			collectors().replayErrors.WithLabelValues(a.Provider).Inc()
+			a.logger.Error("how a webhook ended could not be remembered; a copy of it may be handled again",
+				zap.String("provider", event.Provider), zap.String("id", event.ID), zap.Error(err))
+		}
+	}()
+	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
+	if err := a.forward(answer, r, event, next); err != nil {
+		return err
+	}
+	switch status := answer.Status(); {
+	case status == 0:
+		accepted = http.StatusOK // what the server says for a handler that says nothing
+	case status >= 200 && status < 300:
+		accepted = status
+	}
+	return nil
+}
+
+// refusalOf says why a claim is refused; nil if it holds.
+func refusalOf(outcome replay.Outcome, err error) *verify.Error {
+	switch {
+	case err != nil:
+		return &verify.Error{Reason: verify.ReplayStore, Detail: err.Error()}
+	case outcome.State == replay.Swapped:
+		return &verify.Error{Reason: verify.Replayed, Detail: "this delivery is known, and had another payload"}
+	case outcome.State == replay.InFlight:
+		return &verify.Error{Reason: verify.InFlight, Detail: "the app has not answered to a copy of this delivery yet"}
+	}
+	return nil
+}
+
+// answerDuplicate tells the sender of a copy what the sender of the first one
+// was told.
+func (a *Auth) answerDuplicate(
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, status int,
+) error {
+	repl.Set(errorPlaceholder, string(verify.Duplicate))
+	a.observer.ended(r, event, string(verify.Duplicate))
+	a.logger.Info("webhook is a duplicate; the app does not see it",
+		zap.String("provider", event.Provider), zap.String("event", event.Name),
+		zap.String("id", event.ID), zap.Int("status", status))
+	w.WriteHeader(status)
+	return nil
+}
