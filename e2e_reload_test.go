@@ -188,16 +188,16 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+// get reads a page. It tries again when a reload has reset its connection.
 func get(t *testing.T, url string) string {
 	t.Helper()
-	answer, err := http.Get(url)
+	request, err := http.NewRequest("GET", url, strings.NewReader(""))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	answer, err := sendUntilAnswered(request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(body)
+	return answer.Body
 }
