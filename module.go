@@ -35,6 +35,7 @@ func init() {
 	caddy.RegisterModule(handlers.Route{})      // http.handlers.webhook_route
 	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
+	caddy.RegisterModule(handlers.Admin{})      // admin.api.webhooks
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 

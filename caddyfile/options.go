@@ -98,8 +98,14 @@ var options = map[string]setter{
 		}
 		return nil
 	},
-	"replay":     replay,
-	"map_status": mapStatus,
+	"replay":       replay,
+	"map_status":   mapStatus,
+	"expect_every": expectEvery,
+	"inspect": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		var err error
+		c.Inspect, err = ParseInspect(d)
+		return err
+	},
 	"public_url": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		var err error
 		c.PublicURL, err = oneArg(d)

@@ -19,6 +19,7 @@ type Options struct {
 	Providers   map[string]*verify.Spec // by their names
 	MaxBuffered int64                   // bytes; 0: not said
 	Replay      json.RawMessage         // the store of deliveries; nil: not said
+	Inspect     *verify.Inspect         // nil: not said
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -26,6 +27,10 @@ type Options struct {
 //
 //	webhooks {
 //	    max_buffered <size>
+//	    inspect      [<keep>|off] {
+//	        bodies
+//	        redact <path...>
+//	    }
 //	    provider <name> <scheme> {
 //	        <fields of a provider's JSON description>
 //	    }
@@ -51,8 +56,13 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 			options.MaxBuffered, err = sizeArg(d)
 		case "replay":
 			err = parseReplayStore(d, &options.Replay)
+		case "inspect":
+			if options.Inspect != nil {
+				return d.Err("inspect is already specified")
+			}
+			options.Inspect, err = ParseInspect(d)
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay or max_buffered", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, max_buffered or inspect", d.Val())
 		}
 		if err != nil {
 			return err

@@ -64,6 +64,11 @@ type Branch struct {
 //	    confirm_subscription
 //	    max_size     <size>
 //	    require_signed
+//	    expect_every <duration>
+//	    inspect      [<keep>|off] {
+//	        bodies
+//	        redact <path...>
+//	    }
 //	}
 func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Config, error) {
 	p := parser{own: own}
@@ -179,7 +184,8 @@ func (p *parser) fixedEvents() []string {
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
-	"tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "on", "otherwise",
+	"tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
+	"inspect", "on", "otherwise",
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {

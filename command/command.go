@@ -20,11 +20,11 @@ import (
 func New(samples fs.FS) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Short: "Lists providers; sends, verifies, tests and explains webhooks",
+		Short: "Lists providers; sends, verifies, tests, explains and follows webhooks",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
-				strict(testCommand(samples)), strict(explainCommand()))
+				strict(testCommand(samples)), strict(explainCommand()), strict(tailCommand()))
 		},
 	}
 }

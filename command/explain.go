@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aryann/difflib"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/simulate"
@@ -148,7 +148,7 @@ func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Ti
 	}
 	if trace.Sent != nil {
 		found.Upstream, found.URI = trace.Sent.Upstream, trace.Sent.URI
-		found.Diff = diff(arrived.Body.Document(), trace.Sent.Body)
+		found.Diff = inspect.Diff(arrived.Body.Document(), trace.Sent.Body)
 	}
 	return found
 }
@@ -164,38 +164,6 @@ func judge(block simulate.Block, event *route.Event, taken string) ruleVerdict {
 		v.Clauses = rule.Explain(event)
 	}
 	return v
-}
-
-// maxDiffLines bounds the payloads that are compared line by line.
-const maxDiffLines = 2000
-
-// diff compares two JSON documents line by line; it is empty if they are the
-// same bytes.
-func diff(before, after []byte) []string {
-	if bytes.Equal(before, after) {
-		return nil
-	}
-	old, changed := lines(before), lines(after)
-	if len(old) > maxDiffLines || len(changed) > maxDiffLines {
-		return []string{"the payloads are too long to be compared line by line"}
-	}
-	var out []string
-	for _, record := range difflib.Diff(old, changed) {
-		if record.Delta != difflib.Common {
-			out = append(out, record.String())
-		}
-	}
-	return out
-}
-
-// lines indents a JSON document, so that equal parts have equal lines.
-func lines(document []byte) []string {
-	var out bytes.Buffer
-	document = bytes.TrimSpace(document)
-	if json.Indent(&out, document, "", "  ") != nil {
-		return strings.Split(string(document), "\n")
-	}
-	return strings.Split(out.String(), "\n")
 }
 
 // print writes the explanation.

@@ -31,6 +31,10 @@ func table(t *testing.T) []example {
 			{"signed", stored(t, "github/requests/signed.http"), 200, "push 6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911"},
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 		}},
+		{"inspector", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{"signed", stored(t, "github/requests/signed.http"), 202, ""},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+		}},
 		{"instaleap", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
 			{"cancelled", instaleap(t, "test-secret-instaleap", "CANCELLED"), 200, "POST /orders/0000AG382N/cancellation CANCELLED\n" +
 				`{"paid":403.97,"reason":"CANCELLED","skus":["00020100700000","00020100600000","00750045900015"]}`},

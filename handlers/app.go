@@ -48,6 +48,10 @@ type App struct {
 	// 1 GiB without one.
 	MaxBuffered int64 `json:"max_buffered,omitempty"`
 
+	// What is kept of requests for the inspector, for all endpoints that say
+	// nothing of their own. Default: nothing.
+	Inspect *verify.Inspect `json:"inspect,omitempty"`
+
 	// Where deliveries are remembered by endpoints that have `replay`. Default:
 	// the store "memory".
 	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=webhooks.replay inline_key=store"`
@@ -69,6 +73,11 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the providers and loads the store of deliveries.
 func (a *App) Provision(ctx caddy.Context) error {
+	if a.Inspect != nil {
+		if err := a.Inspect.Check(); err != nil {
+			return err
+		}
+	}
 	a.issuers.provision(ctx)
 	if a.MaxBuffered < 0 {
 		return errors.New("max_buffered cannot be negative")
@@ -101,11 +110,13 @@ func (a *App) Start() error {
 	}
 	a.watch.start()
 	a.issuers.warn()
+	running.add(a)
 	return nil
 }
 
 // Stop ends that.
 func (a *App) Stop() error {
+	running.remove(a)
 	a.watch.stop()
 	return nil
 }
@@ -116,6 +127,18 @@ func (a *App) budget() int64 {
 		return a.MaxBuffered
 	}
 	return defaultBudget()
+}
+
+// inspection is what is kept of the requests of an endpoint that says this
+// itself; it is nil if nothing is.
+func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
+	if own == nil {
+		own = a.Inspect
+	}
+	if own == nil || own.Off {
+		return nil
+	}
+	return own
 }
 
 // spec returns the description of a provider.
@@ -136,11 +159,11 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw}
+	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
-	app.MaxBuffered, app.ReplayRaw = options.MaxBuffered, options.Replay
+	app.MaxBuffered, app.ReplayRaw, app.Inspect = options.MaxBuffered, options.Replay, options.Inspect
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

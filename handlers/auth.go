@@ -76,7 +76,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.observer, err = newObserver(ctx, a.Provider); err != nil {
+	if a.observer, err = newObserver(ctx, &a.Config); err != nil {
 		return err
 	}
 	app.(*App).watch.add(a.observer)
@@ -100,6 +100,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	if a.observer.inspector, err = newInspector(app.(*App).inspection(a.Inspect), a.verifier); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.ownHeader = make(map[string]bool)
@@ -165,6 +168,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)
+	a.observer.watch(r, event)
 	if claim != nil {
 		return a.forwardOnce(w, r, event, claim, next)
 	}
@@ -178,6 +182,7 @@ func (a *Auth) authenticate(
 	w http.ResponseWriter, r *http.Request, body *buffer,
 ) (*route.Event, *replay.Claim, *verify.Answer, error) {
 	request := newRequest(r)
+	a.observer.see(r, request)
 	var verifying stopwatch
 	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
 	verifying.start()
@@ -218,7 +223,7 @@ func (a *Auth) authenticate(
 // answerHandshake answers a request by which the provider makes sure that the
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	a.observer.ended(r, nil, outcomeHandshake)
+	a.observer.ended(r, &ending{outcome: outcomeHandshake, status: answer.Status})
 	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
 	if answer.Show != "" {
 		fields = append(fields, zap.String("to_configure", answer.Show))

@@ -77,7 +77,9 @@ func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
 	if !ok {
 		return false, errNotVerified
 	}
-	return route.Patterns(m).Match(event.Name), nil
+	matched := route.Patterns(m).Match(event.Name)
+	event.Judge(func() route.Verdict { return route.Verdict{Events: route.Patterns(m), Matched: matched} })
+	return matched, nil
 }
 
 // CELLibrary produces options that expose this matcher for use in CEL
@@ -186,6 +188,9 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return false, errNotVerified
 	}
 	matched, err := m.rule.Match(event)
+	event.Judge(func() route.Verdict {
+		return route.Verdict{When: m.Expr, Clauses: m.rule.Explain(event), Matched: matched}
+	})
 	if err != nil {
 		m.metrics.ruleErrors.WithLabelValues(event.Provider).Inc()
 	}

@@ -21,6 +21,7 @@ type metrics struct {
 	handling     *prometheus.HistogramVec // by provider
 	payload      *prometheus.HistogramVec // by provider
 	lastVerified *prometheus.GaugeVec     // by provider
+	silent       *prometheus.GaugeVec     // by provider
 	tokens       *prometheus.CounterVec   // by issuer and outcome
 	buffered     prometheus.GaugeFunc
 
@@ -66,6 +67,8 @@ var collectors = sync.OnceValue(func() *metrics {
 		lastVerified: gauges("last_verified_timestamp_seconds",
 			"When a webhook was verified last, in Unix time, by provider; 0 if none was since the process began.",
 			byProvider),
+		silent: gauges("silent",
+			"Whether a provider with expect_every has fallen silent (1) or not (0).", byProvider),
 		tokens: counters("tokens_total",
 			"Requests for a token by issuer and outcome: issued or the reason of a refusal.",
 			"issuer", "outcome"),
@@ -104,8 +107,8 @@ func histograms(name, help string, buckets []float64, labels []string) *promethe
 func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	m := collectors()
 	for _, collector := range []prometheus.Collector{
-		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.tokens, m.buffered,
-		m.replayEvicted, m.replayErrors,
+		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.tokens,
+		m.buffered, m.replayEvicted, m.replayErrors,
 	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {

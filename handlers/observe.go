@@ -20,20 +20,24 @@ import (
 const (
 	eventVerified = "webhook_verified"
 	eventRejected = "webhook_rejected"
+	eventSilent   = "webhook_silent"
 )
 
 // observer tells operators what becomes of the requests of one webhook_auth:
 // by metrics, logs, traces and Caddy events.
 type observer struct {
-	provider string
-	metrics  *providerMetrics
-	sampler  sampler
-	logger   *zap.Logger
-	events   *caddyevents.App
-	ctx      caddy.Context // of the handler, in whose name events are emitted
+	provider    string
+	metrics     *providerMetrics
+	sampler     sampler
+	source      *source
+	expectEvery time.Duration // 0: nothing is expected
+	inspector   *inspector    // nil: nothing is kept
+	logger      *zap.Logger
+	events      *caddyevents.App
+	ctx         caddy.Context // of the handler, in whose name events are emitted
 }
 
-func newObserver(ctx caddy.Context, provider string) (*observer, error) {
+func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 	m, err := registerMetrics(ctx)
 	if err != nil {
 		return nil, err
@@ -43,32 +47,50 @@ func newObserver(ctx caddy.Context, provider string) (*observer, error) {
 		return nil, err
 	}
 	return &observer{
-		provider: provider,
-		metrics:  m.of(provider),
-		logger:   ctx.Logger(),
-		events:   events.(*caddyevents.App),
-		ctx:      ctx,
+		provider:    config.Provider,
+		metrics:     m.of(config.Provider),
+		source:      sourceOf(config.Provider),
+		expectEvery: time.Duration(config.ExpectEvery),
+		logger:      ctx.Logger(),
+		events:      events.(*caddyevents.App),
+		ctx:         ctx,
 	}, nil
 }
 
 // verified records that a request has proven whose it is.
 func (o *observer) verified(event *route.Event) {
 	o.metrics.lastVerified.Set(float64(event.Received.UnixMilli()) / 1e3)
+	if o.source.hear(event.Received) {
+		o.logger.Info("webhooks arrive again after a silence", zap.String("provider", o.provider))
+	}
 }
 
-// ended records how a request has ended; event is nil unless it was verified.
-func (o *observer) ended(r *http.Request, event *route.Event, outcome string) {
+// ending is how a request has ended.
+type ending struct {
+	outcome string
+	event   *route.Event // nil unless it was verified
+	detail  string       // why exactly it was refused
+	status  int          // of the answer; 0 if unknown
+	took    time.Duration
+}
+
+// ended records how a request has ended.
+func (o *observer) ended(r *http.Request, end *ending) {
+	event, outcome := end.event, end.outcome
 	o.metrics.count(outcome)
 	setLogFields(r, o.provider, event, outcome)
 	setSpanAttributes(r, o.provider, event, outcome)
 	if event != nil {
 		o.emit(eventVerified, event, outcome, 0)
 	}
+	if seen := seenRequest(r); seen != nil && o.inspector != nil {
+		o.inspector.keep(seen, end)
+	}
 }
 
 // refused tells why a request was refused, unless too many are.
 func (o *observer) refused(r *http.Request, refusal *verify.Error) {
-	o.ended(r, nil, string(refusal.Reason))
+	o.ended(r, &ending{outcome: string(refusal.Reason), detail: refusal.Detail, status: statuses[refusal.Reason]})
 	leftOut, tell := o.sampler.take(refusal.Reason, now())
 	if !tell {
 		return
@@ -93,7 +115,7 @@ func (o *observer) refused(r *http.Request, refusal *verify.Error) {
 // request.
 func (o *observer) forwarded(r *http.Request, event *route.Event, outcome string, status int, took time.Duration) {
 	o.metrics.handling.Observe(took.Seconds())
-	o.ended(r, event, outcome)
+	o.ended(r, &ending{outcome: outcome, event: event, status: status, took: took})
 	if outcome != outcomeAccepted {
 		return
 	}

@@ -69,6 +69,9 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
 	}
+	if event.Shown != nil {
+		rw.show(event)
+	}
 	if outcome.Body != nil {
 		event.SetBody(outcome.Body, outcome.ContentType)
 		replaceBody(r, outcome.Body)
@@ -90,6 +93,18 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		}
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// show rewrites what operators are shown of the event, which then holds nothing
+// that was left out, however it is rewritten.
+func (rw *Rewrite) show(event *route.Event) {
+	outcome, err := rw.rewriter.Apply(event.Shown)
+	switch {
+	case err != nil:
+		event.Shown = nil // it needs what was left out
+	case outcome.Body != nil:
+		event.Shown.SetBody(outcome.Body, outcome.ContentType)
+	}
 }
 
 // digestHeaders hold hashes of a body.

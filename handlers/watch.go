@@ -21,8 +21,21 @@ func (w *watch) start() {
 	if len(w.observers) == 0 {
 		return
 	}
+	w.begin(time.Now())
 	w.quit, w.done = make(chan struct{}), make(chan struct{})
 	go w.run()
+}
+
+// begin takes over from the configuration before this one.
+func (w *watch) begin(at time.Time) {
+	expected := make(map[*source]bool)
+	for _, o := range w.observers {
+		if o.expectEvery > 0 {
+			expected[o.source] = true
+			o.source.expect(at)
+		}
+	}
+	forget(expected)
 }
 
 func (w *watch) run() {
@@ -43,6 +56,7 @@ func (w *watch) run() {
 func (w *watch) look(at time.Time) {
 	for _, o := range w.observers {
 		o.flush(at)
+		o.checkSilence(at)
 	}
 }
 

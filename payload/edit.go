@@ -26,6 +26,14 @@ func SetAt(document []byte, at Span, value []byte) []byte {
 	return splice(document, at.Start, at.End, value)
 }
 
+// Replace returns a document in which the value at a path is another one, given
+// as JSON. It is the same document if the path leads nowhere.
+func Replace(document []byte, path Path, value []byte) ([]byte, error) {
+	return editDocument(document, path, &edition{
+		change: func([]byte) ([]byte, error) { return value, nil },
+	})
+}
+
 // Delete returns a document without the value at a path. It is the same
 // document if the path leads nowhere.
 func Delete(document []byte, path Path) ([]byte, error) {

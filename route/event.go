@@ -24,6 +24,13 @@ type Event struct {
 	Body      *payload.Body   // the payload, as it came or as it was rewritten
 	Route     string          // the block that takes it, such as on 1; empty while none has
 
+	// Watched events keep what they were held against, see Judge. Shown, if it
+	// is not nil, is the event without what must not be seen; what is done to
+	// the payload is to be done to it, too.
+	Watched  bool
+	Verdicts []Verdict
+	Shown    *Event
+
 	// StaleHeaders are the beginnings of the names of headers that hold the
 	// provider's signature, which is wrong once the payload has changed.
 	StaleHeaders []string
@@ -143,6 +150,14 @@ func (e *Event) SetBody(document []byte, contentType string) {
 	e.Body = payload.New(document, contentType, "")
 	e.finder = e.rewritten
 	e.env = nil
+}
+
+// Arrived returns the payload as it came.
+func (e *Event) Arrived() *payload.Body {
+	if e.arrived != nil {
+		return e.arrived
+	}
+	return e.Body
 }
 
 // Outgoing returns the event as an app sees it that gets a request: rules can

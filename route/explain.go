@@ -2,6 +2,8 @@ package route
 
 import (
 	"fmt"
+	"net/http"
+	"regexp"
 
 	"github.com/expr-lang/expr/ast"
 )
@@ -13,7 +15,42 @@ type Clause struct {
 	Error  string `json:"error,omitempty"` // why it failed
 }
 
-// Explain evaluates every clause of a rule on its own.
+// Verdict is what an event was held against, and whether it matched.
+type Verdict struct {
+	Events  Patterns `json:"events,omitempty"`  // names of events, any of which may match
+	When    string   `json:"when,omitempty"`    // or an expression
+	Clauses []Clause `json:"clauses,omitempty"` // its parts
+	Matched bool     `json:"matched"`
+}
+
+// Judge keeps a verdict for whoever looks at the event later. It does nothing
+// unless the event is being watched.
+func (e *Event) Judge(verdict func() Verdict) {
+	if e.Watched && len(e.Verdicts) < maxVerdicts {
+		e.Verdicts = append(e.Verdicts, verdict())
+	}
+}
+
+// Redacted returns the event as if it had arrived with another payload, with
+// other headers and without a query. Whatever is computed from it holds nothing
+// that is not in those.
+func (e *Event) Redacted(document []byte, header http.Header) *Event {
+	target := *e.url
+	target.RawQuery = ""
+	redacted := e.Outgoing(e.method, &target, header, document)
+	redacted.arrived, redacted.Watched, redacted.Shown = nil, false, nil
+	return redacted
+}
+
+// maxVerdicts bounds what is kept of one event: a matcher may be asked again
+// and again.
+const maxVerdicts = 100
+
+// quotation is what functions quote of a payload in their errors.
+var quotation = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// Explain evaluates every clause of a rule on its own. It tells nothing of the
+// payload but what the clauses are: true, false, or in error.
 func (r *Rule) Explain(e *Event) []Clause {
 	var clauses []Clause
 	for _, source := range split(r.compiled.Node()) {
@@ -24,7 +61,7 @@ func (r *Rule) Explain(e *Event) []Clause {
 			result, err = value.Compute(e)
 		}
 		if err != nil {
-			clause.Error = err.Error()
+			clause.Error = quotation.ReplaceAllString(err.Error(), `"…"`)
 		} else {
 			clause.Value = fmt.Sprint(result)
 		}

@@ -91,6 +91,16 @@ type Config struct {
 
 	// The largest body in bytes. Default: 1048576 (1 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
+
+	// The longest time in which at least one webhook of the provider should
+	// arrive and be verified. If none does, the source has fallen silent: that
+	// is logged, counted and raised as the event `webhook_silent`. At least 10s.
+	// Default: none is expected.
+	ExpectEvery Duration `json:"expect_every,omitempty"`
+
+	// What is kept of requests for the inspector. Default: what the webhooks
+	// app says, else nothing.
+	Inspect *Inspect `json:"inspect,omitempty"`
 }
 
 // TokenHeader is a header with the tokens it may hold.

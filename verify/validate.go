@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -25,6 +26,9 @@ func (c *Config) Check(spec *Spec) error {
 	return err
 }
 
+// minExpectEvery is the shortest silence that can be noticed.
+const minExpectEvery = Duration(10 * time.Second)
+
 // validate finds configurations that would accept everybody or nobody.
 func (c *Config) validate(spec *Spec) error {
 	proven := c.hasCredentials()
@@ -44,6 +48,8 @@ func (c *Config) validate(spec *Spec) error {
 	case len(c.Basic) > 0 && len(c.Tokens) > 0 && (spec.Token == nil || spec.Token.From == ""):
 		return errors.New("token and basic both read the header Authorization, so nobody could pass; " +
 			"write token_header with the name of another header, or one of them only")
+	case c.ExpectEvery < 0 || c.ExpectEvery > 0 && c.ExpectEvery < minExpectEvery:
+		return fmt.Errorf("expect_every must be at least %s", minExpectEvery)
 	case len(c.Secrets) > 0 && !spec.usesSecret():
 		return fmt.Errorf("%s has no scheme that uses a secret; write %s instead", spec.Name, spec.insteadOfSecret())
 	}
@@ -62,6 +68,11 @@ func (c *Config) validate(spec *Spec) error {
 			return err
 		}
 		if err := c.JWT.checkAlone(c, spec); err != nil {
+			return err
+		}
+	}
+	if c.Inspect != nil {
+		if err := c.Inspect.Check(); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,196 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/inspect"
+)
+
+// tail is one run of caddy webhooks tail.
+type tail struct {
+	out     io.Writer
+	address string
+	config  string
+	adapter string
+
+	provider, event, outcome string
+
+	lines int
+	once  bool
+	json  bool
+
+	instance string // of the Caddy that was asked last
+	after    uint64 // the latest delivery that was printed
+}
+
+// tailInterval is how often a running Caddy is asked for more.
+const tailInterval = 500 * time.Millisecond
+
+func tailCommand() *cobra.Command {
+	t := new(tail)
+	cmd := &cobra.Command{
+		Use:   "tail [--address ADDRESS] [--provider NAME] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
+		Short: "Follows the webhooks that come to a running Caddy",
+		Long: `Prints the webhooks that come to a running Caddy, a line each: what was decided
+about them, and why. It asks the administration endpoint, and shows what is
+kept there: the configuration has to say inspect.
+
+It goes on until it is interrupted, also while Caddy is reloaded or started anew.
+
+Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answer.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.Flags().StringVar(&t.address, "address", "", "Address of the administration endpoint (default: as the configuration says, else localhost:2019)")
+	cmd.Flags().StringVar(&t.config, "config", "", "Configuration that says where the administration endpoint is")
+	cmd.Flags().StringVar(&t.adapter, "adapter", "", "Adapter of that configuration")
+	cmd.Flags().StringVar(&t.provider, "provider", "", "Only webhooks of this provider")
+	cmd.Flags().StringVar(&t.event, "event", "", "Only events of this name; * stands for any characters")
+	cmd.Flags().StringVar(&t.outcome, "outcome", "", "Only this outcome, such as accepted or bad_signature")
+	cmd.Flags().IntVar(&t.lines, "lines", 10, "How many of those that came before are printed")
+	cmd.Flags().BoolVar(&t.once, "once", false, "Print those, and do not wait for more")
+	cmd.Flags().BoolVar(&t.json, "json", false, "Print a JSON object for each")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		t.out = cmd.OutOrStdout()
+		return run(func() (int, error) {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
+			return t.run(ctx)
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func (t *tail) run(ctx context.Context) (int, error) {
+	if t.lines < 0 {
+		return exitUsage, fmt.Errorf("--lines cannot be negative")
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress(t.address, nil, t.config, t.adapter)
+	if err != nil {
+		return exitUsage, err
+	}
+	if err := t.print(address, true); err != nil || t.once {
+		return exitOn(err), err
+	}
+	ticker := time.NewTicker(tailInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return 0, nil
+		case <-ticker.C:
+			// A Caddy that is being restarted answers again soon.
+			_ = t.print(address, false)
+		}
+	}
+}
+
+func exitOn(err error) int {
+	if err != nil {
+		return exitUsage
+	}
+	return 0
+}
+
+// print asks for the deliveries since the last time, and prints them.
+func (t *tail) print(address string, first bool) error {
+	list, err := t.ask(address)
+	if err == nil && list.Instance != t.instance && !first {
+		t.after = 0 // Caddy was started anew and counts from 1
+		list, err = t.ask(address)
+	}
+	if err != nil {
+		return err
+	}
+	t.instance = list.Instance
+	found := list.Deliveries
+	if first && len(found) > t.lines {
+		found = found[:t.lines]
+	}
+	if len(list.Deliveries) > 0 {
+		t.after = list.Deliveries[0].Number
+	}
+	for _, d := range slices.Backward(found) {
+		if err := t.show(&d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliveryList is what the administration endpoint answers.
+type deliveryList struct {
+	Instance   string            `json:"instance"`
+	Deliveries []inspect.Summary `json:"deliveries"`
+}
+
+func (t *tail) ask(address string) (*deliveryList, error) {
+	query := url.Values{}
+	for name, value := range map[string]string{"provider": t.provider, "event": t.event, "outcome": t.outcome} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if t.after > 0 {
+		query.Set("after", fmt.Sprint(t.after))
+	}
+	answer, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/webhooks/deliveries?"+query.Encode(), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	var list deliveryList
+	if err := json.NewDecoder(answer.Body).Decode(&list); err != nil {
+		return nil, fmt.Errorf("the answer of %s cannot be read: %w", address, err)
+	}
+	return &list, nil
+}
+
+func (t *tail) show(d *inspect.Summary) error {
+	if t.json {
+		return json.NewEncoder(t.out).Encode(d)
+	}
+	line := []string{d.Received.Local().Format("15:04:05"), d.Provider, d.Outcome}
+	if d.Event != "" {
+		line = append(line, d.Event)
+	}
+	if d.ID != "" {
+		line = append(line, "id "+d.ID)
+	}
+	if d.Route != "" {
+		line = append(line, "by "+d.Route)
+	}
+	if d.Status != 0 {
+		line = append(line, fmt.Sprint(d.Status))
+	}
+	line = append(line, d.Method+" "+d.Host+d.Path, "from "+d.ClientIP)
+	if d.Detail != "" {
+		line = append(line, "("+d.Detail+")")
+	}
+	_, err := fmt.Fprintln(t.out, printable(strings.Join(line, "  ")))
+	return err
+}
+
+// printable replaces what could move the cursor, or set colors: the text came
+// from strangers.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, text)
+}

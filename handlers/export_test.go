@@ -1,0 +1,6 @@
+package handlers
+
+import "time"
+
+// Look has the running app look after its endpoints as at a time.
+func Look(at time.Time) { running.current().watch.look(at) }

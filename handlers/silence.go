@@ -1,0 +1,102 @@
+package handlers
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// source is what is known of a provider's punctuality. It lives as long as the
+// process, so that loading a configuration does not set the clock back.
+type source struct {
+	heard    atomic.Int64 // when a webhook was verified last, in Unix nanoseconds; 0: never
+	expected atomic.Int64 // since when webhooks are expected, likewise
+	silent   atomic.Bool
+	gauge    func(silent float64)
+	remove   func()
+}
+
+// sources are all providers by their names.
+var sources struct {
+	sync.Mutex
+	byName map[string]*source
+}
+
+func sourceOf(provider string) *source {
+	sources.Lock()
+	defer sources.Unlock()
+	s, ok := sources.byName[provider]
+	if !ok {
+		if sources.byName == nil {
+			sources.byName = make(map[string]*source)
+		}
+		gauges := collectors().silent
+		s = &source{
+			gauge:  func(silent float64) { gauges.WithLabelValues(provider).Set(silent) },
+			remove: func() { gauges.DeleteLabelValues(provider) },
+		}
+		sources.byName[provider] = s
+	}
+	return s
+}
+
+// forget ends the expectations of the sources that no endpoint has any more.
+func forget(expected map[*source]bool) {
+	sources.Lock()
+	defer sources.Unlock()
+	for _, s := range sources.byName {
+		if !expected[s] && s.expected.Swap(0) != 0 {
+			s.silent.Store(false)
+			s.remove()
+		}
+	}
+}
+
+// expect begins to expect webhooks, unless they are expected already.
+func (s *source) expect(at time.Time) {
+	if s.expected.CompareAndSwap(0, at.UnixNano()) {
+		s.gauge(0)
+	}
+}
+
+// hear notes that a webhook was verified. It reports whether that ends a
+// silence.
+func (s *source) hear(at time.Time) bool {
+	s.heard.Store(at.UnixNano())
+	if !s.silent.Load() || !s.silent.CompareAndSwap(true, false) {
+		return false
+	}
+	s.gauge(0)
+	return true
+}
+
+// fallSilent reports whether, at a time, the source has said nothing for too
+// long. It does so once for each silence.
+func (s *source) fallSilent(at time.Time, every time.Duration) bool {
+	since := max(s.heard.Load(), s.expected.Load())
+	if at.Sub(time.Unix(0, since)) < every || !s.silent.CompareAndSwap(false, true) {
+		return false
+	}
+	s.gauge(1)
+	return true
+}
+
+// checkSilence tells of a source that has fallen silent.
+func (o *observer) checkSilence(at time.Time) {
+	if o.expectEvery <= 0 || !o.source.fallSilent(at, o.expectEvery) {
+		return
+	}
+	last := "never"
+	if heard := o.source.heard.Load(); heard != 0 {
+		last = time.Unix(0, heard).UTC().Format(time.RFC3339)
+	}
+	o.logger.Warn("no webhook was verified for too long", zap.String("provider", o.provider),
+		zap.Duration("expect_every", o.expectEvery), zap.String("last", last))
+	if o.events.ShouldEmit(eventSilent) {
+		o.events.Emit(o.ctx, eventSilent, map[string]any{
+			"provider": o.provider, "expect_every": o.expectEvery.String(), "last": last,
+		})
+	}
+}

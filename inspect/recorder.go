@@ -1,0 +1,171 @@
+package inspect
+
+import (
+	"crypto/rand"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Delivery is a request that has been dealt with. It does not change once it
+// has been recorded.
+type Delivery struct {
+	Summary
+
+	Headers []Header        `json:"headers,omitempty"`      // as they came, without credentials
+	Steps   []verify.Step   `json:"verification,omitempty"` // what was checked
+	Rules   []route.Verdict `json:"rules,omitempty"`        // which events and rules it was held against
+	Body    Text            `json:"body,omitzero"`          // the payload as it came
+	Sent    Text            `json:"sent,omitzero"`          // the payload as a rewrite has left it, if it has
+
+	Rewritten bool `json:"rewritten,omitempty"` // the payload was rewritten
+}
+
+// Summary is what a list shows of a delivery.
+type Summary struct {
+	Number   uint64        `json:"number"`             // counts up from 1
+	Received time.Time     `json:"received"`           //
+	Provider string        `json:"provider"`           //
+	Outcome  string        `json:"outcome"`            // accepted, handshake, unrouted, or why it was refused
+	Detail   string        `json:"detail,omitempty"`   // why exactly it was refused
+	Event    string        `json:"event,omitempty"`    // empty unless verified
+	ID       string        `json:"id,omitempty"`       // empty unless verified
+	Route    string        `json:"route,omitempty"`    // the block that took it, such as on 1
+	Status   int           `json:"status,omitempty"`   // of the answer; absent if unknown
+	Duration time.Duration `json:"duration,omitempty"` // of the handlers after verification, in nanoseconds
+	ClientIP string        `json:"client_ip,omitempty"`
+	Method   string        `json:"method"`
+	Host     string        `json:"host"`
+	Path     string        `json:"path"` // without the query, which may hold credentials
+	Size     int           `json:"size"` // of the body in bytes, as far as it was read
+}
+
+// Header is a header as it came. Credentials are replaced.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Text is a payload, or why it is not kept.
+type Text struct {
+	Content string `json:"content,omitempty"`
+	Omitted string `json:"omitted,omitempty"`
+}
+
+// Filter selects deliveries. The zero value of a field selects all.
+type Filter struct {
+	Provider string
+	Event    string // a pattern, in which a star stands for any run of characters
+	Outcome  string
+	After    uint64 // only those with greater numbers
+	Limit    int    // only so many, the latest
+}
+
+func (f *Filter) selects(d *Delivery) bool {
+	return (f.Provider == "" || f.Provider == d.Provider) &&
+		(f.Outcome == "" || f.Outcome == d.Outcome) &&
+		(f.Event == "" || route.Patterns{f.Event}.Match(d.Event)) &&
+		d.Number > f.After
+}
+
+// Recorder keeps the latest deliveries of some providers. It is safe for
+// concurrent use.
+type Recorder struct {
+	instance string
+	mu       sync.Mutex
+	number   uint64
+	rings    map[string]*ring
+}
+
+// NewRecorder returns a recorder that keeps nothing yet.
+func NewRecorder() *Recorder { return &Recorder{instance: rand.Text()} }
+
+// Instance is a text that no other recorder has. Numbers of deliveries can be
+// compared within one only.
+func (r *Recorder) Instance() string { return r.instance }
+
+// Keep sets how many deliveries are kept of each provider. Those of others are
+// forgotten.
+func (r *Recorder) Keep(sizes map[string]int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rings := make(map[string]*ring, len(sizes))
+	for provider, size := range sizes {
+		rings[provider] = &ring{size: size}
+		if old := r.rings[provider]; old != nil {
+			for _, d := range old.deliveries {
+				rings[provider].add(d)
+			}
+		}
+	}
+	r.rings = rings
+}
+
+// Add records a delivery and numbers it. It is nothing if the deliveries of
+// its provider are not kept.
+func (r *Recorder) Add(d *Delivery) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ring := r.rings[d.Provider]
+	if ring == nil {
+		return
+	}
+	for _, text := range []*string{&d.Detail, &d.Method, &d.Host, &d.Path} {
+		*text = shorten(*text)
+	}
+	r.number++
+	d.Number = r.number
+	ring.add(d)
+}
+
+// List returns deliveries, the latest first.
+func (r *Recorder) List(f Filter) []*Delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []*Delivery
+	for _, ring := range r.rings {
+		for _, d := range ring.deliveries {
+			if f.selects(d) {
+				found = append(found, d)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b *Delivery) int { return int(int64(b.Number) - int64(a.Number)) }) //nolint:gosec // counts do not get that far
+	if f.Limit > 0 && len(found) > f.Limit {
+		found = found[:f.Limit]
+	}
+	return found
+}
+
+// Get returns a delivery by its number.
+func (r *Recorder) Get(number uint64) (*Delivery, bool) {
+	for _, d := range r.List(Filter{After: number - 1}) {
+		if d.Number == number {
+			return d, true
+		}
+	}
+	return nil, false
+}
+
+// Keeps reports whether the deliveries of a provider are kept.
+func (r *Recorder) Keeps(provider string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rings[provider] != nil
+}
+
+// ring keeps the latest deliveries, in their order.
+type ring struct {
+	size       int
+	deliveries []*Delivery
+}
+
+func (r *ring) add(d *Delivery) {
+	if len(r.deliveries) >= r.size {
+		r.deliveries = slices.Delete(r.deliveries, 0, len(r.deliveries)-r.size+1)
+	}
+	r.deliveries = append(r.deliveries, d)
+}

@@ -1,0 +1,78 @@
+package verify
+
+import (
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+)
+
+// Credentials says where in a request its credentials are, so that whoever
+// shows requests can leave them out.
+type Credentials struct {
+	// Headers are canonical names. One that ends in # stands for that name
+	// with any number after it.
+	Headers []string
+
+	// Paths lead to values in the body.
+	Paths []payload.Path
+}
+
+// snsCredentials are the values in the bodies of Amazon SNS with which somebody
+// could confirm or end a subscription, and the signature.
+var snsCredentials = []string{"Signature", "Token", "SubscribeURL", "UnsubscribeURL"}
+
+// Credentials returns all places where this endpoint or its provider has
+// credentials.
+func (v *Verifier) Credentials() Credentials {
+	c := Credentials{Headers: []string{"Authorization", "Proxy-Authorization", "Cookie"}}
+	p := v.provider
+	if p.signature != nil {
+		for i := range p.signature.from {
+			c.add(p, &p.signature.from[i])
+		}
+	}
+	c.add(p, &p.token)
+	for _, check := range v.checks {
+		switch check := check.(type) {
+		case *tokenScheme:
+			c.add(p, &check.from)
+		case *jwtScheme:
+			c.add(p, &check.from)
+		case *issuedScheme:
+			c.add(p, &check.from)
+		case *snsScheme:
+			for _, name := range snsCredentials {
+				c.Paths = append(c.Paths, payload.Path{name})
+			}
+		}
+	}
+	return c
+}
+
+func (c *Credentials) add(p *Provider, f *field) {
+	switch f.kind {
+	case headerField:
+		c.Headers = append(c.Headers, f.name)
+	case numberedHeader:
+		c.Headers = append(c.Headers, f.name+"#")
+	case bodyPath:
+		c.Paths = append(c.Paths, f.path)
+	case itemPath:
+		path := append(payload.Path{}, p.forEach.path...)
+		c.Paths = append(c.Paths, append(append(path, payload.Every), f.path...))
+	}
+}
+
+// HoldHeader reports whether a header, by its canonical name, holds credentials.
+func (c *Credentials) HoldHeader(name string) bool {
+	for _, held := range c.Headers {
+		if prefix, numbered := strings.CutSuffix(held, "#"); numbered {
+			if rest, ok := strings.CutPrefix(name, prefix); ok && strings.Trim(rest, "0123456789") == "" {
+				return true
+			}
+		} else if name == held {
+			return true
+		}
+	}
+	return false
+}
