@@ -24,7 +24,7 @@ import (
 //
 // Path | Content
 // -----|--------
-// `/webhooks/` | A page for browsers
+// `/webhooks/` | A page for browsers, which open it by `caddy webhooks inspect`
 // `/webhooks/providers` | The providers that are configured, with their counters
 // `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
 // `/webhooks/deliveries/<number>` | One of them, with its headers, what was decided and what a rewrite has changed
