@@ -60,6 +60,10 @@ var options = map[string]setter{
 		c.RequireSigned = true
 		return noArgs(d)
 	},
+	"diagnose": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		c.Diagnose = true
+		return noArgs(d)
+	},
 	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		c.ConfirmSubscription = true
 		return noArgs(d)

@@ -20,6 +20,7 @@ type Options struct {
 	MaxBuffered int64                   // bytes; 0: not said
 	Replay      json.RawMessage         // the store of deliveries; nil: not said
 	Inspect     *verify.Inspect         // nil: not said
+	Diagnose    bool                    // refused signatures at all endpoints
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -31,6 +32,7 @@ type Options struct {
 //	        bodies
 //	        redact <path...>
 //	    }
+//	    diagnose
 //	    provider <name> <scheme> {
 //	        <fields of a provider's JSON description>
 //	    }
@@ -61,8 +63,11 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 				return d.Err("inspect is already specified")
 			}
 			options.Inspect, err = ParseInspect(d)
+		case "diagnose":
+			options.Diagnose = true
+			err = noArgs(d)
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, max_buffered or inspect", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, max_buffered, inspect or diagnose", d.Val())
 		}
 		if err != nil {
 			return err

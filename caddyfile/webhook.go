@@ -62,6 +62,7 @@ type Branch struct {
 //	    map_status   <status...>|off
 //	    public_url   <url>
 //	    confirm_subscription
+//	    diagnose
 //	    max_size     <size>
 //	    require_signed
 //	    expect_every <duration>

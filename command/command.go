@@ -24,7 +24,8 @@ func New(samples fs.FS) caddycmd.Command {
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
-				strict(testCommand(samples)), strict(explainCommand()), strict(tailCommand()), strict(inspectCommand()))
+				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
+				strict(tailCommand()), strict(inspectCommand()))
 		},
 	}
 }

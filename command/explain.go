@@ -89,12 +89,11 @@ func (e *explainer) run() (int, error) {
 	if _, err := netip.ParseAddr(e.from); err != nil {
 		return exitUsage, fmt.Errorf("--from is no address: %w", err)
 	}
-	reader := &verification{in: e.in, file: e.file, at: e.at}
-	captured, err := reader.read()
+	captured, err := readCapture(e.file, e.in)
 	if err != nil {
 		return exitUsage, err
 	}
-	at, err := reader.time()
+	at, err := (&verification{at: e.at}).time()
 	if err != nil {
 		return exitUsage, err
 	}

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -120,7 +121,7 @@ func (v *verification) run() (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	capture, err := v.read()
+	capture, err := readCapture(v.file, v.in)
 	if err != nil {
 		return exitUsage, err
 	}
@@ -208,11 +209,11 @@ type capture struct {
 	body []byte
 }
 
-// read reads the captured request.
-func (v *verification) read() (*capture, error) {
-	in := v.in
-	if v.file != "" && v.file != "-" {
-		file, err := os.Open(v.file)
+// readCapture reads a captured request, out of the standard input where no file
+// is named, or a hyphen.
+func readCapture(name string, in io.Reader) (*capture, error) {
+	if name != "" && name != "-" {
+		file, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
@@ -247,15 +248,21 @@ func parseCapture(content []byte) (*capture, error) {
 	return &capture{Request: request, body: read}, nil
 }
 
-// request makes of a capture what a verifier takes.
-func (c *capture) request(scheme string, received time.Time, spec *verify.Spec) *verify.Request {
+// target is the URL that was asked for. Where the request does not name the
+// scheme, it is the given one.
+func (c *capture) target(scheme string) *url.URL {
 	target := *c.URL
 	if target.Host == "" {
 		target.Scheme, target.Host = scheme, c.Host
 	}
+	return &target
+}
+
+// request makes of a capture what a verifier takes.
+func (c *capture) request(scheme string, received time.Time, spec *verify.Spec) *verify.Request {
 	return &verify.Request{
 		Method:   c.Method,
-		URL:      &target,
+		URL:      c.target(scheme),
 		Header:   c.Header.Clone(),
 		ClientIP: netip.Addr{},
 		Received: received,

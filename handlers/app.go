@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -56,8 +57,13 @@ type App struct {
 	// the store "memory".
 	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=webhooks.replay inline_key=store"`
 
+	// Diagnose refused signatures at all endpoints: see the field of the same
+	// name of webhook_auth. Default: false.
+	Diagnose bool `json:"diagnose,omitempty"`
+
 	watch       watch
 	issuers     issuers
+	secrets     []diagnose.Secrets // of all endpoints, as far as they are provisioned
 	replay      ReplayStore
 	startReplay func() error      // once
 	endpoints   map[string]string // configurations by the names that deliveries are remembered under
@@ -159,11 +165,13 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := fromcaddyfile.Options{Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect}
+	options := fromcaddyfile.Options{
+		Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect, Diagnose: app.Diagnose,
+	}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
-	app.MaxBuffered, app.ReplayRaw, app.Inspect = options.MaxBuffered, options.Replay, options.Inspect
+	app.MaxBuffered, app.ReplayRaw, app.Inspect, app.Diagnose = options.MaxBuffered, options.Replay, options.Inspect, options.Diagnose
 	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

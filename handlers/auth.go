@@ -53,6 +53,7 @@ type Auth struct {
 	challenge []string        // values of WWW-Authenticate on a 401
 	keySetURL string          // the key set of keySets that is in use; empty: none
 	replay    *replayGate     // nil where deliveries are not remembered
+	near      *nearMiss       // nil unless refusals are diagnosed
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
@@ -113,6 +114,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.replay, err = app.(*App).replayGate(a); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
+	a.near = newNearMiss(app.(*App), spec, &config)
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
@@ -189,7 +191,7 @@ func (a *Auth) authenticate(
 	err := a.verifier.Admit(request)
 	verifying.stop()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
 	if err := readBody(w, r, body, a.MaxSize, time.Duration(a.ReadBody)); err != nil {
 		return nil, nil, nil, err
@@ -201,7 +203,7 @@ func (a *Auth) authenticate(
 	result, err := a.verifier.Verify(request)
 	verifying.stop()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
 	if result.Handshake != nil {
 		return nil, nil, result.Handshake, nil

@@ -89,6 +89,13 @@ type Config struct {
 	// allowed topic, instead of forwarding it. Default: false.
 	ConfirmSubscription bool `json:"confirm_subscription,omitempty"`
 
+	// When a signature is refused, try what may be wrong, and log what would
+	// have verified: another secret, encoding, URL, provider or form of the body.
+	// At most every 10 seconds for an endpoint, and only for bodies of up to 256
+	// KiB. Neither the answer nor the log shows a secret or a right signature.
+	// Default: false, unless the app says so for all.
+	Diagnose bool `json:"diagnose,omitempty"`
+
 	// The largest body in bytes. Default: 1048576 (1 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
 

@@ -29,6 +29,7 @@ const (
 	phpForm
 	requestMethod
 	requestPath
+	requestURI
 	requestURL
 	requestURLBase
 	statedTimestamp
@@ -53,6 +54,7 @@ var plainFields = map[string]fieldKind{
 	"form.php":    phpForm,
 	"method":      requestMethod,
 	"path":        requestPath,
+	"uri":         requestURI,
 	"url":         requestURL,
 	"url.base":    requestURLBase,
 	"timestamp":   statedTimestamp,
@@ -75,6 +77,7 @@ var namedFields = map[string]fieldKind{
 var caddyNames = strings.NewReplacer(
 	"http.request.uri.query.", "query.",
 	"http.request.uri.path", "path",
+	"http.request.uri", "uri",
 	"http.request.header.", "header.",
 	"http.request.method", "method",
 	"http.request.body", "body",
@@ -90,7 +93,7 @@ func parseField(text string) (field, error) {
 	kind, ok := namedFields[root]
 	if !ok || name == "" {
 		return field{}, fmt.Errorf("unknown field %q; fields are header.NAME, query.NAME, form.NAME, "+
-			"body.PATH, body, timestamp, id, method, path and url", text)
+			"body.PATH, body, timestamp, id, method, path, uri and url", text)
 	}
 	f := field{kind: kind, name: name}
 	switch kind {
@@ -146,7 +149,7 @@ func (f *field) equal(other *field) bool {
 // inHead reports whether the field can be read before the body.
 func (f *field) inHead() bool {
 	switch f.kind {
-	case literalText, headerField, numberedHeader, queryField, requestMethod, requestPath:
+	case literalText, headerField, numberedHeader, queryField, requestMethod, requestPath, requestURI:
 		return true
 	default:
 		return false
@@ -214,6 +217,8 @@ func (m *message) computed(f *field) (string, bool, error) {
 		return m.Method, true, nil
 	case requestPath:
 		return m.URL.Path, true, nil
+	case requestURI:
+		return m.URL.RequestURI(), true, nil
 	case requestURL:
 		return m.url(), true, nil
 	case requestURLBase:

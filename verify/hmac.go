@@ -41,7 +41,7 @@ type hashState struct {
 }
 
 func newHMAC(p *Provider, secrets []string) (*hmacKeys, error) {
-	newHash, err := p.Spec.newHash()
+	newHash, err := p.Spec.NewHash()
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,8 @@ func (h *hmacKeys) newKey(secret []byte) *hmacKey {
 	return key
 }
 
-func (s *Spec) newHash() (func() hash.Hash, error) {
+// NewHash returns the constructor of the hash that the provider uses.
+func (s *Spec) NewHash() (func() hash.Hash, error) {
 	if s.Hash == "" {
 		return sha256.New, nil
 	}

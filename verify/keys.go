@@ -56,6 +56,16 @@ func decodeKeys(encoding string, secrets []string) ([][]byte, error) {
 	return keys, nil
 }
 
+// DecodeKey turns a secret into the bytes of a key, in one of the ways that
+// Spec.Key names.
+func DecodeKey(encoding, secret string) ([]byte, error) {
+	keys, err := decodeKeys(encoding, []string{secret})
+	if err != nil {
+		return nil, err
+	}
+	return keys[0], nil
+}
+
 // decodeKey decodes one secret; a JSON Web Key says itself how it is written.
 func decodeKey(decode func(string) ([]byte, error), secret string) ([]byte, error) {
 	if strings.HasPrefix(secret, "{") {

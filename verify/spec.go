@@ -11,8 +11,8 @@ import (
 //
 // Fields that name a part of a request use one notation: "header.NAME",
 // "query.NAME", "form.NAME", "body.PATH" (a dotted path into the JSON payload),
-// "body", "method", "path", "url", "url.base" (without the query), "crc32" (of
-// the body, decimal), "form.sorted" (names and values of a form, sorted by
+// "body", "method", "path", "uri" (path and query as requested), "url", "url.base"
+// (without the query), "crc32" (of the body, decimal), "form.sorted" (names and values of a form, sorted by
 // name and joined bare), "form.php" (the form without its signature, as PHP
 // serializes it), "timestamp", "id" and "key". Where text surrounds them they
 // stand in braces, as in "{header.X-Timestamp}.{body}"; Caddy's long

@@ -157,8 +157,9 @@ func (c *content) has(kind fieldKind) bool {
 func (c *content) joinsURL() bool {
 	var last fieldKind
 	joined := false
+	isURL := func(kind fieldKind) bool { return kind == requestURL || kind == requestURI }
 	c.each(func(f *field) {
-		joined = joined || f.kind == wholeBody && last == requestURL || f.kind == requestURL && last == wholeBody
+		joined = joined || f.kind == wholeBody && isURL(last) || isURL(f.kind) && last == wholeBody
 		last = f.kind
 	})
 	return joined
@@ -170,7 +171,7 @@ func (c *content) covers(source *field) bool {
 	c.each(func(f *field) {
 		inBody := f.kind == wholeBody && (source.kind == bodyPath || source.kind == formField)
 		inForm := (f.kind == sortedForm || f.kind == phpForm) && source.kind == formField
-		inQuery := f.kind == requestURL && source.kind == queryField
+		inQuery := (f.kind == requestURL || f.kind == requestURI) && source.kind == queryField
 		covered = covered || f.equal(source) || inBody || inForm || inQuery
 	})
 	return covered

@@ -1,0 +1,75 @@
+package diagnose
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// trimmed asks the built-in providers again, with the secrets without what was
+// copied along with them.
+func trimmed(r *Request, in *Input) *Finding {
+	input := Input{PublicURL: in.PublicURL}
+	for _, secret := range in.Secrets {
+		input.Secrets = append(input.Secrets, trimSecret(secret))
+	}
+	if slices.Equal(input.Secrets, in.Secrets) {
+		return nil
+	}
+	f := builtin(r, &input)
+	if f == nil || f.Secret < 0 {
+		return nil
+	}
+	f.trimmed = true
+	return f
+}
+
+// hyphenated asks the built-in providers again, with hyphens in the names of
+// headers in which something has put underscores or dots.
+func hyphenated(r *Request, in *Input) *Finding {
+	renamed := *r
+	renamed.Header = make(http.Header)
+	for name, values := range r.Header {
+		hyphens := strings.NewReplacer("_", "-", ".", "-").Replace(name)
+		renamed.Header[http.CanonicalHeaderKey(hyphens)] = values
+	}
+	if maps.EqualFunc(renamed.Header, r.Header, slices.Equal) {
+		return nil
+	}
+	f := builtin(&renamed, in)
+	if f == nil || f.Secret < 0 {
+		return nil
+	}
+	f.Change = "with hyphens in the names of its headers"
+	return f
+}
+
+// changed looks for what was done to the request, or the secret, on its way.
+func changed(r *Request, in *Input, c *combinations) *Finding {
+	bodies := rewritings(r.Body)
+	for _, rewritten := range bodies {
+		if f := builtin(r.withBody(rewritten.body), in); f != nil && f.Secret >= 0 && f.result.Signed == verify.SignedBody {
+			f.Change = "with the body " + rewritten.name
+			return f
+		}
+	}
+	for _, rewritten := range bodies {
+		other := newCombinations(r.withBody(rewritten.body), in)
+		s, err := newSearch(other.places, other.keys, func(content *content, k key, p place) bool {
+			return content.has(bodyAtom) && other.accept("hmac", content, k, p)
+		})
+		if err != nil {
+			return nil
+		}
+		atoms := other.atoms
+		atoms.body, atoms.others, atoms.urls, atoms.method = atoms.body[:1], upTo(atoms.others, 3), upTo(atoms.urls, 3), nil
+		if s.run(func(f visit) bool { return atoms.common(nil, f) }, s.keyed) {
+			other.found.Change = "with the body " + rewritten.name
+			return other.found
+		}
+	}
+	return nil
+}

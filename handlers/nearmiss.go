@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// nearEvery is how often a refused signature is diagnosed at an endpoint.
+const nearEvery = 10 * time.Second
+
+// nearMiss looks for what would have made refused requests of an endpoint
+// verify.
+type nearMiss struct {
+	app    *App
+	own    int // the index of the endpoint's own secrets in those of the app
+	spec   *verify.Spec
+	config *verify.Config // with its credentials
+	next   atomic.Int64   // when the next one may be, in nanoseconds since 1970
+}
+
+// newNearMiss remembers the secrets of an endpoint for the others, and returns
+// what diagnoses its refusals; it is nil if that is switched off.
+func newNearMiss(app *App, spec *verify.Spec, config *verify.Config) *nearMiss {
+	app.secrets = append(app.secrets, diagnose.Secrets{Provider: spec.Name, Values: config.Secrets})
+	if !config.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
+		return nil
+	}
+	return &nearMiss{app: app, own: len(app.secrets) - 1, spec: spec, config: config}
+}
+
+// due reports whether a refusal is to be diagnosed now, and takes the turn.
+func (n *nearMiss) due(refused *verify.Error) bool {
+	if n == nil {
+		return false
+	}
+	switch refused.Reason {
+	case verify.BadSignature, verify.MissingSignature, verify.Stale, verify.Malformed:
+	default:
+		return false
+	}
+	at := now().UnixNano()
+	next := n.next.Load()
+	return at >= next && n.next.CompareAndSwap(next, at+int64(nearEvery))
+}
+
+// others are the secrets of the other endpoints: first of the same provider.
+func (n *nearMiss) others() []diagnose.Secrets {
+	var same, rest []diagnose.Secrets
+	for i, secrets := range n.app.secrets {
+		switch {
+		case i == n.own || len(secrets.Values) == 0:
+		case secrets.Provider == n.spec.Name:
+			same = append(same, secrets)
+		default:
+			rest = append(rest, secrets)
+		}
+	}
+	return append(same, rest...)[:min(len(same)+len(rest), maxOthers)]
+}
+
+// maxOthers bounds how many endpoints' secrets are tried.
+const maxOthers = 50
+
+// diagnosed logs what would have made a refused request verify, where the
+// operator wants to know, and returns the refusal unchanged. A body that has not
+// been read is read into the buffer.
+func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify.Request, body *buffer, err error) error {
+	refused, ok := errors.AsType[*verify.Error](err)
+	if !ok || !a.near.due(refused) {
+		return err
+	}
+	if request.Body == nil && readBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody)) != nil || len(body.data) > diagnose.MaxNear {
+		return err
+	}
+	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.data, Received: request.Received}
+	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config, Others: a.near.others()}, refused)
+	if len(near) > 0 {
+		a.logger.Warn("webhook diagnosed",
+			zap.String("provider", a.Provider),
+			zap.String("reason", string(refused.Reason)),
+			zap.Strings("near", near),
+			zap.String("path", r.URL.Path),
+		)
+	}
+	return err
+}
