@@ -32,7 +32,7 @@ func init() {
 	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
-	caddy.RegisterModule(handlers.Route{})      // http.handlers.webhook_route
+	caddy.RegisterModule(handlers.Routes{})     // http.handlers.webhook_routes
 	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
 	caddy.RegisterModule(handlers.Admin{})      // admin.api.webhooks

@@ -114,13 +114,13 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if webhook.Config.Replay > 0 && webhook.Config.Endpoint == "" {
 		webhook.Config.Endpoint = place
 	}
-	branches, err := branchRoutes(h, webhook)
+	routes, err := branchRoutes(h, webhook)
 	if err != nil {
 		return nil, err
 	}
 	subroute := new(caddyhttp.Subroute)
-	for _, value := range append(h.NewRoute(nil, &Auth{Config: webhook.Config}), branches...) {
-		subroute.Routes = append(subroute.Routes, value.Value.(caddyhttp.Route))
+	for _, handler := range []caddyhttp.MiddlewareHandler{&Auth{Config: webhook.Config}, routes} {
+		subroute.Routes = append(subroute.Routes, h.NewRoute(nil, handler)[0].Value.(caddyhttp.Route))
 	}
 	return h.NewRoute(matcher, subroute), nil
 }
@@ -135,21 +135,16 @@ func matcherText(d *caddyfile.Dispenser) string {
 	return ahead.Val()
 }
 
-// branchRoutes makes one route of each block, in a group of which the first
-// that matches is taken.
-func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]httpcaddyfile.ConfigValue, error) {
-	var routes []httpcaddyfile.ConfigValue
+// branchRoutes makes one route of each block.
+func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Routes, error) {
+	routes := &Routes{Provider: webhook.Config.Provider}
 	add := func(name string, block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
 		handler, err := httpcaddyfile.ParseSegmentAsSubroute(h.WithDispenser(block))
 		if err != nil {
 			return err
 		}
-		value := h.NewRoute(matcher, handler)[0]
-		route := value.Value.(caddyhttp.Route)
-		note := caddyconfig.JSONModuleObject(Route{Provider: webhook.Config.Provider, Name: name}, "handler", "webhook_route", nil)
-		route.HandlersRaw = append([]json.RawMessage{note}, route.HandlersRaw...)
-		value.Value = route
-		routes = append(routes, value)
+		way := h.NewRoute(matcher, handler)[0].Value.(caddyhttp.Route)
+		routes.Routes = append(routes.Routes, NamedRoute{Name: name, Route: way})
 		return nil
 	}
 	for i, branch := range webhook.Branches {
@@ -167,18 +162,6 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) ([]htt
 	if webhook.Otherwise != nil {
 		if err := add("otherwise", webhook.Otherwise, nil); err != nil {
 			return nil, err
-		}
-	}
-	h.GroupRoutes(routes)
-	if h.IsNamedRoute() {
-		// Named routes are adapted before the sites and count their groups
-		// anew, so a group of the invoking site could have the same name.
-		for i := range routes {
-			r := routes[i].Value.(caddyhttp.Route)
-			if r.Group != "" {
-				r.Group += "_named_" + strconv.Itoa(h.Line())
-			}
-			routes[i].Value = r
 		}
 	}
 	return routes, nil

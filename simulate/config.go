@@ -3,7 +3,6 @@ package simulate
 import (
 	"encoding/json"
 	"errors"
-	"strconv"
 )
 
 // prepare changes an adapted configuration so that nothing leaves the process:
@@ -71,16 +70,17 @@ type preparation struct {
 	blocks map[int][]Block // of handle_webhook, by the number of its webhook_auth
 }
 
-// routes prepares the routes of a server, a subroute or error routes.
+// routes prepares the routes of a server, a subroute or error routes. Those of
+// handle_webhook follow its webhook_auth.
 func (p *preparation) routes(parent map[string]any) {
 	routes, _ := parent["routes"].([]any)
-	webhook := isWebhook(routes)
-	number := p.auths
-	for i, entry := range routes {
+	webhook := parent["handler"] == "webhook_routes"
+	number := p.auths - 1
+	for _, entry := range routes {
 		route, _ := entry.(map[string]any)
 		prepared := p.handlers(route)
-		if webhook && i > 0 {
-			block := readBlock(route, i)
+		if webhook {
+			block := readBlock(route)
 			p.blocks[number] = append(p.blocks[number], block)
 			mark := map[string]any{"handler": "webhook_probe", "auth": -1, "branch": block.Name}
 			prepared = append([]any{mark}, prepared...)
@@ -104,28 +104,14 @@ func (p *preparation) handlers(route map[string]any) []any {
 	return prepared
 }
 
-// isWebhook reports whether routes are those that handle_webhook makes: the
-// verification alone, then a route for each block.
-func isWebhook(routes []any) bool {
-	if len(routes) == 0 {
-		return false
-	}
-	route, _ := routes[0].(map[string]any)
-	list, _ := route["handle"].([]any)
-	if len(list) != 1 || route["match"] != nil {
-		return false
-	}
-	handler, _ := list[0].(map[string]any)
-	return handler["handler"] == "webhook_auth"
-}
-
-// readBlock reads the conditions of a block.
-func readBlock(route map[string]any, number int) Block {
+// readBlock reads the name and the conditions of a block.
+func readBlock(route map[string]any) Block {
+	var block Block
+	block.Name, _ = route["name"].(string)
 	sets, _ := route["match"].([]any)
 	if len(sets) == 0 {
-		return Block{Name: "otherwise"}
+		return block
 	}
-	block := Block{Name: "on " + strconv.Itoa(number)}
 	set, _ := sets[0].(map[string]any)
 	events, _ := set["webhook_event"].([]any)
 	for _, event := range events {

@@ -143,6 +143,10 @@ func (s *Simulation) collect(routes caddyhttp.RouteList) {
 				}
 			case *caddyhttp.Subroute:
 				s.collect(h.Routes)
+			case *handlers.Routes:
+				for i := range h.Routes {
+					s.collect(caddyhttp.RouteList{h.Routes[i].Route})
+				}
 			}
 		}
 	}

@@ -1,0 +1,165 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+)
+
+// Routes is a middleware that lets a verified webhook take the first of its
+// routes that matches, and the next handler if none does. The directive
+// `handle_webhook` puts its `on` and `otherwise` blocks into one.
+//
+// It differs from `subroute` in what it costs: only routes that the event's
+// name can match are looked at, and only the one that is taken is compiled. So
+// fifty blocks cost what one does. Which route is taken is counted, and shown
+// in logs.
+type Routes struct {
+	// The provider whose webhooks come along here. It is a label of the metric
+	// `caddy_webhook_routed_total`.
+	Provider string `json:"provider,omitempty"`
+
+	// The routes, in the order in which they are tried.
+	Routes []NamedRoute `json:"routes,omitempty"`
+
+	byName map[string][]*NamedRoute // what an event may take, by the names that routes ask for
+	others []*NamedRoute            // what an event of another name may take
+}
+
+// NamedRoute is one way that a verified webhook can take.
+type NamedRoute struct {
+	// The name of this way, such as `on 1` or `otherwise`. It is a label of the
+	// metric `caddy_webhook_routed_total`.
+	Name string `json:"name,omitempty"`
+
+	caddyhttp.Route
+
+	events route.Patterns  // of which one must match; empty where the name does not decide
+	taken  caddyhttp.Route // the same without matchers
+	routed prometheus.Counter
+}
+
+// CaddyModule returns the Caddy module information.
+func (Routes) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_routes",
+		New: func() caddy.Module { return new(Routes) },
+	}
+}
+
+// Provision loads the matchers and handlers of the routes, and finds out which
+// of them an event may take.
+func (rs *Routes) Provision(ctx caddy.Context) error {
+	m, err := registerMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range rs.Routes {
+		way := &rs.Routes[i]
+		if err := way.Provision(ctx, nil); err != nil {
+			return fmt.Errorf("route %d: %w", i, err)
+		}
+		way.events = way.eventPatterns()
+		way.taken = way.Route
+		way.taken.MatcherSets = nil
+		way.routed = m.routed.WithLabelValues(rs.Provider, way.Name)
+	}
+	rs.sort()
+	return nil
+}
+
+// Validate refuses a way that could not be told from others.
+func (rs *Routes) Validate() error {
+	if rs.Provider == "" {
+		return errors.New("webhook_routes needs a provider")
+	}
+	for i := range rs.Routes {
+		if rs.Routes[i].Name == "" {
+			return fmt.Errorf("route %d of webhook_routes needs a name", i)
+		}
+	}
+	return nil
+}
+
+// sort finds out which routes an event may take, by its name.
+func (rs *Routes) sort() {
+	rs.byName = make(map[string][]*NamedRoute)
+	for i := range rs.Routes {
+		for _, pattern := range rs.Routes[i].events {
+			if !strings.Contains(pattern, "*") {
+				rs.byName[pattern] = nil
+			}
+		}
+	}
+	for i := range rs.Routes {
+		way := &rs.Routes[i]
+		for name := range rs.byName {
+			if way.mayTake(name) {
+				rs.byName[name] = append(rs.byName[name], way)
+			}
+		}
+		if len(way.events) == 0 || strings.Contains(strings.Join(way.events, ""), "*") {
+			rs.others = append(rs.others, way)
+		}
+	}
+}
+
+// mayTake reports whether an event of a name may take this way. It is asked
+// before the matchers, which Caddy runs in no particular order, so that no
+// rule fails for an event that it was not written for.
+func (way *NamedRoute) mayTake(name string) bool {
+	return len(way.events) == 0 || way.events.Match(name)
+}
+
+func (way *NamedRoute) eventPatterns() route.Patterns {
+	if len(way.MatcherSets) != 1 {
+		return nil // there are alternatives
+	}
+	for _, matcher := range way.MatcherSets[0] {
+		if events, ok := matcher.(*MatchEvent); ok {
+			return route.Patterns(*events)
+		}
+	}
+	return nil
+}
+
+func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	event, ok := VerifiedEvent(r)
+	if !ok {
+		return caddyhttp.Error(http.StatusInternalServerError,
+			errors.New("webhook_routes works only after webhook_auth or inside handle_webhook"))
+	}
+	candidates, named := rs.byName[event.Name]
+	if !named {
+		candidates = rs.others
+	}
+	for _, way := range candidates {
+		if !way.mayTake(event.Name) {
+			continue
+		}
+		matched, err := way.MatcherSets.AnyMatchWithError(r)
+		if err != nil {
+			return err
+		}
+		if matched {
+			way.routed.Inc()
+			event.Route = way.Name
+			return way.taken.Compile(next).ServeHTTP(w, r)
+		}
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Routes)(nil)
+	_ caddy.Validator             = (*Routes)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Routes)(nil)
+)
