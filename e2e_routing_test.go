@@ -139,6 +139,60 @@ func TestFailingRuleDoesNotMatch(t *testing.T) {
 	}
 }
 
+// What a function says of a value it cannot use quotes the value. The log does
+// not, and a rule is not asked about events that its on does not name.
+func TestFailingRuleKeepsThePayload(t *testing.T) {
+	srv := webhooktest.Start(t, routes(`
+		on pu* when int(body.private) > 1 {
+			respond matched
+		}
+		on release {
+			route {
+				webhook_rewrite {
+					set number int(body.private)
+				}
+				respond rewritten
+			}
+		}
+		on when int(body.private) > 1 {
+			respond any
+		}
+		otherwise {
+			respond rest
+		}`))
+	const failed = "a rule failed, so it does not match"
+	checkAnswer(t, push(srv, `{"private":"of a person"}`), 200, "rest")
+	checkStatus(t, event(srv, "release", `{"private":"of a person"}`), 500)
+	entry := srv.Log.Wait(t, webhooktest.Message(failed))
+	srv.Log.Wait(t, webhooktest.Message("rewriting a webhook failed; it is not forwarded"))
+	if !strings.HasPrefix(entry.Text("error"), "invalid operation: int(of … …) (1:1)\n | int(body.private) > 1") {
+		t.Errorf("the log line is %v", entry)
+	}
+	if strings.Contains(srv.Log.String(), "of a person") {
+		t.Error("the log holds the payload")
+	}
+	checkAnswer(t, event(srv, "issue", `{"private":"2"}`), 200, "any")
+}
+
+// A rule is not asked about events that its on does not name.
+func TestRuleIsNotAskedAboutOtherEvents(t *testing.T) {
+	srv := webhooktest.Start(t, routes(`
+		on pu* release when body.commit.author.name == "a" {
+			respond matched
+		}
+		otherwise {
+			respond rest
+		}`))
+	for range 20 { // matchers are asked in random order
+		checkAnswer(t, event(srv, "status", "{}"), 200, "rest")
+	}
+	if entries := srv.Log.Find(webhooktest.Message("a rule failed, so it does not match")); len(entries) != 0 {
+		t.Errorf("asked: %v", entries)
+	}
+	checkAnswer(t, event(srv, "release", "{}"), 200, "rest")
+	srv.Log.Wait(t, webhooktest.Message("a rule failed, so it does not match"))
+}
+
 // otherwise pass leaves the event to the directives that follow.
 func TestOtherwisePass(t *testing.T) {
 	up := webhooktest.NewUpstream(t)

@@ -221,7 +221,7 @@ func (m *MatchExpr) logFailure(event *route.Event, err error) {
 	}
 	m.logger.Warn("a rule failed, so it does not match",
 		zap.String("provider", event.Provider), zap.String("event", event.Name),
-		zap.String("rule", m.Expr), zap.Error(err))
+		zap.String("rule", m.Expr), zap.String("error", route.Failure(err)))
 }
 
 // CELLibrary produces options that expose this matcher for use in CEL

@@ -56,17 +56,18 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	outcome, err := rw.rewriter.Apply(event)
 	if errors.Is(err, route.ErrAmbiguous) {
 		rw.logger.Warn("a webhook is not rewritten and not forwarded",
-			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.Error(err))
+			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
 		return ambiguous(r)
 	}
 	if err != nil {
 		rw.logger.Error("rewriting a webhook failed; it is not forwarded",
-			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.Error(err))
+			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New("rewriting the webhook failed"))
 	}
 	if outcome.URI != "" {
 		if err := setURI(r, outcome.URI); err != nil {
-			return caddyhttp.Error(http.StatusInternalServerError, err)
+			// The error quotes what was made of the payload.
+			return caddyhttp.Error(http.StatusInternalServerError, errors.New("the rewritten URI is not valid"))
 		}
 	}
 	if event.Shown != nil {
