@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -157,10 +158,15 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := webhooktest.Start(t, strings.NewReplacer(
+		"webhooks {", "webhooks {\n\t\tstore "+filepath.Join(t.TempDir(), "deliveries.db"),
 		"max_size", "expect_every 10m\n\t\tmax_size",
 		"metrics /metrics", "metrics /metrics\n\twebhook_token /token {\n\t\tclient shown secret for shown\n\t}",
-	).Replace(measured("shown", "respond 204")))
+	).Replace(measured("shown", "webhook_deliver {\n mode queue\n respond 400\n }")))
 	srv.Post("/token", "")
+	checkStatus(t, srv.Post("/hook", `{"kind":"other"}`, "Authorization: Bearer "+testToken), 202)
+	eventually(t, "there is a dead letter", func() bool {
+		return strings.Contains(get(t, srv.URL("/metrics")), `caddy_webhook_delivery_dead_letters_total{destination="default"} 1`)
+	})
 	names, labels := make(map[string]bool), map[string]bool{"le": true}
 	for line := range strings.Lines(get(t, srv.URL("/metrics"))) {
 		if name := metricName.FindString(line); name != "" && !strings.HasPrefix(line, "#") {

@@ -36,6 +36,9 @@ func init() {
 	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
 	caddy.RegisterModule(handlers.Admin{})      // admin.api.webhooks
+	caddy.RegisterModule(handlers.Deliver{})    // http.handlers.webhook_deliver
+	caddy.RegisterModule(handlers.BoltStore{})  // webhooks.stores.bolt
+	caddy.RegisterModule(handlers.QueueAPI{})   // admin.api.webhook_queue
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
@@ -48,6 +51,7 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
 	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", handlers.ParseProxy)
 	httpcaddyfile.RegisterHandlerDirective("webhook_token", handlers.ParseToken)
+	httpcaddyfile.RegisterHandlerDirective("webhook_deliver", handlers.ParseDeliver)
 
 	// before webhook_auth, which may stand without a matcher and refuse the rest
 	httpcaddyfile.RegisterDirectiveOrder("webhook_token", httpcaddyfile.Before, "basic_auth")
@@ -55,6 +59,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("handle_webhook", httpcaddyfile.Before, "handle")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_rewrite", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_sign", httpcaddyfile.Before, "reverse_proxy")
+	httpcaddyfile.RegisterDirectiveOrder("webhook_deliver", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_proxy", httpcaddyfile.Before, "reverse_proxy")
 
 	caddycmd.RegisterCommand(command.New(samples)) // caddy webhooks

@@ -70,6 +70,9 @@ func FuzzDirectives(f *testing.F) {
 		_, _ = fromcaddyfile.ParseAuth(parser(), own)
 		_, _ = fromcaddyfile.ParseRewrite(parser())
 		_, _ = fromcaddyfile.ParseRule(parser())
-		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{Providers: own})
+		_, _ = fromcaddyfile.ParseDeliver(parser())
+		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{
+			Providers: own, Store: func(*caddyfile.Dispenser) error { return nil },
+		})
 	})
 }

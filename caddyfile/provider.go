@@ -21,6 +21,9 @@ type Options struct {
 	Replay      json.RawMessage         // the store of deliveries; nil: not said
 	Inspect     *verify.Inspect         // nil: not said
 	Diagnose    bool                    // refused signatures at all endpoints
+
+	// Store reads the tokens of store.
+	Store func(*caddyfile.Dispenser) error
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -37,6 +40,7 @@ type Options struct {
 //	        <fields of a provider's JSON description>
 //	    }
 //	    replay <store> [<options of the store>]
+//	    store ...
 //	}
 //
 // A field that is an object in JSON is a block; values on its line are those
@@ -66,8 +70,10 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 		case "diagnose":
 			options.Diagnose = true
 			err = noArgs(d)
+		case "store":
+			err = options.Store(d.NewFromNextSegment())
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, max_buffered, inspect or diagnose", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, store, max_buffered, inspect or diagnose", d.Val())
 		}
 		if err != nil {
 			return err

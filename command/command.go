@@ -20,12 +20,12 @@ import (
 func New(samples fs.FS) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Short: "Lists providers; sends, verifies, tests, explains and follows webhooks",
+		Short: "Lists providers; sends, verifies, tests, explains and follows webhooks; shows what waits",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()))
+				strict(tailCommand()), strict(inspectCommand()), queueCommand(), deadCommand())
 		},
 	}
 }

@@ -143,6 +143,7 @@ func start(t *testing.T, e example, edits ...webhooktest.Edit) *webhooktest.Serv
 	for name, value := range e.env {
 		t.Setenv(name, value)
 	}
+	t.Setenv("XDG_DATA_HOME", t.TempDir()) // where webhooks are stored
 	var ports freePorts
 	srv := webhooktest.Start(t, read(t, e.name+"/Caddyfile"), append(edits, ports.edit)...)
 	if ports.app != "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -61,9 +62,15 @@ type App struct {
 	// name of webhook_auth. Default: false.
 	Diagnose bool `json:"diagnose,omitempty"`
 
+	// What keeps webhooks that `webhook_deliver` has to deliver later. It is
+	// opened if the configuration names it or has a `webhook_deliver`. Default:
+	// a file in Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhooks.stores inline_key=engine"`
+
 	watch       watch
 	issuers     issuers
 	secrets     []diagnose.Secrets // of all endpoints, as far as they are provisioned
+	delivery    delivery
 	replay      ReplayStore
 	startReplay func() error      // once
 	endpoints   map[string]string // configurations by the names that deliveries are remembered under
@@ -77,7 +84,8 @@ func (App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision checks the providers and loads the store of deliveries.
+// Provision checks the providers, loads the store of deliveries and sets up
+// delivery.
 func (a *App) Provision(ctx caddy.Context) error {
 	if a.Inspect != nil {
 		if err := a.Inspect.Check(); err != nil {
@@ -105,14 +113,28 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
 	}
-	return a.provisionReplay(ctx)
+	if err := a.provisionReplay(ctx); err != nil {
+		return err
+	}
+	var engine deliver.Engine
+	if a.StoreRaw != nil {
+		module, err := ctx.LoadModule(a, "StoreRaw")
+		if err != nil {
+			return fmt.Errorf("the store: %w", err)
+		}
+		engine = module.(deliver.Engine)
+	}
+	return a.delivery.provision(ctx, engine)
 }
 
-// Start opens the store of deliveries, begins to look after the endpoints, and
-// warns of tokens that nobody seems to issue.
+// Start opens the stores, begins to look after the endpoints and to deliver what
+// is stored, and warns of tokens that nobody seems to issue.
 func (a *App) Start() error {
 	if err := a.startReplay(); err != nil {
 		return fmt.Errorf("replay: %w", err)
+	}
+	if err := a.delivery.start(); err != nil {
+		return err
 	}
 	a.watch.start()
 	a.issuers.warn()
@@ -120,10 +142,11 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop ends that.
+// Stop ends that. Requests may still come, and be stored, until Cleanup.
 func (a *App) Stop() error {
 	running.remove(a)
 	a.watch.stop()
+	a.delivery.stop()
 	return nil
 }
 
@@ -147,6 +170,9 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 	return own
 }
 
+// Cleanup lets go of the store.
+func (a *App) Cleanup() error { return a.delivery.cleanup() }
+
 // spec returns the description of a provider.
 func (a *App) spec(name string) (*verify.Spec, error) {
 	if spec, ok := a.Providers[name]; ok {
@@ -167,6 +193,10 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	}
 	options := fromcaddyfile.Options{
 		Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect, Diagnose: app.Diagnose,
+		Store: func(d *caddyfile.Dispenser) (err error) {
+			app.StoreRaw, err = parseStore(d, app.StoreRaw)
+			return err
+		},
 	}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
@@ -194,6 +224,7 @@ func appFromOption(option any) (*App, error) {
 
 // Interface guards
 var (
-	_ caddy.App         = (*App)(nil)
-	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -54,6 +54,7 @@ type Auth struct {
 	keySetURL string          // the key set of keySets that is in use; empty: none
 	replay    *replayGate     // nil where deliveries are not remembered
 	near      *nearMiss       // nil unless refusals are diagnosed
+	secrets   []string        // see route.Event.Credentials
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
@@ -115,6 +116,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.near = newNearMiss(app.(*App), spec, &config)
+	a.secrets = credentialPlaces(a.verifier.Provider().Spec, &config)
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
@@ -218,6 +220,7 @@ func (a *Auth) authenticate(
 			return nil, nil, nil, err
 		}
 	}
+	event.Credentials = a.secrets
 	setBody(r, body.data, body.shared())
 	return event, claim, nil, nil
 }

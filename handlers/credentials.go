@@ -102,6 +102,25 @@ const (
 	renewChallenge  = bearerChallenge + `, error="invalid_token"`
 )
 
+// credentialPlaces returns where a request holds what proves who has sent it:
+// tokens and signatures, but for those in the body.
+func credentialPlaces(spec *verify.Spec, config *verify.Config) []string {
+	var places []string
+	if spec.Token != nil {
+		places = append(places, spec.Token.From)
+	}
+	if spec.JWT != nil {
+		places = append(places, spec.JWT.From)
+	}
+	if spec.Signature != nil {
+		places = append(places, spec.Signature.From...)
+	}
+	for _, header := range config.TokenHeaders {
+		places = append(places, "header."+header.Name)
+	}
+	return places
+}
+
 // challenges returns what a 401 says in WWW-Authenticate. It depends on the
 // configuration only, not on what was wrong with a request.
 func challenges(spec *verify.Spec, config *verify.Config) []string {

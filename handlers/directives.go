@@ -44,6 +44,12 @@ func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 // caddyfile.ParseSign for its syntax.
 func ParseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
+	if h.BlockState[signsOutside] == nil {
+		h.BlockState[signsOutside] = h.Line()
+	}
+	if h.BlockState[deliversHere] != nil {
+		return nil, h.Err(signInside)
+	}
 	secrets, err := fromcaddyfile.ParseSign(h.Dispenser)
 	if err != nil {
 		return nil, err

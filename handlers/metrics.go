@@ -27,6 +27,14 @@ type metrics struct {
 
 	replayEvicted *prometheus.CounterVec // without labels
 	replayErrors  *prometheus.CounterVec // by provider
+
+	attempts      *prometheus.CounterVec // by destination and outcome
+	stored        *prometheus.CounterVec // by destination and reason
+	deadLetters   *prometheus.CounterVec // by destination
+	lateDelivered prometheus.Counter
+	storeRefused  prometheus.Counter
+	storeCorrupt  prometheus.Counter
+	storeSync     prometheus.Histogram
 }
 
 // The outcomes that are no refusals.
@@ -79,6 +87,19 @@ var collectors = sync.OnceValue(func() *metrics {
 		replayEvicted: counters("replay_evicted_total",
 			"Deliveries that were forgotten before their time, because the memory was full."),
 		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by provider.", "provider"),
+		attempts: counters("delivery_attempts_total",
+			"Attempts of webhook_deliver by destination and outcome: delivered, failed or refused.", "destination", "outcome"),
+		stored: counters("delivery_stored_total",
+			"Webhooks stored by destination and reason: queued, failed, late or refused.", "destination", "reason"),
+		deadLetters: counters("delivery_dead_letters_total",
+			"Webhooks that became dead letters, by destination.", "destination"),
+		lateDelivered: counters("delivery_late_total",
+			"Stored webhooks that a late app had taken after all, and that are not delivered again.").WithLabelValues(),
+		storeRefused: counters("delivery_refused_total",
+			"Webhooks that could not be stored, and were refused with status 503.").WithLabelValues(),
+		storeCorrupt: counters("store_corrupt_total", "Stored webhooks whose checksum was wrong.").WithLabelValues(),
+		storeSync: histograms("store_sync_duration_seconds", "How long it took to force stored webhooks to disk.",
+			prometheus.ExponentialBuckets(100e-6, 4, 9), nil).WithLabelValues().(prometheus.Histogram), // 100 µs to 6.5 s
 	}
 })
 
@@ -109,6 +130,8 @@ func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.tokens,
 		m.buffered, m.replayEvicted, m.replayErrors,
+		m.attempts, m.stored, m.deadLetters, m.lateDelivered, m.storeRefused, m.storeCorrupt, m.storeSync,
+		queueMetrics{},
 	} {
 		err := ctx.GetMetricsRegistry().Register(collector)
 		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {

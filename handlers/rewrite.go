@@ -116,6 +116,12 @@ func removeStale(header http.Header, signatures []string) {
 	for _, name := range digestHeaders {
 		header.Del(name)
 	}
+	removeSignatures(header, signatures)
+}
+
+// removeSignatures removes headers by the beginnings of their names, after
+// which there may be a number.
+func removeSignatures(header http.Header, signatures []string) {
 	for name := range header {
 		for _, signature := range signatures {
 			if name == signature || strings.HasPrefix(name, signature) && isNumber(name[len(signature):]) {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -68,19 +69,25 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	replaceBody(r, body)
-	id := event.ID
-	if !isStandardID(id) {
-		sum := sha256.Sum256([]byte(event.Provider + "\n" + id))
-		if id == "" {
-			sum = sha256.Sum256([]byte(event.Digest()))
-		}
-		id = "msg_" + hex.EncodeToString(sum[:16])
-	}
+	id := standardID(event)
 	timestamp, signature := s.signer.Sign(id, s.now(), body)
 	r.Header.Set(verify.StandardID, id)
 	r.Header.Set(verify.StandardTimestamp, timestamp)
 	r.Header.Set(verify.StandardSignature, signature)
 	return next.ServeHTTP(w, r)
+}
+
+// standardID returns an event's id, or a hash where it has none or one that
+// cannot be signed.
+func standardID(event *route.Event) string {
+	if isStandardID(event.ID) {
+		return event.ID
+	}
+	sum := sha256.Sum256([]byte(event.Provider + "\n" + event.ID))
+	if event.ID == "" {
+		sum = sha256.Sum256([]byte(event.Digest()))
+	}
+	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
 // isStandardID reports whether an id can be signed without ambiguity: a dot

@@ -45,6 +45,9 @@ func (b *Body) Init(raw []byte, contentType, formField string) {
 // Bytes returns the body as it came over the wire. It must not be changed.
 func (b *Body) Bytes() []byte { return b.raw }
 
+// FormField names the field of a form that holds the JSON document.
+func (b *Body) FormField() string { return b.formField }
+
 // IsForm reports whether the body is a URL-encoded form. Clients that declare
 // every body a form are not believed where it begins as a JSON document does.
 func (b *Body) IsForm() bool {

@@ -35,13 +35,18 @@ type Event struct {
 	// provider's signature, which is wrong once the payload has changed.
 	StaleHeaders []string
 
+	// Credentials are the places of what proves who sent the request, as in
+	// "header.Authorization" or "query.token". They must not be kept.
+	Credentials []string
+
 	arrived *payload.Body // the payload as it came; nil while Body is that one
 
 	method string
 	url    *url.URL
 	header http.Header
 
-	provider *verify.Provider
+	provider     *verify.Provider // nil for one that was stored
+	signedFields []string         // see Snapshot
 
 	finder    *payload.Finder // what is read of the payload
 	rewritten *payload.Finder // the same, once it was rewritten
@@ -52,8 +57,9 @@ type Event struct {
 // Identity finds an event's name and id where the provider's fields do not
 // hold them, by the expressions of its description.
 type Identity struct {
-	event, id *Value
-	idSigned  bool // every place that the id may come from is signed
+	event, id    *Value
+	idSigned     bool     // every place that the id may come from is signed
+	signedFields []string // see Snapshot
 
 	// What is read of payloads after they were rewritten: there, nothing is
 	// signed any more.
@@ -62,7 +68,7 @@ type Identity struct {
 
 // NewIdentity compiles the expressions of a provider.
 func NewIdentity(p *verify.Provider) (*Identity, error) {
-	var identity Identity
+	identity := Identity{signedFields: signedFields(p)}
 	var err error
 	if source := p.EventExpression(); source != "" {
 		if identity.event, err = CompileValue(source); err != nil {
@@ -106,7 +112,8 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		finder:    p.Finder(),
 		rewritten: &identity.rewritten,
 
-		provider: p,
+		provider:     p,
+		signedFields: identity.signedFields,
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
@@ -172,6 +179,9 @@ func (e *Event) Outgoing(method string, target *url.URL, header http.Header, bod
 
 // signs reports whether the provider has signed a field.
 func (e *Event) signs(field string) bool {
+	if e.provider == nil {
+		return e.signedAsListed(field)
+	}
 	return e.Signed != verify.SignedNothing && e.provider.Signs(field)
 }
 

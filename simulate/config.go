@@ -6,8 +6,9 @@ import (
 )
 
 // prepare changes an adapted configuration so that nothing leaves the process:
-// reverse proxies get the recording transport, probes stand before each
-// webhook_auth and in each branch that follows it, and tokens can be signed.
+// reverse proxies get the recording transport, nothing is queued, probes stand
+// before each webhook_auth and in each branch that follows it, and tokens can be
+// signed.
 func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 	var config map[string]any
 	if err := json.Unmarshal(adapted, &config); err != nil {
@@ -29,6 +30,8 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 		case "webhook_auth":
 			failed = errors.Join(failed, addKey(object, providers))
 			delete(object, "replay") // each request is simulated for itself
+		case "webhook_deliver":
+			deliverOnce(object)
 		}
 	})
 	if failed != nil {
@@ -139,6 +142,15 @@ func eachObject(value any, f func(map[string]any)) {
 		for _, child := range v {
 			eachObject(child, f)
 		}
+	}
+}
+
+// deliverOnce makes a webhook_deliver ask its first destination and store
+// nothing.
+func deliverOnce(handler map[string]any) {
+	handler["mode"], handler["wait"] = "spool", "1h"
+	if to, ok := handler["to"].([]any); ok && len(to) > 1 {
+		handler["to"] = to[:1]
 	}
 }
 

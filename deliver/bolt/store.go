@@ -19,6 +19,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
@@ -71,7 +72,7 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 		FreelistType:   bolt.FreelistMapType,
 		NoStatistics:   true,
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%s is open in another process; give each its own store", path)
 	}
 	if err != nil {

@@ -1,0 +1,218 @@
+package bolt_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
+)
+
+// faultVariable makes the test binary a process in which a system call begins
+// to fail while a store is being written: "<path> <system call> <errno>".
+const faultVariable = "DELIVER_BOLT_FAULT"
+
+func TestMain(m *testing.M) {
+	if fault := strings.Fields(os.Getenv(faultVariable)); len(fault) == 3 {
+		call, _ := strconv.Atoi(fault[1])
+		errno, _ := strconv.Atoi(fault[2])
+		if err := writeUntilFault(fault[0], uint32(call), syscall.Errno(errno)); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// Writers and records of a process with a fault.
+const (
+	faultWriters = 8
+	beforeFault  = 200 // acknowledged before the fault
+	afterFault   = 40  // tried by each writer after it
+)
+
+// writeUntilFault appends records and prints the ids of those that were
+// acknowledged, and when the fault began.
+func writeUntilFault(path string, call uint32, errno syscall.Errno) error {
+	store, err := bolt.Open(path, 0, deliver.Observer{})
+	if err != nil {
+		return err
+	}
+	var mu sync.Mutex
+	acknowledged, faulty := 0, false
+	appendOne := func(id string) {
+		err := store.Append(context.Background(), &deliver.Record{ID: id, Body: make([]byte, 6000)},
+			[]deliver.Target{{Destination: "app"}})
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil:
+			acknowledged++
+			fmt.Println("acknowledged", id, faulty)
+		case errors.Is(err, deliver.ErrFull):
+			fmt.Println("full", id)
+		default:
+			fmt.Println("refused", id)
+		}
+	}
+	var group sync.WaitGroup
+	begin := make(chan struct{})
+	for writer := range faultWriters {
+		group.Go(func() {
+			for i := range beforeFault / faultWriters {
+				appendOne(fmt.Sprintf("%d-before-%d", writer, i))
+			}
+			<-begin
+			for i := range afterFault {
+				appendOne(fmt.Sprintf("%d-after-%d", writer, i))
+			}
+		})
+	}
+	for {
+		mu.Lock()
+		ready := acknowledged == beforeFault
+		mu.Unlock()
+		if ready {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := inject(call, errno); err != nil {
+		return err
+	}
+	mu.Lock()
+	faulty = true
+	mu.Unlock()
+	close(begin)
+	group.Wait()
+	return nil // without Close, as a process that is killed
+}
+
+// inject makes a system call fail in the whole process from now on, by a
+// filter in the kernel.
+func inject(call uint32, errno syscall.Errno) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const (
+		setNoNewPrivileges = 38
+		setModeFilter      = 1
+		allThreads         = 1
+		returnErrno        = 0x00050000
+		returnAllow        = 0x7fff0000
+	)
+	seccomp, ok := map[string]uintptr{"amd64": 317, "arm64": 277}[runtime.GOARCH]
+	if !ok {
+		return fmt.Errorf("the number of seccomp on %s is not known", runtime.GOARCH)
+	}
+	filter := []syscall.SockFilter{
+		{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, K: 0}, // the call's number
+		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: call, Jt: 0, Jf: 1},
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: returnErrno | uint32(errno)},
+		{Code: syscall.BPF_RET | syscall.BPF_K, K: returnAllow},
+	}
+	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivileges, 1, 0, 0, 0, 0); errno != 0 {
+		return errno
+	}
+	if _, _, errno := syscall.RawSyscall(seccomp, setModeFilter, allThreads, uintptr(unsafe.Pointer(&program))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// Nothing is acknowledged that is not on disk, whatever fails, and what was
+// acknowledged before is there afterwards.
+func TestFaults(t *testing.T) {
+	for name, test := range map[string]struct {
+		call  int
+		errno syscall.Errno
+		word  string // what the writers are told
+	}{
+		"data cannot be forced to disk": {syscall.SYS_FDATASYNC, syscall.EIO, "refused"},
+		"the disk is full":              {syscall.SYS_PWRITE64, syscall.ENOSPC, "full"},
+		"the disk fails":                {syscall.SYS_PWRITE64, syscall.EIO, "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "store.db")
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", faultVariable, path, test.call, test.errno))
+			output, err := child.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, output)
+			}
+			acknowledged, told := make(map[string]bool), 0
+			for line := range strings.Lines(string(output)) {
+				fields := strings.Fields(line)
+				switch fields[0] {
+				case "acknowledged":
+					acknowledged[fields[1]] = true
+					if fields[2] == "true" {
+						t.Errorf("%s was acknowledged while nothing could be written", fields[1])
+					}
+				case test.word:
+					told++
+				default:
+					t.Fatalf("the process says %s", line)
+				}
+			}
+			if len(acknowledged) != beforeFault || told != faultWriters*afterFault {
+				t.Errorf("%d acknowledged, %d %s; want %d and %d", len(acknowledged), told, test.word, beforeFault, faultWriters*afterFault)
+			}
+			checkAll(t, path, acknowledged)
+		})
+	}
+}
+
+// checkAll makes sure that records are in a store.
+func checkAll(t *testing.T, path string, ids map[string]bool) {
+	t.Helper()
+	store, err := bolt.Open(path, 0, deliver.Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	entries, err := store.List(t.Context(), deliver.Filter{}, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]bool)
+	for i := range entries {
+		found[entries[i].ID] = true
+	}
+	for id := range ids {
+		if !found[id] {
+			t.Errorf("%s was acknowledged and is lost", id)
+		}
+	}
+}
+
+// The file is one process's: a second one is refused, and told so.
+func TestSecondProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	store, err := bolt.Open(path, 0, deliver.Observer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", faultVariable, path, 0, 0))
+	output, err := child.CombinedOutput()
+	line, _, _ := bufio.ScanLines(output, true)
+	if err == nil || !strings.Contains(string(output[:line]), "is open in another process") {
+		t.Errorf("a second process: %v, %s", err, output)
+	}
+}

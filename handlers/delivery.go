@@ -1,0 +1,277 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+)
+
+// storeNamespace is where modules are that keep webhooks. They implement
+// deliver.Engine.
+const storeNamespace = "webhooks.stores"
+
+// delivery is the part of App that webhook_deliver needs: the store, and what
+// delivers from it.
+type delivery struct {
+	ctx        caddy.Context
+	engine     deliver.Engine
+	asked      bool                // the configuration names the store
+	deliverers map[string]*Deliver // by name
+	identities map[string]string   // their configurations
+
+	started chan struct{} // closed when store is set
+	pooled  *pooledStore
+	place   string // that the pool knows the store by; empty if it is not open
+	runner  *deliver.Runner
+	grace   time.Duration
+
+	metrics *metrics
+	events  *caddyevents.App
+	logger  *zap.Logger
+}
+
+// stores are the open stores by place. A reload hands them over.
+var stores = caddy.NewUsagePool()
+
+// pooledStore is a store that several configurations may use.
+type pooledStore struct{ deliver.Store }
+
+// Destruct closes the store after its last user has gone.
+func (s *pooledStore) Destruct() error { return s.Close() }
+
+// currentDelivery is that of the configuration that runs.
+var currentDelivery atomic.Pointer[delivery]
+
+// defaultGrace is how long attempts may go on after a stop, where the HTTP app
+// has no grace period.
+const defaultGrace = 10 * time.Second
+
+// provision sets up delivery from the store that the configuration names, or
+// from the default one.
+func (d *delivery) provision(ctx caddy.Context, engine deliver.Engine) error {
+	d.ctx, d.logger = ctx, ctx.Logger()
+	d.engine, d.asked = engine, engine != nil
+	if engine == nil {
+		d.engine = new(BoltStore)
+	}
+	d.deliverers = make(map[string]*Deliver)
+	d.identities = make(map[string]string)
+	d.started = make(chan struct{})
+	var err error
+	if d.metrics, err = registerMetrics(ctx); err != nil {
+		return err
+	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	d.events = events.(*caddyevents.App)
+	return nil
+}
+
+// register announces a webhook_deliver. The same one may stand in several
+// servers; different ones need different names.
+func (d *delivery) register(deliverer *Deliver, identity string) error {
+	name := deliverer.Name
+	if known, ok := d.identities[name]; ok {
+		if known != identity {
+			return fmt.Errorf("there are several webhook_deliver with the name %s; give each a name: webhook_deliver <name>", name)
+		}
+		return nil
+	}
+	if maxAge := d.engine.MaxAge(); maxAge > 0 && deliverer.schedule.Span() > maxAge {
+		return fmt.Errorf("webhook_deliver %s: retry goes on for %v, but the store keeps webhooks for %v (max_age)",
+			name, deliverer.schedule.Span().Round(time.Second), maxAge)
+	}
+	d.deliverers[name], d.identities[name] = deliverer, identity
+	return nil
+}
+
+// destinations returns where the configuration delivers.
+func (d *delivery) destinations() []deliver.Destination {
+	var all []deliver.Destination
+	for _, deliverer := range d.deliverers {
+		for _, to := range deliverer.To {
+			all = append(all, deliver.Destination{Name: to.fullName, Schedule: deliverer.schedule, Attempt: to.attempt})
+		}
+	}
+	return all
+}
+
+// serves reports whether the configuration has a destination.
+func (d *delivery) serves(destination string) bool {
+	return slices.ContainsFunc(d.destinations(), func(to deliver.Destination) bool { return to.Name == destination })
+}
+
+// start opens the store, or takes it over from the configuration before, and
+// delivers what is in it.
+func (d *delivery) start() error {
+	if len(d.deliverers) == 0 && !d.asked {
+		return nil
+	}
+	place, err := d.engine.Place()
+	if err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	opened, loaded, err := stores.LoadOrNew(place, func() (caddy.Destructor, error) {
+		store, err := d.engine.Open(d.observer())
+		if err != nil {
+			return nil, err
+		}
+		return &pooledStore{store}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	d.place, d.pooled = place, opened.(*pooledStore)
+	if loaded {
+		if err := d.engine.Adopt(d.pooled.Store); err != nil {
+			return errors.Join(fmt.Errorf("the store: %w", err), d.cleanup())
+		}
+	}
+	d.grace = defaultGrace
+	if app, err := d.ctx.AppIfConfigured("http"); err == nil {
+		if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
+			d.grace = grace
+		}
+	}
+	d.runner = deliver.NewRunner(d.pooled, d.destinations(), d.engine.MaxAge(), d.told())
+	close(d.started)
+	currentDelivery.Store(d)
+	d.reportOrphans()
+	return nil
+}
+
+// opened returns the store. Requests may come before the app has started, since
+// the HTTP app may start earlier.
+func (d *delivery) opened(ctx context.Context) (deliver.Store, error) {
+	select {
+	case <-d.started:
+		return d.pooled, nil
+	case <-ctx.Done():
+		return nil, errors.New("the store is not open yet")
+	}
+}
+
+// stop ends delivering. Attempts that are being made may go on for the grace
+// period: in a reload while the next configuration is serving already, at the
+// end of the process while it waits.
+func (d *delivery) stop() {
+	currentDelivery.CompareAndSwap(d, nil)
+	if d.runner == nil {
+		return
+	}
+	// The store is let go of twice: by the runner now, by requests in cleanup.
+	place := d.place
+	_, _, _ = stores.LoadOrNew(place, nil)
+	finish := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), d.grace)
+		defer cancel()
+		d.runner.Stop(ctx)
+		d.letGo(place)
+	}
+	if caddy.Exiting() {
+		finish()
+	} else {
+		go finish()
+	}
+}
+
+// cleanup lets go of the store.
+func (d *delivery) cleanup() error {
+	if d.place != "" {
+		d.letGo(d.place)
+	}
+	return nil
+}
+
+func (d *delivery) letGo(place string) {
+	if _, err := stores.Delete(place); err != nil {
+		d.logger.Error("closing the store failed", zap.Error(err))
+	}
+}
+
+// reportOrphans says what is kept for destinations that are not configured.
+func (d *delivery) reportOrphans() {
+	all, err := d.pooled.Stats(d.ctx)
+	if err != nil {
+		d.logger.Error("reading the store failed", zap.Error(err))
+	}
+	for i := range all {
+		if all[i].Waiting > 0 && !d.serves(all[i].Destination) {
+			d.logger.Warn("webhooks wait for a destination that is not in the configuration; "+
+				"they are kept until it is there again, are too old (max_age) or are removed by caddy webhooks queue purge",
+				zap.String("destination", all[i].Destination), zap.Int("waiting", all[i].Waiting))
+		}
+	}
+}
+
+// observer tells the metrics what the engine does.
+func (d *delivery) observer() deliver.Observer {
+	// The store may outlive the configuration that has opened it.
+	m, logger := d.metrics, caddy.Log().Named(appName)
+	return deliver.Observer{
+		Synced: func(took time.Duration, _ int) { m.storeSync.Observe(took.Seconds()) },
+		Corrupt: func(destination string) {
+			m.storeCorrupt.Inc()
+			logger.Error("a stored webhook is damaged; it is a dead letter now", zap.String("destination", destination))
+		},
+	}
+}
+
+// told is what is done about what the runner tells.
+func (d *delivery) told() deliver.Events {
+	return deliver.Events{
+		Attempted: func(destination string, outcome deliver.Outcome) {
+			d.metrics.attempts.WithLabelValues(destination, verdictName(outcome.Verdict)).Inc()
+			if outcome.Verdict != deliver.Delivered {
+				d.logger.Warn("delivering a webhook failed", zap.String("destination", destination),
+					zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason))
+			}
+		},
+		Died: func(l *deliver.Delivery, failure deliver.Failure) {
+			d.died(&letter{
+				destination: l.Destination, provider: l.Record.Provider, event: l.Record.Event, id: l.Record.ID,
+				attempts: l.Attempts + 1, failure: failure,
+			})
+		},
+		Expired: func(destination string, state deliver.State, count int) {
+			d.logger.Error("stored webhooks were older than max_age and are removed",
+				zap.String("destination", destination), zap.String("state", string(state)), zap.Int("count", count))
+		},
+		Trouble: func(destination string, err error) {
+			d.logger.Error("the store failed", zap.String("destination", destination), zap.Error(err))
+		},
+	}
+}
+
+// letter describes a dead letter.
+type letter struct {
+	destination, provider, event, id string
+
+	attempts int
+	failure  deliver.Failure
+}
+
+// died tells the operator of a dead letter.
+func (d *delivery) died(l *letter) {
+	d.metrics.deadLetters.WithLabelValues(l.destination).Inc()
+	d.logger.Error("webhook is a dead letter: it is not delivered any more, and kept",
+		zap.String("destination", l.destination), zap.String("provider", l.provider), zap.String("event", l.event),
+		zap.String("id", l.id), zap.Int("attempts", l.attempts),
+		zap.Int("status", l.failure.Status), zap.String("failure", l.failure.Reason))
+	d.events.Emit(d.ctx, "webhook_dead_letter", map[string]any{
+		"destination": l.destination, "provider": l.provider, "event": l.event, "id": l.id,
+		"attempts": l.attempts, "status": l.failure.Status, "reason": l.failure.Reason,
+	})
+}

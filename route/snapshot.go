@@ -1,0 +1,108 @@
+package route
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Snapshot is an event without its payload and headers, which a stored request
+// has anyway: it can be written down, and be made an event again later, in
+// another process or with a changed configuration.
+type Snapshot struct {
+	Provider     string          `json:"provider"`
+	Name         string          `json:"name,omitempty"`
+	ID           string          `json:"id,omitempty"`
+	Timestamp    time.Time       `json:"timestamp"`
+	Received     time.Time       `json:"received"`
+	Signed       verify.Coverage `json:"signed"`
+	SignedFields []string        `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
+	Signatures   []string        `json:"signatures,omitempty"`    // Event.StaleHeaders
+	FormField    string          `json:"form_field,omitempty"`    // where the JSON document of a form is
+	Method       string          `json:"method"`                  // as the client sent it
+	URL          string          `json:"url"`                     // that the client asked for
+
+	// What is still at hand in the process that made the snapshot.
+	url               *url.URL // URL
+	provider          *verify.Provider
+	finder, rewritten *payload.Finder
+}
+
+// read is what is read of the payloads of events that were written down.
+var read payload.Finder
+
+// Snapshot returns what has to be written down of an event.
+func (e *Event) Snapshot() *Snapshot {
+	return &Snapshot{
+		Provider:     e.Provider,
+		Name:         e.Name,
+		ID:           e.ID,
+		Timestamp:    e.Timestamp,
+		Received:     e.Received,
+		Signed:       e.Signed,
+		SignedFields: e.signedFields,
+		Signatures:   e.StaleHeaders,
+		FormField:    e.Body.FormField(),
+		Method:       e.method,
+		URL:          e.url.String(),
+		url:          e.url,
+		provider:     e.provider,
+		finder:       e.finder,
+		rewritten:    e.rewritten,
+	}
+}
+
+// Event makes the event of a request that has header and body. It shares
+// nothing with other events of the same snapshot that could be changed.
+func (s *Snapshot) Event(header http.Header, body []byte) (*Event, error) {
+	target, finder, rewritten := s.url, s.finder, s.rewritten
+	if target == nil {
+		var err error
+		if target, err = url.Parse(s.URL); err != nil {
+			return nil, err
+		}
+		finder, rewritten = &read, &read
+	}
+	return &Event{
+		Provider:     s.Provider,
+		Name:         s.Name,
+		ID:           s.ID,
+		Timestamp:    s.Timestamp,
+		Received:     s.Received,
+		Signed:       s.Signed,
+		Body:         payload.New(body, header.Get("Content-Type"), s.FormField),
+		StaleHeaders: s.Signatures,
+		method:       s.Method,
+		url:          target,
+		header:       header,
+		provider:     s.provider,
+		finder:       finder,
+		rewritten:    rewritten,
+		signedFields: s.SignedFields,
+	}, nil
+}
+
+// signedAsListed reports whether a field is signed, from what was written down.
+func (e *Event) signedAsListed(field string) bool {
+	if e.Signed == verify.SignedNothing {
+		return false
+	}
+	inBody := field == "body" || strings.HasPrefix(field, "body.") || strings.HasPrefix(field, "form.")
+	return inBody && e.Signed == verify.SignedBody || slices.Contains(e.signedFields, field)
+}
+
+// signedFields names what a provider signs, as signed() takes it.
+func signedFields(p *verify.Provider) []string {
+	fields := make(map[string]bool)
+	for _, name := range append(p.SignedFields(), "event", "id", "timestamp") {
+		fields[name] = p.Signs(name)
+	}
+	maps.DeleteFunc(fields, func(_ string, signed bool) bool { return !signed })
+	return slices.Sorted(maps.Keys(fields))
+}
