@@ -91,6 +91,7 @@ type Target struct {
 	Destination string
 	Attempts    int       // attempts that were made before it was stored
 	Due         time.Time // when the next one is due; the zero time: at once
+	Failure     Failure   // of the last of those attempts, if Dead is nil
 
 	// Dead is not nil if the destination has refused the record for good: it is
 	// stored as a dead letter.

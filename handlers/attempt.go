@@ -88,10 +88,7 @@ func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))
 	defer cancel()
-	r, err := saved.request(ctx, a.to.of.server, a, number)
-	if err == nil {
-		err = a.to.ServeHTTP(a, r, emptyHandler)
-	}
+	err := a.to.ServeHTTP(a, saved.request(ctx, a.to.of.server, a, number), emptyHandler)
 	if a.status != 0 {
 		return
 	}

@@ -279,6 +279,7 @@ func (d *Deliver) undelivered(saved *savedRequest, attempts []*attempt) []leftov
 		switch a.outcome.Verdict {
 		case deliver.Failed:
 			l.reason = "failed"
+			l.target.Failure = l.failure
 			l.target.Due, _ = d.schedule.Next(now, 1, a.outcome.RetryAfter)
 			leftovers = append(leftovers, l)
 		case deliver.Refused:

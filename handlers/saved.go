@@ -28,14 +28,14 @@ const headerAttempt = headerPrefix + "Attempt"
 type savedRequest struct {
 	Event *route.Snapshot `json:"event"`
 
-	Method     string      `json:"method"`
-	URI        string      `json:"uri"`    // as the destinations get it
-	Header     http.Header `json:"header"` // likewise
-	OrigMethod string      `json:"orig_method"`
-	OrigURI    string      `json:"orig_uri"` // as it came
-	Host       string      `json:"host"`
-	RemoteAddr string      `json:"remote_addr"`
-	Proto      string      `json:"proto"`
+	Method     string             `json:"method"`
+	URL        *route.SnapshotURL `json:"url"`    // as the destinations get it
+	Header     http.Header        `json:"header"` // likewise
+	OrigMethod string             `json:"orig_method"`
+	OrigURL    *route.SnapshotURL `json:"orig_url"` // as it came
+	Host       string             `json:"host"`
+	RemoteAddr string             `json:"remote_addr"`
+	Proto      string             `json:"proto"`
 
 	Vars map[string]any `json:"vars,omitempty"`
 
@@ -64,19 +64,20 @@ func save(r *http.Request) (*savedRequest, error) {
 		RemoteAddr: r.RemoteAddr,
 		Proto:      r.Proto,
 		OrigMethod: r.Method,
+		Vars:       savedVars(r),
 		body:       body,
 	}
 	if s.Event.ID == "" {
 		s.Event.ID = standardID(event)
 		s.Header.Set(headerDeliveryID, s.Event.ID)
 	}
-	target, original := *r.URL, *r.URL
+	removeCredentials(s.Header, event)
+	original := r.URL
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		s.OrigMethod, original = o.Method, *o.URL
+		s.OrigMethod, original = o.Method, o.URL
 	}
-	removeCredentials(s.Header, event, &target, &original)
-	s.URI, s.OrigURI = target.RequestURI(), original.RequestURI()
-	s.Vars = savedVars(r)
+	s.URL, s.OrigURL = withoutCredentials(r.URL, event), withoutCredentials(original, event)
+	s.Event.URL = withoutCredentials((*url.URL)(s.Event.URL), event)
 	return s, nil
 }
 
@@ -94,8 +95,8 @@ func ownBody(r *http.Request) ([]byte, error) {
 	}
 }
 
-// removeCredentials removes what proves who has sent a request.
-func removeCredentials(header http.Header, event *route.Event, urls ...*url.URL) {
+// removeCredentials removes headers that prove who has sent a request.
+func removeCredentials(header http.Header, event *route.Event) {
 	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
 		header.Del(name)
 	}
@@ -104,15 +105,23 @@ func removeCredentials(header http.Header, event *route.Event, urls ...*url.URL)
 		if name, ok := strings.CutPrefix(place, "header."); ok {
 			header.Del(name)
 		}
+	}
+}
+
+// withoutCredentials copies a URL, without what proves who has sent a request.
+func withoutCredentials(u *url.URL, event *route.Event) *route.SnapshotURL {
+	clean := *u
+	for _, place := range event.Credentials {
 		name, ok := strings.CutPrefix(place, "query.")
-		for _, u := range urls {
-			if ok && u.Query().Has(name) {
-				query := u.Query()
-				query.Del(name)
-				u.RawQuery = query.Encode()
-			}
+		if !ok || clean.RawQuery == "" {
+			continue
+		}
+		if query := clean.Query(); query.Has(name) {
+			query.Del(name)
+			clean.RawQuery = query.Encode()
 		}
 	}
+	return (*route.SnapshotURL)(&clean)
 }
 
 // savedVars returns the variables that the directive vars, or another handler,
@@ -140,7 +149,7 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 		return nil, err
 	}
 	sum := sha256.New()
-	for _, part := range []string{deliverer, s.Event.Provider, s.Event.ID, s.OrigURI} {
+	for _, part := range []string{deliverer, s.Event.Provider, s.Event.ID, (*url.URL)(s.OrigURL).RequestURI()} {
 		_, _ = sum.Write(strconv.AppendQuote(nil, part))
 	}
 	_, _ = sum.Write(s.body)
@@ -158,7 +167,7 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 // restore is the inverse of record.
 func restore(record *deliver.Record) (*savedRequest, error) {
 	s := new(savedRequest)
-	if err := json.Unmarshal(record.Request, s); err != nil || s.Event == nil {
+	if err := json.Unmarshal(record.Request, s); err != nil || s.Event == nil || s.Event.URL == nil || s.URL == nil || s.OrigURL == nil {
 		return nil, errors.New("the stored request cannot be read")
 	}
 	s.body = record.Body
@@ -166,37 +175,25 @@ func restore(record *deliver.Record) (*savedRequest, error) {
 }
 
 // request makes a request for a destination. Each one is of its own.
-func (s *savedRequest) request(
-	ctx context.Context, server *caddyhttp.Server, w http.ResponseWriter, number int,
-) (*http.Request, error) {
-	original, err := url.ParseRequestURI(s.OrigURI)
-	if err != nil {
-		return nil, err
-	}
-	target, err := url.ParseRequestURI(s.URI)
-	if err != nil {
-		return nil, err
-	}
+func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w http.ResponseWriter, number int) *http.Request {
+	original, target := url.URL(*s.OrigURL), url.URL(*s.URL)
 	r := &http.Request{
-		Method: s.OrigMethod, URL: original, RequestURI: s.OrigURI, Proto: s.Proto,
+		Method: s.OrigMethod, URL: &original, RequestURI: original.RequestURI(), Proto: s.Proto,
 		Header: s.Header.Clone(), Host: s.Host, RemoteAddr: s.RemoteAddr, Body: http.NoBody,
 	}
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(s.Proto)
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r.WithContext(ctx), repl, w, server)
-	r.Method, r.URL, r.RequestURI = s.Method, target, s.URI
+	r.Method, r.URL, r.RequestURI = s.Method, &target, target.RequestURI()
 	for name, value := range s.Vars {
 		caddyhttp.SetVar(r.Context(), name, value)
 	}
 	replaceBody(r, s.body)
 	r.Header.Set(headerAttempt, strconv.Itoa(number))
-	event, err := s.Event.Event(r.Header, s.body)
-	if err != nil {
-		return nil, err
-	}
+	event := s.Event.Event(r.Header, s.body)
 	v := &verified{event, new(buffer)} // the body's memory is nobody else's
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Set(errorPlaceholder, "")
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
-	return r, nil
+	return r
 }

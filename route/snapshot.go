@@ -26,12 +26,26 @@ type Snapshot struct {
 	Signatures   []string        `json:"signatures,omitempty"`    // Event.StaleHeaders
 	FormField    string          `json:"form_field,omitempty"`    // where the JSON document of a form is
 	Method       string          `json:"method"`                  // as the client sent it
-	URL          string          `json:"url"`                     // that the client asked for
+	URL          *SnapshotURL    `json:"url"`                     // that the client asked for
 
 	// What is still at hand in the process that made the snapshot.
-	url               *url.URL // URL
 	provider          *verify.Provider
 	finder, rewritten *payload.Finder
+}
+
+// SnapshotURL is a URL that is written down as text.
+type SnapshotURL url.URL
+
+// MarshalText writes the URL.
+func (u *SnapshotURL) MarshalText() ([]byte, error) { return []byte((*url.URL)(u).String()), nil }
+
+// UnmarshalText reads it.
+func (u *SnapshotURL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err == nil {
+		*u = SnapshotURL(*parsed)
+	}
+	return err
 }
 
 // read is what is read of the payloads of events that were written down.
@@ -50,8 +64,7 @@ func (e *Event) Snapshot() *Snapshot {
 		Signatures:   e.StaleHeaders,
 		FormField:    e.Body.FormField(),
 		Method:       e.method,
-		URL:          e.url.String(),
-		url:          e.url,
+		URL:          (*SnapshotURL)(e.url),
 		provider:     e.provider,
 		finder:       e.finder,
 		rewritten:    e.rewritten,
@@ -60,13 +73,9 @@ func (e *Event) Snapshot() *Snapshot {
 
 // Event makes the event of a request that has header and body. It shares
 // nothing with other events of the same snapshot that could be changed.
-func (s *Snapshot) Event(header http.Header, body []byte) (*Event, error) {
-	target, finder, rewritten := s.url, s.finder, s.rewritten
-	if target == nil {
-		var err error
-		if target, err = url.Parse(s.URL); err != nil {
-			return nil, err
-		}
+func (s *Snapshot) Event(header http.Header, body []byte) *Event {
+	finder, rewritten := s.finder, s.rewritten
+	if finder == nil {
 		finder, rewritten = &read, &read
 	}
 	return &Event{
@@ -79,13 +88,13 @@ func (s *Snapshot) Event(header http.Header, body []byte) (*Event, error) {
 		Body:         payload.New(body, header.Get("Content-Type"), s.FormField),
 		StaleHeaders: s.Signatures,
 		method:       s.Method,
-		url:          target,
+		url:          (*url.URL)(s.URL),
 		header:       header,
 		provider:     s.provider,
 		finder:       finder,
 		rewritten:    rewritten,
 		signedFields: s.SignedFields,
-	}, nil
+	}
 }
 
 // signedAsListed reports whether a field is signed, from what was written down.

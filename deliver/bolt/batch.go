@@ -47,7 +47,7 @@ func (b *batch) append(key string, encoded []byte, targets []deliver.Target, now
 			return b.err
 		}
 		at := slot{q.number, sequence}
-		j := job{stored: now, due: target.Due, attempts: target.Attempts}
+		j := job{stored: now, due: target.Due, attempts: target.Attempts, failure: target.Failure}
 		if target.Dead != nil {
 			j.failure = *target.Dead
 			q.dead++

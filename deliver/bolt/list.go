@@ -263,7 +263,7 @@ func (s *Store) each(ctx context.Context, filter deliver.Filter, change func(*ba
 func (s *Store) changeSome(
 	ctx context.Context, entries []deliver.Entry, change func(*batch, slot, deliver.State) error,
 ) (int, error) {
-	var slots []slot
+	changed := 0
 	var wake []string
 	for i := range entries {
 		if !slices.Contains(wake, entries[i].Destination) {
@@ -278,7 +278,7 @@ func (s *Store) changeSome(
 			}
 			switch err := change(b, at, entries[i].State); {
 			case err == nil:
-				slots = append(slots, at)
+				changed++
 			case !errors.Is(err, deliver.ErrNotFound):
 				return err
 			}
@@ -288,10 +288,5 @@ func (s *Store) changeSome(
 	if err != nil {
 		return 0, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, at := range slots {
-		delete(s.leases, at)
-	}
-	return len(slots), nil
+	return changed, nil
 }

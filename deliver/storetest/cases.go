@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -204,6 +205,45 @@ func (s *suite) dead() {
 	}
 	s.must(s.store.Done(s.Context(), d))
 	s.count("app", 0, 1)
+}
+
+// requeuesOnce requeues while others wait for what is due.
+func (s *suite) requeuesOnce() {
+	const rounds, waiting = 30, 3
+	ctx, cancel := context.WithTimeout(s.Context(), patience)
+	defer cancel()
+	claimed := make(chan *deliver.Delivery, rounds*waiting)
+	var group sync.WaitGroup
+	for range waiting {
+		group.Go(func() {
+			for {
+				deliveries, err := s.store.Claim(ctx, "app", 1)
+				if err != nil {
+					return
+				}
+				claimed <- deliveries[0]
+			}
+		})
+	}
+	s.append(record(1), deliver.Target{Destination: "app", Dead: &deliver.Failure{Status: 400}})
+	for range rounds {
+		n, err := s.store.Requeue(s.Context(), deliver.Filter{ID: "id-1"})
+		s.must(err)
+		if n != 1 {
+			s.Fatalf("%d were requeued; want 1", n)
+		}
+		select {
+		case d := <-claimed:
+			s.must(s.store.Dead(s.Context(), d, deliver.Failure{Status: 400}))
+		case <-ctx.Done():
+			s.Fatal("what was requeued is not due")
+		}
+	}
+	cancel()
+	group.Wait()
+	if len(claimed) > 0 {
+		s.Errorf("what was requeued was claimed %d times too often", len(claimed))
+	}
 }
 
 func (s *suite) appendsDead() {

@@ -41,6 +41,7 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		"makes due what was leased at a restart":  (*suite).restartLeased,
 		"stores a key that waits only once":       (*suite).keys,
 		"keeps dead letters and requeues them":    (*suite).dead,
+		"hands out once what is requeued":         (*suite).requeuesOnce,
 		"appends dead letters":                    (*suite).appendsDead,
 		"lists by page and by each field":         (*suite).lists,
 		"removes":                                 (*suite).removes,
