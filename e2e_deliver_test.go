@@ -64,7 +64,7 @@ func answers(up *webhooktest.Upstream, statuses ...int) {
 func TestDeliverAnswersAsTheApp(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }"))
-	for _, status := range []int{200, 201, 400, 404, 410, 422} {
+	for _, status := range []int{200, 201, 400, 403, 422} {
 		answers(up, status)
 		answer := push(srv, validBody)
 		checkAnswer(t, answer, status, fmt.Sprintf("app: %d", status))
@@ -73,8 +73,40 @@ func TestDeliverAnswersAsTheApp(t *testing.T) {
 		}
 		up.Only()
 	}
+	for _, status := range []int{401, 404, 410} { // for which providers disable an endpoint
+		answers(up, status)
+		answer := push(srv, validBody)
+		checkAnswer(t, answer, 502, "")
+		if answer.Header.Get("X-App") != "" {
+			t.Errorf("%d: the app's headers are there", status)
+		}
+		up.Only()
+	}
 	time.Sleep(20 * time.Millisecond) // what is not there cannot be waited for
 	up.None()
+}
+
+// What the operator answers at a destination is meant.
+func TestDeliverAnswersAsTheOperator(t *testing.T) {
+	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n respond gone 410\n }"))
+	checkAnswer(t, push(srv, validBody), 410, "gone")
+}
+
+// An app that does not answer is not asked about more and more events: what
+// comes is stored at once.
+func TestDeliverHangs(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	hang := make(chan struct{})
+	up.Answer(func(w http.ResponseWriter, _ *http.Request) { <-hang })
+	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1h\n reverse_proxy "+up.Addr()+"\n }"))
+	for range 150 {
+		checkStatus(t, push(srv, validBody), 202)
+	}
+	asked := len(up.Requests())
+	close(hang)
+	if asked > 100+16 { // the first attempts, and those of what was stored at once
+		t.Errorf("the app was asked about %d events at a time", asked)
+	}
 }
 
 // An app that fails gets the event later, with the same bytes, id, method and

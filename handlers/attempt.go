@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/uuid"
 	"go.uber.org/zap"
@@ -34,6 +35,9 @@ type attempt struct {
 	answer    http.ResponseWriter // where the answer goes; nil: nowhere. After directed
 	directed  chan struct{}       // closed when that is decided
 	direction sync.Once
+
+	repl   *caddy.Replacer // of the destination's request; set before its handlers run
+	sender *caddy.Replacer // of the sender's request, if the answer goes to it; after directed
 
 	late bool // it was not decided in time; only used by who began it
 }
@@ -88,7 +92,9 @@ func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))
 	defer cancel()
-	err := a.to.ServeHTTP(a, saved.request(ctx, a.to.of.server, a, number), emptyHandler)
+	r := saved.request(ctx, a.to.of.server, a, number)
+	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	err := a.to.ServeHTTP(a, r, emptyHandler)
 	if a.status != 0 {
 		return
 	}
@@ -184,6 +190,9 @@ func (a *attempt) WriteHeader(status int) {
 	a.decide(status, nil)
 	<-a.directed
 	if a.answer != nil {
+		if proxied, ok := a.repl.Get(proxiedStatus); ok && proxied == status {
+			a.sender.Set(proxiedStatus, status) // for map_status: it is an app's answer
+		}
 		maps.Copy(a.answer.Header(), a.header)
 		a.answer.WriteHeader(status)
 	}
@@ -222,8 +231,9 @@ func release(attempts []*attempt) {
 	}
 }
 
-// pass has the answer go to the sender, and returns when it is complete.
-func (a *attempt) pass(w http.ResponseWriter) error {
+// pass has the answer go to the sender of r, and returns when it is complete.
+func (a *attempt) pass(w http.ResponseWriter, r *http.Request) error {
+	a.sender = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	a.direct(w)
 	<-a.over
 	if a.aborted {
@@ -248,8 +258,10 @@ func (a *attempt) keepTrack(token string) string {
 	}
 	key := token + " " + a.to.fullName
 	lateAttempts.Store(key, a)
+	a.to.late.Add(1)
 	go func() {
 		<-a.decided
+		a.to.late.Add(-1)
 		a.to.of.countAttempt(a.to.fullName, a.outcome)
 		if a.outcome.Verdict != deliver.Delivered {
 			lateAttempts.Delete(key)

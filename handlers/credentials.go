@@ -118,6 +118,12 @@ func credentialPlaces(spec *verify.Spec, config *verify.Config) []string {
 	for _, header := range config.TokenHeaders {
 		places = append(places, "header."+header.Name)
 	}
+	if config.JWT != nil {
+		places = append(places, "header."+config.JWT.HeaderName(spec))
+	}
+	if config.Issued != nil {
+		places = append(places, "header."+config.Issued.HeaderName())
+	}
 	return places
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -83,6 +85,7 @@ type Destination struct {
 
 	fullName string // by which the store knows it
 	of       *Deliver
+	late     atomic.Int64 // first attempts that go on although their webhooks are stored
 }
 
 // Modes of Deliver.
@@ -202,11 +205,19 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if err != nil {
 		return err
 	}
-	if d.Mode == modeQueue {
+	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
 		return d.queue(w, saved)
 	}
 	return d.spool(w, r, saved)
 }
+
+// maxLate bounds how many first attempts of a destination may go on after
+// their senders were answered: each holds its webhook in memory.
+const maxLate = 100
+
+// hangs reports whether the destination's app has not answered so many
+// webhooks that it is not asked about more: they are stored at once.
+func (to *Destination) hangs() bool { return to.late.Load() >= maxLate }
 
 // queue stores a webhook for all destinations and acknowledges it.
 func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest) error {
@@ -250,7 +261,7 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 		return nil
 	}
 	release(attempts[1:])
-	return first.pass(w)
+	return first.pass(w, r)
 }
 
 // leftover is a destination that a webhook has to be stored for.

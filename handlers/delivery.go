@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,8 +49,36 @@ type pooledStore struct{ deliver.Store }
 // Destruct closes the store after its last user has gone.
 func (s *pooledStore) Destruct() error { return s.Close() }
 
-// currentDelivery is that of the configuration that runs.
-var currentDelivery atomic.Pointer[delivery]
+// delivering are those of the configurations that have started, the latest
+// last: while one replaces another, both run, and either may stay.
+var delivering started
+
+type started struct {
+	mu   sync.Mutex
+	list []*delivery
+}
+
+func (s *started) add(d *delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, d)
+}
+
+func (s *started) remove(d *delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = slices.DeleteFunc(s.list, func(other *delivery) bool { return other == d })
+}
+
+// current returns that of the configuration that counts; it is nil if none does.
+func (s *started) current() *delivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) == 0 {
+		return nil
+	}
+	return s.list[len(s.list)-1]
+}
 
 // defaultGrace is how long attempts may go on after a stop, where the HTTP app
 // has no grace period.
@@ -136,7 +164,7 @@ func (d *delivery) start() error {
 	d.place, d.pooled = place, opened.(*pooledStore)
 	if loaded {
 		if err := d.engine.Adopt(d.pooled.Store); err != nil {
-			return errors.Join(fmt.Errorf("the store: %w", err), d.cleanup())
+			return fmt.Errorf("the store: %w", err) // cleanup lets go of it
 		}
 	}
 	d.grace = defaultGrace
@@ -147,7 +175,7 @@ func (d *delivery) start() error {
 	}
 	d.runner = deliver.NewRunner(d.pooled, d.destinations(), d.engine.MaxAge(), d.told())
 	close(d.started)
-	currentDelivery.Store(d)
+	delivering.add(d)
 	d.reportOrphans()
 	return nil
 }
@@ -167,7 +195,7 @@ func (d *delivery) opened(ctx context.Context) (deliver.Store, error) {
 // period: in a reload while the next configuration is serving already, at the
 // end of the process while it waits.
 func (d *delivery) stop() {
-	currentDelivery.CompareAndSwap(d, nil)
+	delivering.remove(d)
 	if d.runner == nil {
 		return
 	}

@@ -4,3 +4,6 @@ import "time"
 
 // Look has the running app look after its endpoints as at a time.
 func Look(at time.Time) { running.current().watch.look(at) }
+
+// CredentialPlaces says what of a request is not stored, for tests.
+var CredentialPlaces = credentialPlaces

@@ -65,7 +65,7 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", q.method)
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
 	}
-	current := currentDelivery.Load()
+	current := delivering.current()
 	if current == nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("this configuration has no webhook_deliver and no store")}
 	}

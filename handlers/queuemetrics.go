@@ -31,7 +31,7 @@ const statsTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector.
 func (queueMetrics) Collect(collected chan<- prometheus.Metric) {
-	current := currentDelivery.Load()
+	current := delivering.current()
 	if current == nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,6 +37,7 @@ type savedRequest struct {
 	Host       string             `json:"host"`
 	RemoteAddr string             `json:"remote_addr"`
 	Proto      string             `json:"proto"`
+	TLS        bool               `json:"tls,omitempty"` // it came by TLS
 
 	Vars map[string]any `json:"vars,omitempty"`
 
@@ -63,6 +65,7 @@ func save(r *http.Request) (*savedRequest, error) {
 		Host:       r.Host,
 		RemoteAddr: r.RemoteAddr,
 		Proto:      r.Proto,
+		TLS:        r.TLS != nil,
 		OrigMethod: r.Method,
 		Vars:       savedVars(r),
 		body:       body,
@@ -182,6 +185,9 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 		Header: s.Header.Clone(), Host: s.Host, RemoteAddr: s.RemoteAddr, Body: http.NoBody,
 	}
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(s.Proto)
+	if s.TLS { // apps are told by it that the sender's connection was safe
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: s.Host}
+	}
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r.WithContext(ctx), repl, w, server)
 	r.Method, r.URL, r.RequestURI = s.Method, &target, target.RequestURI()

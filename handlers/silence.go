@@ -75,6 +75,7 @@ func (s *source) hear(at time.Time) bool {
 // fallSilent reports whether, at a time, the source has said nothing for too
 // long. It does so once for each silence.
 func (s *source) fallSilent(at time.Time, every time.Duration) bool {
+	s.expect(at) // a configuration that has failed to start may have ended that
 	since := max(s.heard.Load(), s.expected.Load())
 	if at.Sub(time.Unix(0, since)) < every || !s.silent.CompareAndSwap(false, true) {
 		return false

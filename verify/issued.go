@@ -47,6 +47,12 @@ func (i *Issued) place() (header, prefix string) {
 	return header, prefix
 }
 
+// HeaderName returns the canonical name of the header that holds the token.
+func (i *Issued) HeaderName() string {
+	header, _ := i.place()
+	return header
+}
+
 // Put puts a token into a request, as the provider would.
 func (i *Issued) Put(r *Request, token string) {
 	header, prefix := i.place()
