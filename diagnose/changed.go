@@ -49,14 +49,13 @@ func hyphenated(r *Request, in *Input) *Finding {
 
 // changed looks for what was done to the request, or the secret, on its way.
 func changed(r *Request, in *Input, c *combinations) *Finding {
-	bodies := rewritings(r.Body)
-	for _, rewritten := range bodies {
+	for rewritten := range rewritings(r.Body) {
 		if f := builtin(r.withBody(rewritten.body), in); f != nil && f.Secret >= 0 && f.result.Signed == verify.SignedBody {
 			f.Change = "with the body " + rewritten.name
 			return f
 		}
 	}
-	for _, rewritten := range bodies {
+	for rewritten := range rewritings(r.Body) {
 		other := newCombinations(r.withBody(rewritten.body), in)
 		s, err := newSearch(other.places, other.keys, func(content *content, k key, p place) bool {
 			return content.has(bodyAtom) && other.accept("hmac", content, k, p)

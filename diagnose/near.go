@@ -24,7 +24,7 @@ type Secrets struct {
 }
 
 // MaxNear is the largest body, in bytes, for which near misses are looked for.
-const MaxNear = 256 << 10
+const MaxNear = 64 << 10
 
 // Near says what would have made a refused request verify. It tries a bounded
 // number of variants, each of which changes one thing. Where nothing is near
@@ -181,7 +181,7 @@ func (n *nearness) provider() string {
 
 // body tries the bodies that may have been sent where this one came.
 func (n *nearness) body() string {
-	for _, rewritten := range rewritings(n.request.Body) {
+	for rewritten := range rewritings(n.request.Body) {
 		if n.verifies(n.request.withBody(rewritten.body), n.endpoint.Spec, nil) {
 			return "the body " + rewritten.name + ": something before Caddy has changed it"
 		}

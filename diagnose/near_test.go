@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,5 +121,29 @@ func TestNear(t *testing.T) {
 			test.reason = verify.BadSignature
 		}
 		t.Run(name, func(t *testing.T) { test.check(t) })
+	}
+}
+
+// What is tried for a large body is bounded in memory, whatever it holds.
+func TestNearIsBounded(t *testing.T) {
+	for name, body := range map[string]string{
+		"a long list": "[" + strings.Repeat("1, ", diagnose.MaxNear/3-2) + "1]",
+		"a long text": `{"a":"` + strings.Repeat("é/<", diagnose.MaxNear/5) + `"}`,
+		"deep":        strings.Repeat("[", diagnose.MaxNear/2) + strings.Repeat("]", diagnose.MaxNear/2),
+		"wide":        "{" + strings.Repeat(`"a":1,`, diagnose.MaxNear/6-2) + `"b":2}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := near{
+				provider: "github", body: body, reason: verify.BadSignature, want: "nothing that was tried",
+				header: map[string]string{"X-Hub-Signature-256": "sha256=" + strings.Repeat("00", 32)},
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			n.check(t)
+			runtime.ReadMemStats(&after)
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 64<<20 {
+				t.Errorf("%d MiB were allocated for %d KiB", allocated>>20, len(body)>>10)
+			}
+		})
 	}
 }

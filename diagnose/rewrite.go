@@ -2,7 +2,9 @@ package diagnose
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,46 +22,72 @@ type rewriting struct {
 // maxRewritten is the largest body, in bytes, that is written anew.
 const maxRewritten = 1 << 20
 
-// rewritings returns the bodies that may have been sent where this one came,
-// without the body itself.
-func rewritings(body []byte) []rewriting {
-	if len(body) == 0 || len(body) > maxRewritten {
-		return nil
-	}
-	var list []rewriting
-	add := func(name string, changed []byte) {
-		known := func(r rewriting) bool { return bytes.Equal(r.body, changed) }
-		if !bytes.Equal(changed, body) && !slices.ContainsFunc(list, known) {
-			list = append(list, rewriting{name, changed})
+// rewritings are the bodies that may have been sent where this one came, each
+// once and without the body itself.
+func rewritings(body []byte) iter.Seq[rewriting] {
+	return func(yield func(rewriting) bool) {
+		if len(body) == 0 || len(body) > maxRewritten {
+			return
 		}
+		known := map[[sha256.Size]byte]bool{sha256.Sum256(body): true}
+		once := func(name string, changed []byte) bool {
+			sum := sha256.Sum256(changed)
+			if known[sum] {
+				return true
+			}
+			known[sum] = true
+			return yield(rewriting{name, changed})
+		}
+		_ = trimmings(body, once) && reserializations(body, once)
 	}
-	add("without the line break at its end", bytes.TrimSuffix(bytes.TrimSuffix(body, []byte("\n")), []byte("\r")))
-	add("with a line break at its end", slices.Concat(body, []byte("\n")))
-	add("with CR and LF at its end", slices.Concat(body, []byte("\r\n")))
-	add("without the white space around it", bytes.TrimSpace(body))
-	add("with LF for CR and LF", bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")))
-	add("with CR and LF for LF", bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n")))
+}
+
+// trimmings visits bodies that differ in the white space around them and in
+// their line breaks, until it is told to stop.
+func trimmings(body []byte, visit func(string, []byte) bool) bool {
+	unix := bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+	return visit("without the line break at its end", bytes.TrimSuffix(bytes.TrimSuffix(body, []byte("\n")), []byte("\r"))) &&
+		visit("with a line break at its end", slices.Concat(body, []byte("\n"))) &&
+		visit("with CR and LF at its end", slices.Concat(body, []byte("\r\n"))) &&
+		visit("without the white space around it", bytes.TrimSpace(body)) &&
+		visit("with LF for CR and LF", unix) &&
+		visit("with CR and LF for LF", bytes.ReplaceAll(unix, []byte("\n"), []byte("\r\n")))
+}
+
+// reserializations visits the same document as other writers of JSON write it,
+// until it is told to stop.
+func reserializations(body []byte, visit func(string, []byte) bool) bool {
 	document, ok := readJSON(body)
 	if !ok {
-		return list
+		return true
 	}
-	for _, sorted := range []bool{false, true} {
+	orders := []bool{false}
+	if bytes.IndexByte(body, '{') >= 0 {
+		orders = append(orders, true)
+	}
+	for _, sorted := range orders {
 		for _, spacing := range spacings {
 			for _, escape := range escapes {
+				if !escape.matters(body) {
+					continue
+				}
 				w := jsonWriter{spacing: spacing, escape: escape, sorted: sorted}
+				w.out.Grow(len(body) + 1)
 				w.value(document, "\n")
 				name := "as JSON " + spacing.name + escape.name
 				if sorted {
 					name += ", with its names sorted"
 				}
-				add(name, w.out.Bytes())
-				if spacing.indent != "" {
-					add(name+", with a line break at its end", append(slices.Clone(w.out.Bytes()), '\n'))
+				if !visit(name, w.out.Bytes()) {
+					return false
+				}
+				if spacing.indent != "" && !visit(name+", with a line break at its end", slices.Concat(w.out.Bytes(), []byte("\n"))) {
+					return false
 				}
 			}
 		}
 	}
-	return list
+	return true
 }
 
 // spacing is where a JSON writer puts white space.
@@ -88,6 +116,15 @@ var escapes = []escape{
 	{name: ", with characters beyond ASCII and slashes escaped", ascii: true, slash: true},
 	{name: ", with <, > and & escaped", html: true},
 	{name: ", with characters beyond ASCII, <, > and & escaped", ascii: true, html: true},
+}
+
+// matters reports whether a document may look otherwise with the escape than
+// without.
+func (e *escape) matters(body []byte) bool {
+	escaped := bytes.Contains(body, []byte(`\u`))
+	beyond := escaped || bytes.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf })
+	return (!e.ascii || beyond) && (!e.slash || escaped || bytes.IndexByte(body, '/') >= 0) &&
+		(!e.html || escaped || bytes.ContainsAny(body, "<>&\u2028\u2029"))
 }
 
 // member is a member of a JSON object.
@@ -201,21 +238,29 @@ func (w *jsonWriter) list(begin, end byte, n int, line string, write func(i int,
 
 func (w *jsonWriter) text(text string) {
 	w.out.WriteByte('"')
-	for _, r := range text {
+	done := 0 // up to where text is written
+	for i, r := range text {
+		if r > ' ' && r < utf8.RuneSelf && r != '"' && r != '\\' && (r != '/' || !w.escape.slash) && (!w.escape.html || r > '>') {
+			continue // most are plain
+		}
+		end := i + utf8.RuneLen(r)
 		switch {
 		case r == '"' || r == '\\' || r == '/' && w.escape.slash:
+			w.out.WriteString(text[done:i])
 			w.out.WriteByte('\\')
 			w.out.WriteRune(r)
 		case r < ' ':
+			w.out.WriteString(text[done:i])
 			w.control(r)
 		case w.escape.ascii && r >= utf8.RuneSelf || w.escape.html && strings.ContainsRune("<>&\u2028\u2029", r):
-			for _, unit := range utf16.Encode([]rune{r}) {
-				w.unit(unit)
-			}
+			w.out.WriteString(text[done:i])
+			w.escaped(r)
 		default:
-			w.out.WriteRune(r)
+			continue
 		}
+		done = end
 	}
+	w.out.WriteString(text[done:])
 	w.out.WriteByte('"')
 }
 
@@ -225,11 +270,22 @@ func (w *jsonWriter) control(r rune) {
 		w.out.WriteByte("btnfr"[i])
 		return
 	}
-	w.unit(utf16.Encode([]rune{r})[0])
+	w.escaped(r)
+}
+
+// escaped writes a character as one escape or two.
+func (w *jsonWriter) escaped(r rune) {
+	var units [2]uint16
+	for _, unit := range utf16.AppendRune(units[:0], r) {
+		w.unit(unit)
+	}
 }
 
 // unit writes a code unit of UTF-16 as an escape.
 func (w *jsonWriter) unit(unit uint16) {
-	digits := strconv.FormatUint(uint64(unit), 16)
-	w.out.WriteString(`\u` + strings.Repeat("0", 4-len(digits)) + digits)
+	const digits = "0123456789abcdef"
+	w.out.WriteString(`\u`)
+	for shift := 12; shift >= 0; shift -= 4 {
+		w.out.WriteByte(digits[unit>>shift&0xf])
+	}
 }

@@ -69,12 +69,13 @@ func jsonTexts(document []byte) []text {
 	slices.SortStableFunc(w.texts, func(a, b text) int {
 		return strings.Count(a.holder, ".") - strings.Count(b.holder, ".")
 	})
-	return w.texts[:min(len(w.texts), maxTexts)]
+	return w.texts
 }
 
 type jsonWalk struct {
-	dec   *json.Decoder
-	texts []text
+	dec     *json.Decoder
+	texts   []text
+	passing int // how many arrays are being passed whose first elements suffice
 }
 
 // value reads the next value, which stands at path.
@@ -95,7 +96,7 @@ func (w *jsonWalk) value(path payload.Path) error {
 }
 
 func (w *jsonWalk) add(path payload.Path, value string) {
-	if len(path) == 0 || len(path) > maxNesting || len(value) > 2*maxText {
+	if w.passing > 0 || len(w.texts) >= maxTexts || len(path) == 0 || len(path) > maxNesting || len(value) > 2*maxText {
 		return
 	}
 	for _, part := range path {
@@ -115,7 +116,11 @@ func (w *jsonWalk) inside(opened json.Delim, path payload.Path) error {
 	if len(path) > 1000 {
 		return fmt.Errorf("nested too deeply")
 	}
+	passing := w.passing
 	for i := 0; w.dec.More(); i++ {
+		if opened == '[' && i == maxItems {
+			w.passing++
+		}
 		name := strconv.Itoa(i)
 		if opened == '{' {
 			token, err := w.dec.Token()
@@ -124,14 +129,11 @@ func (w *jsonWalk) inside(opened json.Delim, path payload.Path) error {
 			}
 			name, _ = token.(string)
 		}
-		before := len(w.texts)
 		if err := w.value(append(slices.Clip(path), name)); err != nil {
 			return err
 		}
-		if opened == '[' && i >= maxItems {
-			w.texts = w.texts[:before]
-		}
 	}
+	w.passing = passing
 	_, err := w.dec.Token()
 	return err
 }

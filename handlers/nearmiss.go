@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,6 +66,10 @@ func (n *nearMiss) others() []diagnose.Secrets {
 	return append(same, rest...)[:min(len(same)+len(rest), maxOthers)]
 }
 
+// diagnosing is held while a refusal is diagnosed: many endpoints together cost
+// no more than one.
+var diagnosing sync.Mutex
+
 // maxOthers bounds how many endpoints' secrets are tried.
 const maxOthers = 50
 
@@ -79,6 +84,10 @@ func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify
 	if request.Body == nil && readBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody)) != nil || len(body.data) > diagnose.MaxNear {
 		return err
 	}
+	if !diagnosing.TryLock() {
+		return err
+	}
+	defer diagnosing.Unlock()
 	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.data, Received: request.Received}
 	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config, Others: a.near.others()}, refused)
 	if len(near) > 0 {

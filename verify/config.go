@@ -91,7 +91,7 @@ type Config struct {
 
 	// When a signature is refused, try what may be wrong, and log what would
 	// have verified: another secret, encoding, URL, provider or form of the body.
-	// At most every 10 seconds for an endpoint, and only for bodies of up to 256
+	// At most every 10 seconds for an endpoint, and only for bodies of up to 64
 	// KiB. Neither the answer nor the log shows a secret or a right signature.
 	// Default: false, unless the app says so for all.
 	Diagnose bool `json:"diagnose,omitempty"`
