@@ -186,7 +186,7 @@ func (p *parser) fixedEvents() []string {
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
 	"tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
-	"inspect", "on", "otherwise",
+	"inspect", "diagnose", "on", "otherwise",
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {

@@ -296,7 +296,7 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	status := statuses[refusal.Reason]
 	switch status {
 	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", overloadedRetry)
+		w.Header().Set("Retry-After", laterRetry)
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", strings.Join(a.verifier.Methods(), ", "))
 	case http.StatusUnauthorized:
@@ -312,9 +312,9 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
 }
 
-// overloadedRetry is after how many seconds a sender may try again for whose
-// webhook there was no memory: that is free as soon as other webhooks end.
-const overloadedRetry = "5"
+// laterRetry is after how many seconds a sender may try again whose webhook
+// could not be decided about: there was no memory, no keys, or no store.
+const laterRetry = "5"
 
 // statuses are the answers to refused requests.
 var statuses = map[verify.Reason]int{

@@ -155,6 +155,7 @@ func showRecord(d *delivery, r *http.Request) (any, error) {
 
 // QueueChange is how many deliveries were changed.
 type QueueChange struct {
+	// How many there were.
 	Count int `json:"count"`
 }
 
