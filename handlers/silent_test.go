@@ -3,8 +3,6 @@ package handlers_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -66,16 +64,8 @@ http://:0 {
 	srv := webhooktest.Start(t, config)
 	gauge := func() string {
 		t.Helper()
-		answer, err := http.Get(srv.URL("/metrics"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		page, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, value, _ := strings.Cut(string(page), `caddy_webhook_silent{provider="jelp"} `)
+		page := srv.Do(srv.NewRequest("GET", "/metrics", strings.NewReader(""))).Body
+		_, value, _ := strings.Cut(page, `caddy_webhook_silent{provider="jelp"} `)
 		value, _, _ = strings.Cut(value, "\n")
 		return value
 	}
