@@ -64,6 +64,9 @@ func TestKill(t *testing.T) {
 		k.round(round)
 	}
 	k.drain()
+	app.Close() // the last of its handlers may still be counting
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	duplicates := 0
 	for id, times := range k.delivered {
 		if times > 1 {

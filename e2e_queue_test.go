@@ -100,6 +100,9 @@ func TestQueueCommands(t *testing.T) {
 	if again := reaches(t, k.up, 1)[0]; again.Header.Get("Webhook-Delivery-Id") != "dead-1" || again.Header.Get("Webhook-Attempt") != "1" {
 		t.Errorf("the replayed one has the headers %v", again.Header)
 	}
+	eventually(t, "the replayed one is done", func() bool {
+		return regexp.MustCompile(`(?m)^never +0 +- +0`).MatchString(k.run("queue"))
+	})
 	has(k.run("queue", "purge", "--all"), `^1\n$`)
 	eventually(t, "nothing is kept", func() bool {
 		return regexp.MustCompile(`(?m)^later +0 +- +0`).MatchString(k.run("queue"))
