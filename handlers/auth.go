@@ -174,9 +174,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	a.observer.verified(event)
 	a.observer.watch(r, event)
 	if claim != nil {
-		return a.forwardOnce(w, r, event, claim, next)
+		return a.forwardOnce(w, r, repl, event, claim, next)
 	}
-	return a.forward(w, r, event, next)
+	return a.forward(w, r, repl, event, next)
 }
 
 // authenticate verifies a request and puts its body in place for others. A
@@ -254,23 +254,24 @@ func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *v
 // forward hands the request on, and makes sure that it is not acknowledged
 // unless somebody answered it: Caddy's own answer to a request that no handler
 // takes is an empty 200.
-func (a *Auth) forward(w http.ResponseWriter, r *http.Request, event *route.Event, next caddyhttp.Handler) (err error) {
-	mapper := a.mapStatus(w, r)
-	answer := caddyhttp.NewResponseRecorder(mapper, nil, nil)
+func (a *Auth) forward(
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, next caddyhttp.Handler,
+) (err error) {
+	answer := a.newAnswer(w, repl)
 	outcome, began := outcomeAccepted, time.Now()
 	// A proxy panics to abort a connection, and that has an outcome, too.
-	defer func() { a.observer.forwarded(r, event, outcome, statusOf(answer, err), time.Since(began)) }()
+	defer func() { a.observer.forwarded(r, event, outcome, statusOf(answer.status, err), time.Since(began)) }()
 	if err = next.ServeHTTP(answer, r); err != nil {
 		if reason := laterReason(r); reason != "" {
 			outcome = reason
 		}
 		return err
 	}
-	if err = mapper.result(a, event); err != nil {
+	if err = answer.result(a, event); err != nil {
 		return err
 	}
 	unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool)
-	if answer.Status() != 0 || !unhandled {
+	if answer.status != 0 || !unhandled {
 		return nil
 	}
 	outcome = outcomeUnrouted

@@ -124,11 +124,31 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
-	subroute := new(caddyhttp.Subroute)
-	for _, handler := range []caddyhttp.MiddlewareHandler{&Auth{Config: webhook.Config}, routes} {
-		subroute.Routes = append(subroute.Routes, h.NewRoute(nil, handler)[0].Value.(caddyhttp.Route))
+	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Config: webhook.Config}), rawHandlers(h, routes)...)}
+	if matcher == nil {
+		// A named route that is just one without matchers keeps its first handler only.
+		return h.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{both}}), nil
 	}
-	return h.NewRoute(matcher, subroute), nil
+	both.MatcherSetsRaw = caddyhttp.RawMatcherSets{matcher}
+	return []httpcaddyfile.ConfigValue{{Class: "route", Value: both}}, nil
+}
+
+// rawHandlers returns a handler as JSON. Of a subroute that is but a list of
+// handlers it returns these, since each subroute is made anew for each request.
+func rawHandlers(h httpcaddyfile.Helper, handler caddyhttp.MiddlewareHandler) []json.RawMessage {
+	whole := h.NewRoute(nil, handler)[0].Value.(caddyhttp.Route).HandlersRaw
+	subroute, ok := handler.(*caddyhttp.Subroute)
+	if !ok || subroute.Errors != nil {
+		return whole
+	}
+	var all []json.RawMessage
+	for i := range subroute.Routes {
+		if way := &subroute.Routes[i]; way.MatcherSetsRaw != nil || way.Group != "" || way.Terminal {
+			return whole
+		}
+		all = append(all, subroute.Routes[i].HandlersRaw...)
+	}
+	return all
 }
 
 // matcherText returns the matcher of a directive as it was written, whose name
@@ -150,6 +170,7 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Rout
 			return err
 		}
 		way := h.NewRoute(matcher, handler)[0].Value.(caddyhttp.Route)
+		way.HandlersRaw = rawHandlers(h, handler)
 		routes.Routes = append(routes.Routes, NamedRoute{Name: name, Route: way})
 		return nil
 	}

@@ -128,11 +128,11 @@ func (o *observer) forwarded(r *http.Request, event *route.Event, outcome string
 
 // statusOf is the status of an answer: what was written, or what an error will
 // make of it. It is 0 if nothing is known of it.
-func statusOf(answer caddyhttp.ResponseRecorder, err error) int {
-	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Status() == 0 {
+func statusOf(written int, err error) int {
+	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok && written == 0 {
 		return handlerErr.StatusCode
 	}
-	return answer.Status()
+	return written
 }
 
 // flush tells how many refusals were left out of the log up to a time, so that
@@ -160,8 +160,11 @@ func (o *observer) emit(name string, event *route.Event, outcome string, leftOut
 	o.events.Emit(o.ctx, name, data)
 }
 
-// setLogFields adds what was found to the access log.
+// setLogFields adds what was found to the access log, if there is one.
 func setLogFields(r *http.Request, provider string, event *route.Event, outcome string) {
+	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
+		return
+	}
 	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if !ok {
 		return

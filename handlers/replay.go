@@ -160,9 +160,8 @@ func (g *replayGate) settle(ctx context.Context, claim *replay.Claim, status int
 // accepted or is being asked about. The app's acceptance, which is any 2xx, is
 // remembered; whatever else happens, a panic too, lets the next copy through.
 func (a *Auth) forwardOnce(
-	w http.ResponseWriter, r *http.Request, event *route.Event, claim *replay.Claim, next caddyhttp.Handler,
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, claim *replay.Claim, next caddyhttp.Handler,
 ) error {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	outcome, err := a.replay.reserve(r.Context(), claim)
 	if err == nil && outcome.State == replay.Done {
 		return a.answerDuplicate(w, r, repl, event, outcome.Status)
@@ -187,7 +186,7 @@ func (a *Auth) forwardOnce(
 		}
 	}()
 	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
-	if err := a.forward(answer, r, event, next); err != nil {
+	if err := a.forward(answer, r, repl, event, next); err != nil {
 		return err
 	}
 	switch status := answer.Status(); {

@@ -25,15 +25,15 @@ func SetClock(clock func() time.Time) { now = clock }
 // newRequest describes an HTTP request to a verifier, as the client made it:
 // without the rewrites of earlier handlers.
 func newRequest(r *http.Request) *verify.Request {
-	original := r
-	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		original = &o
+	method, requested := r.Method, r.URL
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		method, requested = original.Method, original.URL
 	}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	address, _ := netip.ParseAddr(clientIP) // the zero Addr is in no range
 	return &verify.Request{
-		Method:   original.Method,
-		URL:      clientURL(r, original.URL),
+		Method:   method,
+		URL:      clientURL(r, requested),
 		Header:   r.Header,
 		ClientIP: address,
 		Received: now(),
@@ -71,24 +71,26 @@ func readBody(w http.ResponseWriter, r *http.Request, body *buffer, limit int64,
 			Detail: strconv.FormatInt(r.ContentLength, 10) + " bytes were announced; " + strconv.FormatInt(limit, 10) + " are allowed",
 		}
 	}
-	defer limitRead(w, timeout)()
-	if err := body.readFrom(r.Body, r.ContentLength, limit); err != nil {
+	limited := limitRead(w, timeout)
+	err := body.readFrom(r.Body, r.ContentLength, limit)
+	if limited {
+		endLimit(w)
+	}
+	if err != nil {
 		return err
 	}
 	return r.Body.Close()
 }
 
-// limitRead bounds the time for reading a body, and returns a function that
-// lifts the bound. Caddy's idle timeout starts anew with each byte; this one
-// does not. Not every connection can have it, and there the idle timeout must
-// do.
-func limitRead(w http.ResponseWriter, timeout time.Duration) func() {
-	control := http.NewResponseController(w)
-	if control.SetReadDeadline(time.Now().Add(timeout)) != nil {
-		return func() {}
-	}
-	return func() { _ = control.SetReadDeadline(time.Time{}) }
+// limitRead bounds the time for reading a body, and reports whether it did.
+// Caddy's idle timeout starts anew with each byte; this one does not. Not every
+// connection can have it, and there the idle timeout must do.
+func limitRead(w http.ResponseWriter, timeout time.Duration) bool {
+	return http.NewResponseController(w).SetReadDeadline(time.Now().Add(timeout)) == nil
 }
+
+// endLimit lifts the bound.
+func endLimit(w http.ResponseWriter) { _ = http.NewResponseController(w).SetReadDeadline(time.Time{}) }
 
 // maxDrain is how much of a refused body is read so that its sender, who may
 // look for the answer only after having sent all, gets to see it.
@@ -105,7 +107,9 @@ func drain(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
 		w.Header().Set("Connection", "close")
 		return
 	}
-	defer limitRead(w, timeout)()
+	if limitRead(w, timeout) {
+		defer endLimit(w)
+	}
 	if _, err := io.CopyN(io.Discard, r.Body, maxDrain); !errors.Is(err, io.EOF) {
 		w.Header().Set("Connection", "close")
 	}

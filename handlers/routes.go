@@ -18,9 +18,9 @@ import (
 // `handle_webhook` puts its `on` and `otherwise` blocks into one.
 //
 // It differs from `subroute` in what it costs: only routes that the event's
-// name can match are looked at, and only the one that is taken is compiled. So
-// fifty blocks cost what one does. Which route is taken is counted, and shown
-// in logs.
+// name can match are looked at, and none is made anew for a request. So fifty
+// blocks cost what one does. Which route is taken is counted, and shown in logs.
+// Its routes can have neither `group` nor `terminal`: one is taken.
 type Routes struct {
 	// The provider whose webhooks come along here. It is a label of the metric
 	// `caddy_webhook_routed_total`.
@@ -41,8 +41,7 @@ type NamedRoute struct {
 
 	caddyhttp.Route
 
-	events route.Patterns  // of which one must match; empty where the name does not decide
-	taken  caddyhttp.Route // the same without matchers
+	events route.Patterns // of which one must match; empty where the name does not decide
 	routed prometheus.Counter
 }
 
@@ -67,8 +66,6 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("route %d: %w", i, err)
 		}
 		way.events = way.eventPatterns()
-		way.taken = way.Route
-		way.taken.MatcherSets = nil
 		way.routed = m.routed.WithLabelValues(rs.Provider, way.Name)
 	}
 	rs.sort()
@@ -81,8 +78,11 @@ func (rs *Routes) Validate() error {
 		return errors.New("webhook_routes needs a provider")
 	}
 	for i := range rs.Routes {
-		if rs.Routes[i].Name == "" {
+		switch way := &rs.Routes[i]; {
+		case way.Name == "":
 			return fmt.Errorf("route %d of webhook_routes needs a name", i)
+		case way.Group != "" || way.Terminal:
+			return fmt.Errorf("route %s of webhook_routes: remove group and terminal; the first route that matches is the only one", way.Name)
 		}
 	}
 	return nil
@@ -151,10 +151,27 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if matched {
 			way.routed.Inc()
 			event.Route = way.Name
-			return way.taken.Compile(next).ServeHTTP(w, r)
+			return chain(way.Handlers).ServeHTTP(w, r, next)
 		}
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// chain is a list of handlers of which each calls the one after it. Unlike a
+// Route of Caddy's, whose matchers it does without, it makes nothing anew for a
+// request as long as it is one handler.
+type chain []caddyhttp.MiddlewareHandler
+
+func (c chain) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	switch len(c) {
+	case 0:
+		return next.ServeHTTP(w, r)
+	case 1:
+		return c[0].ServeHTTP(w, r, next)
+	}
+	return c[0].ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		return c[1:].ServeHTTP(w, r, next)
+	}))
 }
 
 // Interface guards

@@ -1,0 +1,107 @@
+package handlers
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// answer is what the handlers after verification write to. It knows the status,
+// and keeps an app's answer from the sender if its status is one for which
+// providers disable an endpoint. What the operator answers, with respond or in
+// handle_response, is passed on: it is meant.
+type answer struct {
+	caddyhttp.ResponseWriterWrapper
+	withhold verify.Statuses
+	before   []headerField // the headers without the app's
+	repl     *caddy.Replacer
+	status   int  // the last that was written; 0 if none was
+	final    bool // it is no 1xx
+	withheld bool
+
+	room [4]headerField // of before: Caddy itself sets one or two
+}
+
+type headerField struct {
+	name   string
+	values []string
+}
+
+// newAnswer wraps the writer that the app's answer goes to.
+func (a *Auth) newAnswer(w http.ResponseWriter, repl *caddy.Replacer) *answer {
+	n := &answer{withhold: a.MapStatus, repl: repl}
+	n.ResponseWriter = w
+	n.before = n.room[:0]
+	for name, values := range w.Header() {
+		n.before = append(n.before, headerField{name, slices.Clip(values)})
+	}
+	return n
+}
+
+// proxiedStatus is the placeholder in which reverse_proxy notes its upstream's
+// status.
+const proxiedStatus = "http.reverse_proxy.status_code"
+
+func (n *answer) WriteHeader(status int) {
+	if n.final {
+		return
+	}
+	n.status = status
+	if n.final = status >= 200; n.final && n.withhold.Include(status) {
+		if proxied, ok := n.repl.Get(proxiedStatus); ok && proxied == status {
+			n.withheld = true
+			return
+		}
+	}
+	n.ResponseWriter.WriteHeader(status)
+}
+
+func (n *answer) Write(p []byte) (int, error) {
+	n.WriteHeader(http.StatusOK)
+	if n.withheld {
+		return len(p), nil
+	}
+	return n.ResponseWriter.Write(p)
+}
+
+// ReadFrom implements io.ReaderFrom.
+func (n *answer) ReadFrom(from io.Reader) (int64, error) {
+	n.WriteHeader(http.StatusOK)
+	if n.withheld {
+		return io.Copy(io.Discard, from)
+	}
+	return n.ResponseWriterWrapper.ReadFrom(from)
+}
+
+// FlushError is what http.ResponseController calls. There is nothing to be
+// flushed of an answer that is kept, or that has not begun.
+func (n *answer) FlushError() error {
+	if n.status == 0 || n.withheld {
+		return nil
+	}
+	return http.NewResponseController(n.ResponseWriter).Flush()
+}
+
+// result returns the error that stands for an answer that was kept.
+func (n *answer) result(a *Auth, event *route.Event) error {
+	if !n.withheld {
+		return nil
+	}
+	header := n.Header()
+	clear(header)
+	for _, field := range n.before {
+		header[field.name] = field.values
+	}
+	a.logger.Error("the app's answer is one for which providers disable an endpoint; the sender gets a 502",
+		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
+		zap.Int("status", n.status))
+	return caddyhttp.Error(http.StatusBadGateway, errors.New("app_status"))
+}
