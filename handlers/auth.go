@@ -161,7 +161,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	defer func() { body.end(r.Context()) }()
 	event, claim, answer, err := a.authenticate(w, r, body)
 	if err != nil {
-		return a.refuse(w, r, repl, err)
+		err = a.refuse(w, r, repl, body, err)
+		body.drop()
+		return err
 	}
 	if answer != nil {
 		return a.answerHandshake(w, r, answer)
@@ -174,7 +176,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	a.observer.verified(event)
 	a.observer.watch(r, event)
 	if claim != nil {
-		return a.forwardOnce(w, r, repl, event, claim, next)
+		return a.forwardOnce(w, r, repl, v, claim, next)
 	}
 	return a.forward(w, r, repl, event, next)
 }
@@ -283,8 +285,10 @@ func (a *Auth) forward(
 
 // refuse turns an error into an answer: the status for the sender, the reason
 // for the operator.
-func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, err error) error {
-	drain(w, r, time.Duration(a.ReadBody))
+func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, body *buffer, err error) error {
+	if !body.whole {
+		drain(w, r, time.Duration(a.ReadBody))
+	}
 	// An error route may proxy, too: not what was refused, nor in our name.
 	replaceBody(r, nil)
 	removeSpoofable(r, nil)

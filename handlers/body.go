@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
@@ -94,19 +95,35 @@ var proxyWrappers = map[string]bool{"requestBodyWithTrailers": true, "bodyNopClo
 
 var proxyPackage = reflect.TypeFor[reverseproxy.Handler]().PkgPath()
 
+// bodyFields are the fields of types of bodies that have been seen, in which a
+// wrapper has what it wraps: a reflect.Type to an int, negative if there is none.
+var bodyFields sync.Map
+
 func unwrap(body io.ReadCloser) io.ReadCloser {
 	value := reflect.ValueOf(body)
 	if value.Kind() != reflect.Pointer || value.IsNil() {
 		return nil
 	}
 	value = value.Elem()
-	if kind := value.Type(); kind.PkgPath() != proxyPackage || !proxyWrappers[kind.Name()] {
+	index, known := bodyFields.Load(value.Type())
+	if !known {
+		index = bodyField(value.Type())
+		bodyFields.Store(value.Type(), index)
+	}
+	if index.(int) < 0 {
 		return nil
 	}
-	field := value.FieldByName("ReadCloser")
-	if !field.IsValid() {
-		return nil
-	}
-	inner, _ := reflect.TypeAssert[io.ReadCloser](field)
+	inner, _ := reflect.TypeAssert[io.ReadCloser](value.Field(index.(int)))
 	return inner
+}
+
+func bodyField(kind reflect.Type) int {
+	if kind.PkgPath() != proxyPackage || !proxyWrappers[kind.Name()] {
+		return -1
+	}
+	field, ok := kind.FieldByName("ReadCloser")
+	if !ok || len(field.Index) != 1 {
+		return -1
+	}
+	return field.Index[0]
 }

@@ -16,14 +16,17 @@ import (
 
 // buffer is the memory of one request's body. It grows as data arrives, so that
 // announcing a large body reserves nothing, and counts against the budget of
-// all requests until the request ends. Large ones are used again.
+// all requests until the request ends. What it has outgrown is used again, and
+// so is what held a refused body or a large one.
 //
-// The body may still be read when its handler has returned: by handlers around
-// it, and by a connection to an upstream that answered early. A buffer goes back
-// only when the server has ended the request, and readers that can be later than
-// that take the lock.
+// A body that was accepted may still be read when its handler has returned: by
+// handlers around it, and by a connection to an upstream that answered early. A
+// large buffer goes back only when the server has ended the request, and readers
+// that can be later than that take the lock. A small one is left to the garbage
+// collector, which costs less.
 type buffer struct {
-	data []byte
+	data  []byte
+	whole bool // the body has been read to its end
 
 	budget  int64 // how much all requests together may hold
 	charged int64 // how much of it this one holds
@@ -40,7 +43,7 @@ var buffered atomic.Int64
 
 const (
 	firstRead = 8 << 10  // room for a body of which nothing has arrived
-	smallBody = 64 << 10 // room for one that has begun to; larger ones are pooled
+	smallBody = 64 << 10 // room for one that has begun to
 )
 
 // readFrom reads a body of at most limit bytes, of which the sender has
@@ -58,6 +61,7 @@ func (b *buffer) readFrom(r io.Reader, announced, limit int64) error {
 		case int64(len(b.data)) > limit:
 			return &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}
 		case errors.Is(err, io.EOF):
+			b.whole = true
 			return nil
 		case err != nil:
 			return readError(err)
@@ -84,7 +88,7 @@ func nextSize(have, announced, limit int64) int64 {
 // grow makes room for size bytes.
 func (b *buffer) grow(size int64) error {
 	capacity, pool := size, (*sync.Pool)(nil)
-	if size > smallBody {
+	if size > minPooled {
 		capacity, pool = sizeClass(size)
 	}
 	if buffered.Add(capacity) > b.budget {
@@ -122,6 +126,12 @@ func (b *buffer) end(ctx context.Context) {
 	context.AfterFunc(ctx, b.release)
 }
 
+// drop gives up a body that nobody has seen but its verifier.
+func (b *buffer) drop() {
+	recycle(b.data)
+	b.data = nil
+}
+
 // shared returns the buffer if its memory can be used again.
 func (b *buffer) shared() *buffer {
 	if cap(b.data) <= smallBody {
@@ -152,22 +162,24 @@ func (b *buffer) keep() bool {
 	return !b.released
 }
 
-// classes are the pools of large buffers, four sizes for each doubling. What is
-// in them is freed when it is not used for a while.
-var classes [4 * (maxPooled - smallBits)]sync.Pool
+// classes are the pools of buffers, four sizes for each doubling. What is in
+// them is freed when it is not used for a while.
+var classes [4 * (maxBits - minBits)]sync.Pool
 
+// The sizes of buffers that are used again: more than 4 KiB, up to 16 MiB.
 const (
-	smallBits = 16 // of smallBody
-	maxPooled = 24 // of the largest buffer that is used again: 16 MiB
+	minBits, maxBits = 12, 24
+
+	minPooled = 1 << minBits
 )
 
-// sizeClass returns the size that a large buffer is made in, and its pool: nil
-// for those that are too large to be kept.
+// sizeClass returns the size that a buffer of more than minPooled is made in,
+// and its pool: nil for those that are too large to be kept.
 func sizeClass(size int64) (int64, *sync.Pool) {
 	doubling := bits.Len64(uint64(size - 1)) //nolint:gosec // sizes are positive
 	step := int64(1) << (doubling - 3)
 	capacity := (size + step - 1) / step * step
-	index := 4*(doubling-1-smallBits) + int(capacity/step) - 5
+	index := 4*(doubling-1-minBits) + int(capacity/step) - 5
 	if index < 0 || index >= len(classes) {
 		return capacity, nil
 	}
@@ -176,11 +188,12 @@ func sizeClass(size int64) (int64, *sync.Pool) {
 
 // recycle puts the memory of a buffer into its pool.
 func recycle(data []byte) {
-	if int64(cap(data)) <= smallBody {
+	if cap(data) <= minPooled {
 		return
 	}
 	if capacity, pool := sizeClass(int64(cap(data))); pool != nil && capacity == int64(cap(data)) {
-		pool.Put(&data)
+		used := data
+		pool.Put(&used)
 	}
 }
 

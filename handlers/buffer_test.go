@@ -108,7 +108,7 @@ func TestBufferIsReleased(t *testing.T) {
 
 func TestSizeClasses(t *testing.T) {
 	last := int64(0)
-	for size := int64(smallBody + 1); size <= 1<<maxPooled; size += 997 {
+	for size := int64(minPooled + 1); size <= 1<<maxBits; size += 997 {
 		capacity, pool := sizeClass(size)
 		if capacity < size || capacity > size+size/4 || capacity < last || pool == nil {
 			t.Fatalf("%d bytes: %d, pooled %t", size, capacity, pool != nil)
@@ -118,7 +118,7 @@ func TestSizeClasses(t *testing.T) {
 		}
 		last = capacity
 	}
-	if _, pool := sizeClass(1<<maxPooled + 1); pool != nil {
+	if _, pool := sizeClass(1<<maxBits + 1); pool != nil {
 		t.Error("larger ones are kept")
 	}
 }

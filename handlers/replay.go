@@ -160,8 +160,9 @@ func (g *replayGate) settle(ctx context.Context, claim *replay.Claim, status int
 // accepted or is being asked about. The app's acceptance, which is any 2xx, is
 // remembered; whatever else happens, a panic too, lets the next copy through.
 func (a *Auth) forwardOnce(
-	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, claim *replay.Claim, next caddyhttp.Handler,
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, v *verified, claim *replay.Claim, next caddyhttp.Handler,
 ) error {
+	event := v.event
 	outcome, err := a.replay.reserve(r.Context(), claim)
 	if err == nil && outcome.State == replay.Done {
 		return a.answerDuplicate(w, r, repl, event, outcome.Status)
@@ -173,7 +174,7 @@ func (a *Auth) forwardOnce(
 		if refusal.Reason != verify.Replayed {
 			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		}
-		err = a.refuse(w, r, repl, refusal)
+		err = a.refuse(w, r, repl, v.body, refusal)
 		setLogFields(r, a.Provider, event, string(refusal.Reason))
 		return err
 	}
