@@ -18,7 +18,7 @@ import (
 // seeds are documents on which readers of JSON disagree.
 var seeds = []string{
 	`{"id":"a","created_at":1,"job":{"items":[{"sku":"x"},38.90]}}`,
-	`{"id":1,"id":2}`, `{"ID":1,"id":2}`, `{"t\u0079pe":1}`, `{"id":"\ud800"}`, "{\"id\":\"\xff\"}", "\ufeff{}",
+	`{"id":1,"id":2}`, `{"id":1,"id": id6:2}`, `{"ID":1,"id":2}`, `{"t\u0079pe":1}`, `{"id":"\ud800"}`, "{\"id\":\"\xff\"}", "\ufeff{}",
 	`{"id":1}x`, `[[[[]]]]`, `12345678901234567890`, `1e400`, `{"a.b":{"0":[null,true]}}`, `{"":{"":1}}`, `-0`, ` {} `,
 }
 
@@ -177,7 +177,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, document []byte) {
 		got, err := payload.Decode(document)
 		_, findErr := new(payload.Finder).Find(document)
-		if (err == nil || errors.Is(err, payload.ErrDuplicateName)) != (findErr == nil) {
+		// What follows a doubled name is not looked at any more.
+		doubled := errors.Is(err, payload.ErrDuplicateName)
+		if !doubled && (err == nil) != (findErr == nil) {
 			t.Fatalf("Decode: %v, but Find: %v: %q", err, findErr, document)
 		}
 		if err != nil {
