@@ -157,12 +157,12 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(errorPlaceholder, "")
 
-	body := &buffer{budget: a.budget}
-	defer func() { body.end(r.Context()) }()
-	event, claim, answer, err := a.authenticate(w, r, body)
+	v := &verified{body: buffer{budget: a.budget}}
+	defer func() { v.body.end(r.Context()) }()
+	event, claim, answer, err := a.authenticate(w, r, &v.body)
 	if err != nil {
-		err = a.refuse(w, r, repl, body, err)
-		body.drop()
+		err = a.refuse(w, r, repl, &v.body, err)
+		v.body.drop()
 		return err
 	}
 	if answer != nil {
@@ -170,7 +170,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	removeSpoofable(r, a.ownHeader)
 	addEventHeaders(r, event)
-	v := &verified{event, body}
+	v.event = event
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)

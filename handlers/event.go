@@ -44,7 +44,7 @@ func VerifiedEvent(r *http.Request) (*route.Event, bool) {
 // verified is an event and what its payload is in.
 type verified struct {
 	event *route.Event
-	body  *buffer
+	body  buffer
 }
 
 // eventPlaceholder answers for {http.webhook.*}. A value that is absent is

@@ -174,7 +174,7 @@ func (a *Auth) forwardOnce(
 		if refusal.Reason != verify.Replayed {
 			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		}
-		err = a.refuse(w, r, repl, v.body, refusal)
+		err = a.refuse(w, r, repl, &v.body, refusal)
 		setLogFields(r, a.Provider, event, string(refusal.Reason))
 		return err
 	}

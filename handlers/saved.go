@@ -197,7 +197,7 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	replaceBody(r, s.body)
 	r.Header.Set(headerAttempt, strconv.Itoa(number))
 	event := s.Event.Event(r.Header, s.body)
-	v := &verified{event, new(buffer)} // the body's memory is nobody else's
+	v := &verified{event: event} // the body's memory is nobody else's
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Set(errorPlaceholder, "")
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
