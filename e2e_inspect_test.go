@@ -3,6 +3,7 @@ package caddywebhooks_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -193,6 +194,54 @@ func TestInspector(t *testing.T) {
 	if got := runTail(t, admin, "--outcome", "bad_token"); !strings.Contains(got, "  looked  bad_token  401  POST ") ||
 		strings.Count(got, "\n") != 1 {
 		t.Errorf("caddy webhooks tail prints\n%s", got)
+	}
+}
+
+// A copy is kept as one, and of two endpoints that a request passes through each
+// keeps what it has seen itself.
+func TestInspectorOfCopiesAndTwoEndpoints(t *testing.T) {
+	admin := "127.0.0.1:" + webhooktest.FreePort(t)
+	srv := webhooktest.Start(t, `{
+	admin `+admin+`
+	webhooks {
+		inspect
+		provider outer token
+		provider inner token {
+			event body.kind
+			id body.id
+		}
+	}
+}
+`+site(`handle_webhook /hook outer {
+		token `+testToken+`
+		otherwise {
+			handle_webhook inner {
+				token `+testToken+`
+				replay 1h `+t.Name()+`
+				otherwise {
+					respond 202
+				}
+			}
+		}
+	}`))
+	for range 2 {
+		checkStatus(t, sendKind(srv, `{"kind":"paid","id":"1"}`), 202)
+	}
+	var list shownList
+	ask(t, admin, "/webhooks/deliveries", &list)
+	var got []string
+	for _, d := range list.Deliveries {
+		got = append(got, fmt.Sprint(d.Provider, " ", d.Outcome, " ", d.Event, " ", d.Status))
+		var whole shown
+		ask(t, admin, "/webhooks/deliveries/"+jsonText(t, d.Number), &whole)
+		for _, header := range whole.Headers {
+			if d.Provider == "outer" && strings.HasPrefix(header.Name, "Webhook-") {
+				t.Errorf("the outer one shows a header of ours: %v", header)
+			}
+		}
+	}
+	if want := "outer accepted  202, inner duplicate paid 202, outer accepted  202, inner accepted paid 202"; strings.Join(got, ", ") != want {
+		t.Errorf("kept is %s, want %s", strings.Join(got, ", "), want)
 	}
 }
 

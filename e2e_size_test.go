@@ -236,7 +236,7 @@ func TestOldAndEmptyRequests(t *testing.T) {
 	}
 }
 
-// Another directive's limit keeps its own answer.
+// Another directive's limit keeps its own answer, and is told of like ours.
 func TestRequestBodyDirective(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	srv := webhooktest.Start(t, site(`request_body {
@@ -248,6 +248,10 @@ func TestRequestBodyDirective(t *testing.T) {
 		}
 	}`))
 	body := webhooktest.Stream([]byte(validBody)) // with a length, the directive would answer itself
-	checkReason(t, srv.Do(srv.NewRequest("POST", "/hook", body, validMAC(), "X-Tell: yes")), 413, "")
+	checkReason(t, srv.Do(srv.NewRequest("POST", "/hook", body, validMAC(), "X-Tell: yes")), 413, "too_large")
+	refused := srv.Log.Wait(t, webhooktest.Message("webhook refused"))
+	if refused["reason"] != "too_large" || !strings.Contains(refused.Text("detail"), "a handler before this one") {
+		t.Errorf("the log says %v", refused)
+	}
 	up.None()
 }

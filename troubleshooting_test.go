@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,23 +56,24 @@ func TestTroubleshootingCommands(t *testing.T) {
 	}
 }
 
-// The log of the documented configuration has the entries that are shown.
+// The log and the inspector of the documented configuration say what is shown.
 func TestTroubleshootingLog(t *testing.T) {
 	signed := time.Unix(1767225600, 0) // the time of the request for the wrong clock
 	at := signed
 	handlers.SetClock(func() time.Time { return at })
 	t.Cleanup(func() { handlers.SetClock(time.Now) })
-	srv := webhooktest.Start(t, strings.Replace(fileText(t, "testdata/troubleshooting/Caddyfile"), "localhost:8080", "localhost:0", 1))
+	admin := "127.0.0.1:" + webhooktest.FreePort(t)
+	config := strings.Replace(fileText(t, "testdata/troubleshooting/Caddyfile"), "localhost:8080", "localhost:0", 1)
+	srv := webhooktest.Start(t, strings.Replace(config, "{\n", "{\n\tadmin "+admin+"\n", 1))
 
 	sections := strings.Split(fileText(t, "docs/troubleshooting.md"), "<!-- log ")[1:]
 	if len(sections) != 8 {
-		t.Fatalf("%d logs are documented, want 8", len(sections))
+		t.Fatalf("%d failures are documented, want 8", len(sections))
 	}
-	seen := 0
-	for _, section := range sections {
+	for i, section := range sections {
 		name, rest, _ := strings.Cut(section, " -->\n```json\n")
-		shown, _, _ := strings.Cut(rest, "```")
-		at = signed.AddDate(0, 0, seen) // one endpoint is not diagnosed twice at once
+		logged, rest, _ := strings.Cut(rest, "```")
+		at = signed.AddDate(0, 0, i) // one endpoint is not diagnosed twice at once
 		if name == "clock" {
 			at = signed.Add(10 * time.Minute)
 		}
@@ -79,18 +81,31 @@ func TestTroubleshootingLog(t *testing.T) {
 		ours := func(e webhooktest.Entry) bool {
 			return e["msg"] == "webhook diagnosed" || e["msg"] == "webhook refused"
 		}
-		entries := srv.Log.WaitAll(t, ours, 2*(seen+1))[2*seen:]
-		seen++
-		for i, line := range strings.Split(strings.TrimSpace(shown), "\n") {
-			var want webhooktest.Entry
-			if err := json.Unmarshal([]byte(line), &want); err != nil {
-				t.Fatalf("%s: %v: %s", name, err, line)
-			}
-			for field, value := range want {
-				if !reflect.DeepEqual(entries[i][field], value) {
-					t.Errorf("%s: %s is %v, want %v", name, field, entries[i][field], value)
-				}
-			}
+		entries := srv.Log.WaitAll(t, ours, 2*(i+1))[2*i:]
+		for j, line := range strings.Split(strings.TrimSpace(logged), "\n") {
+			checkShown(t, name, line, entries[j])
+		}
+		var list struct{ Deliveries []struct{ Number int } }
+		ask(t, admin, "/webhooks/deliveries?limit=1", &list)
+		var kept webhooktest.Entry
+		ask(t, admin, "/webhooks/deliveries/"+strconv.Itoa(list.Deliveries[0].Number), &kept)
+		_, rest, _ = strings.Cut(rest, "<!-- inspector -->\n```json\n")
+		inspected, _, _ := strings.Cut(rest, "```")
+		checkShown(t, name, inspected, kept)
+	}
+}
+
+// checkShown compares what the documentation shows with what there is, which
+// may be more.
+func checkShown(t *testing.T, name, shown string, there webhooktest.Entry) {
+	t.Helper()
+	var want webhooktest.Entry
+	if err := json.Unmarshal([]byte(shown), &want); err != nil {
+		t.Fatalf("%s: %v: %s", name, err, shown)
+	}
+	for field, value := range want {
+		if !reflect.DeepEqual(there[field], value) {
+			t.Errorf("%s: %s is %s, want %s", name, field, jsonText(t, there[field]), jsonText(t, value))
 		}
 	}
 }

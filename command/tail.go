@@ -33,6 +33,8 @@ type tail struct {
 	once  bool
 	json  bool
 
+	interval time.Duration // between two questions
+
 	instance string // of the Caddy that was asked last
 	after    uint64 // the latest delivery that was printed
 }
@@ -41,7 +43,7 @@ type tail struct {
 const tailInterval = 500 * time.Millisecond
 
 func tailCommand() *cobra.Command {
-	t := new(tail)
+	t := &tail{interval: tailInterval}
 	cmd := &cobra.Command{
 		Use:   "tail [--address ADDRESS] [--provider NAME] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
 		Short: "Follows the webhooks that come to a running Caddy",
@@ -85,7 +87,7 @@ func (t *tail) run(ctx context.Context) (int, error) {
 	if err := t.print(address, true); err != nil || t.once {
 		return exitOn(err), err
 	}
-	ticker := time.NewTicker(tailInterval)
+	ticker := time.NewTicker(t.interval)
 	defer ticker.Stop()
 	for {
 		select {

@@ -37,7 +37,7 @@ func (d *Diagnosis) Caddyfile() string {
 	if !acceptsMethod(f.spec, d.request.Method) {
 		fmt.Fprintf(&out, "\tmethods %s\n", d.request.Method)
 	}
-	out.WriteString("\totherwise {\n\t\treverse_proxy localhost:3000\n\t}\n}\n")
+	out.WriteString("\totherwise {\n\t\twebhook_proxy localhost:3000\n\t}\n}\n")
 	return out.String()
 }
 

@@ -230,7 +230,7 @@ func (a *Auth) authenticate(
 // answerHandshake answers a request by which the provider makes sure that the
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	a.observer.ended(r, &ending{outcome: outcomeHandshake, status: answer.Status})
+	a.observer.ended(r, &ending{outcome: outcomeHandshake, status: answer.Status, seen: a.observer.seen(r)})
 	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
 	if answer.Show != "" {
 		fields = append(fields, zap.String("to_configure", answer.Show))
@@ -260,12 +260,15 @@ func (a *Auth) forward(
 	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, next caddyhttp.Handler,
 ) (err error) {
 	answer := a.newAnswer(w, repl)
-	outcome, began := outcomeAccepted, time.Now()
+	end, began := ending{outcome: outcomeAccepted, event: event, seen: a.observer.seen(r)}, time.Now()
 	// A proxy panics to abort a connection, and that has an outcome, too.
-	defer func() { a.observer.forwarded(r, event, outcome, statusOf(answer.status, err), time.Since(began)) }()
+	defer func() {
+		end.status, end.took = statusOf(answer.status, err), time.Since(began)
+		a.observer.forwarded(r, &end)
+	}()
 	if err = next.ServeHTTP(answer, r); err != nil {
 		if reason := laterReason(r); reason != "" {
-			outcome = reason
+			end.outcome = reason
 		}
 		return err
 	}
@@ -276,7 +279,7 @@ func (a *Auth) forward(
 	if answer.status != 0 || !unhandled {
 		return nil
 	}
-	outcome = outcomeUnrouted
+	end.outcome = outcomeUnrouted
 	caddyhttp.SetVar(r.Context(), "unhandled", false) // it is answered with an error
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
 		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
@@ -294,10 +297,13 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	removeSpoofable(r, nil)
 	refusal, ok := errors.AsType[*verify.Error](err)
 	if !ok {
-		return err
+		refusal = refusedElsewhere(err)
 	}
 	repl.Set(errorPlaceholder, string(refusal.Reason))
 	a.observer.refused(r, refusal)
+	if !ok {
+		return err
+	}
 	status := statuses[refusal.Reason]
 	switch status {
 	case http.StatusServiceUnavailable:
@@ -315,6 +321,16 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 	// What was wrong goes to the log only: an error route may show the
 	// message to the sender.
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
+}
+
+// refusedElsewhere says why a handler before this one, such as request_body, did
+// not let the body be read.
+func refusedElsewhere(err error) *verify.Error {
+	refusal := &verify.Error{Reason: verify.Malformed, Detail: "a handler before this one does not let the body be read"}
+	if handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err); ok && handlerErr.StatusCode == http.StatusRequestEntityTooLarge {
+		refusal.Reason = verify.TooLarge
+	}
+	return refusal
 }
 
 // laterRetry is after how many seconds a sender may try again whose webhook

@@ -101,6 +101,7 @@ type seen struct {
 	path    string
 	lines   []inspect.Header // what is shown of the header
 	body    *inspect.Text    // what is shown of the body; nil until that is known
+	near    []string         // what would have verified
 }
 
 // String keeps the request out of logs and answers that print all variables.
@@ -118,8 +119,8 @@ func (o *observer) see(r *http.Request, request *verify.Request) {
 
 // watch has a verified event keep what it goes through.
 func (o *observer) watch(r *http.Request, event *route.Event) {
-	s := seenRequest(r)
-	if o.inspector == nil || s == nil {
+	s := o.seen(r)
+	if s == nil {
 		return
 	}
 	event.Watched = true
@@ -133,14 +134,19 @@ func (o *observer) watch(r *http.Request, event *route.Event) {
 	}
 }
 
-func seenRequest(r *http.Request) *seen {
+// seen returns the request as it came, if it is to be kept.
+func (o *observer) seen(r *http.Request) *seen {
+	if o.inspector == nil {
+		return nil
+	}
 	s, _ := caddyhttp.GetVar(r.Context(), seenVar).(*seen)
 	return s
 }
 
 // keep records a request that has been dealt with. Nothing of it is kept that
 // a later request may use again.
-func (i *inspector) keep(s *seen, end *ending) {
+func (i *inspector) keep(end *ending) {
+	s := end.seen
 	spec := i.verifier.Provider().Spec
 	// What the verifier has noted in the request is not to be read again.
 	request := &verify.Request{
@@ -164,6 +170,7 @@ func (i *inspector) keep(s *seen, end *ending) {
 			Path:     s.path,
 		},
 		Headers: s.lines,
+		Near:    s.near,
 	}
 	switch {
 	case end.outcome == outcomeHandshake:

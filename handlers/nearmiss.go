@@ -90,6 +90,9 @@ func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify
 	defer diagnosing.Unlock()
 	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.data, Received: request.Received}
 	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config, Others: a.near.others()}, refused)
+	if s := a.observer.seen(r); s != nil {
+		s.near = near
+	}
 	if len(near) > 0 {
 		a.logger.Warn("webhook diagnosed",
 			zap.String("provider", a.Provider),

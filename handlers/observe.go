@@ -72,6 +72,7 @@ type ending struct {
 	detail  string       // why exactly it was refused
 	status  int          // of the answer; 0 if unknown
 	took    time.Duration
+	seen    *seen // the request as it came; nil unless it is to be kept
 }
 
 // ended records how a request has ended.
@@ -83,14 +84,16 @@ func (o *observer) ended(r *http.Request, end *ending) {
 	if event != nil {
 		o.emit(eventVerified, event, outcome, 0)
 	}
-	if seen := seenRequest(r); seen != nil && o.inspector != nil {
-		o.inspector.keep(seen, end)
+	if end.seen != nil {
+		o.inspector.keep(end)
 	}
 }
 
 // refused tells why a request was refused, unless too many are.
 func (o *observer) refused(r *http.Request, refusal *verify.Error) {
-	o.ended(r, &ending{outcome: string(refusal.Reason), detail: refusal.Detail, status: statuses[refusal.Reason]})
+	o.ended(r, &ending{
+		outcome: string(refusal.Reason), detail: refusal.Detail, status: statuses[refusal.Reason], seen: o.seen(r),
+	})
 	leftOut, tell := o.sampler.take(refusal.Reason, now())
 	if !tell {
 		return
@@ -113,16 +116,17 @@ func (o *observer) refused(r *http.Request, refusal *verify.Error) {
 
 // forwarded records how the handlers after verification have dealt with a
 // request.
-func (o *observer) forwarded(r *http.Request, event *route.Event, outcome string, status int, took time.Duration) {
-	o.metrics.handling.Observe(took.Seconds())
-	o.ended(r, &ending{outcome: outcome, event: event, status: status, took: took})
-	if outcome != outcomeAccepted {
+func (o *observer) forwarded(r *http.Request, end *ending) {
+	o.metrics.handling.Observe(end.took.Seconds())
+	o.ended(r, end)
+	if end.outcome != outcomeAccepted {
 		return
 	}
+	event := end.event
 	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
 		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
 			zap.String("id", event.ID), zap.String("signed", string(event.Signed)),
-			zap.String("route", event.Route), zap.Int("status", status), zap.Duration("duration", took))
+			zap.String("route", event.Route), zap.Int("status", end.status), zap.Duration("duration", end.took))
 	}
 }
 

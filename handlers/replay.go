@@ -218,7 +218,7 @@ func (a *Auth) answerDuplicate(
 	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, status int,
 ) error {
 	repl.Set(errorPlaceholder, string(verify.Duplicate))
-	a.observer.ended(r, &ending{outcome: string(verify.Duplicate), event: event, status: status})
+	a.observer.ended(r, &ending{outcome: string(verify.Duplicate), event: event, status: status, seen: a.observer.seen(r)})
 	a.logger.Info("webhook is a duplicate; the app does not see it",
 		zap.String("provider", event.Provider), zap.String("event", event.Name),
 		zap.String("id", event.ID), zap.Int("status", status))

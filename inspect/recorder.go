@@ -17,6 +17,7 @@ type Delivery struct {
 
 	Headers []Header        `json:"headers,omitempty"`      // as they came, without credentials
 	Steps   []verify.Step   `json:"verification,omitempty"` // what was checked
+	Near    []string        `json:"near,omitempty"`         // what would have verified, where refusals are diagnosed
 	Rules   []route.Verdict `json:"rules,omitempty"`        // which events and rules it was held against
 	Body    Text            `json:"body,omitzero"`          // the payload as it came
 	Sent    Text            `json:"sent,omitzero"`          // the payload as a rewrite has left it, if it has

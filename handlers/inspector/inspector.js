@@ -109,6 +109,10 @@ function steps(list) {
 		s.passed ? null : element("ul", {}, element("li", { class: "bad" }, [s.reason, s.detail].filter(Boolean).join(": "))))));
 }
 
+function near(list) {
+	return list && element("ul", { class: "plain" }, ...list.map((text) => element("li", {}, text)));
+}
+
 function rules(list) {
 	if (!list) return null;
 	return element("ul", { class: "plain" }, ...list.map((r) => element("li", {}, mark(r.matched),
@@ -153,6 +157,7 @@ function showDelivery(d) {
 			["Size", `${d.size} bytes`], ["Status", d.status], ["Handled in", d.duration ? `${(d.duration / 1e6).toFixed(1)} ms` : ""],
 		]),
 		...part("Verification", steps(d.verification)),
+		...part("What would have verified", near(d.near)),
 		...part("Events and rules", rules(d.rules)),
 		...part("What a rewrite changed", diff(d)),
 		...part("Payload", payload(d.body)),
