@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -38,8 +39,11 @@ func (d *Diagnosis) Caddyfile() string {
 		fmt.Fprintf(&out, "\tmethods %s\n", d.request.Method)
 	}
 	out.WriteString("\totherwise {\n\t\twebhook_proxy localhost:3000\n\t}\n}\n")
-	return out.String()
+	return emptyBlock.ReplaceAllString(out.String(), "\n")
 }
+
+// emptyBlock is what need not be written: nothing in braces.
+var emptyBlock = regexp.MustCompile(` \{\n\t*\}\n`)
 
 func (d *Diagnosis) statedOr(fallback time.Time) time.Time {
 	if at, ok := d.Finding.stated(); ok {

@@ -52,6 +52,9 @@ func (c *combinations) oddities() []string {
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		list = append(list, "the body is compressed (Content-Encoding); a running Caddy refuses that")
 	}
+	if scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " "); strings.EqualFold(scheme, "Basic") {
+		list = append(list, "header.Authorization holds Basic credentials: give --secret user:password")
+	}
 	for _, t := range headerTexts(r.Header) {
 		if token, ok := parseToken(t.value); ok {
 			list = append(list, fmt.Sprintf("%s holds a JSON Web Token (%.10s)", t.name, token.algorithm))

@@ -41,18 +41,29 @@ func (*note) Handle(_ context.Context, event caddy.Event) error {
 	return nil
 }
 
+// silentRuns counts how often TestSilentSource runs in this process.
+var silentRuns int
+
 // A source that falls silent is told of by an event, a metric and the log, once
 // for each silence and also across a reload.
 func TestSilentSource(t *testing.T) {
+	silentRuns++ // what was heard of a provider outlives its configuration
+	provider := fmt.Sprint("quiet-", silentRuns)
+	noted.Lock()
+	noted.events = nil
+	noted.Unlock()
 	config := `{
 	metrics
 	events {
 		on webhook_silent note
 	}
+	webhooks {
+		provider ` + provider + ` token
+	}
 }
 http://:0 {
 	metrics /metrics
-	handle_webhook /hook jelp {
+	handle_webhook /hook ` + provider + ` {
 		token secret
 		expect_every 10m
 		otherwise {
@@ -65,7 +76,7 @@ http://:0 {
 	gauge := func() string {
 		t.Helper()
 		page := srv.Do(srv.NewRequest("GET", "/metrics", strings.NewReader(""))).Body
-		_, value, _ := strings.Cut(page, `caddy_webhook_silent{provider="jelp"} `)
+		_, value, _ := strings.Cut(page, `caddy_webhook_silent{provider="`+provider+`"} `)
 		value, _, _ = strings.Cut(value, "\n")
 		return value
 	}
@@ -92,7 +103,7 @@ http://:0 {
 	check(1, "0")
 	handlers.Look(start.Add(32 * time.Minute))
 	check(2, "1")
-	if want := "webhook_silentmap[expect_every:10m0s last:never provider:jelp]"; noted.events[0] != want {
+	if want := "webhook_silentmap[expect_every:10m0s last:never provider:" + provider + "]"; noted.events[0] != want {
 		t.Errorf("the event is %s, want %s", noted.events[0], want)
 	}
 	srv.Log.Wait(t, webhooktest.Message("no webhook was verified for too long"))
