@@ -55,6 +55,7 @@ before(async () => {
 	persist_config off
 	storage file_system "${join(folder, 'storage')}"
 	webhooks {
+		diagnose
 		inspect 50 {
 			bodies
 			redact password
@@ -140,6 +141,8 @@ test('the page lists, filters and explains, and runs nothing that strangers sent
 	const delivery = page.locator('#delivery');
 	await delivery.locator('h2', { hasText: 'bad_signature' }).waitFor();
 	assert.match(await delivery.innerText(), /\[no\] hmac in header\.X-Hub-Signature-256 over body/);
+	assert.match(await delivery.innerText(), /what would have verified\s+nothing that was tried/i);
+	if (process.env.SCREENSHOT) await page.screenshot({ path: process.env.SCREENSHOT.replace('.png', '-refused.png') });
 
 	// one that was accepted and rewritten
 	await rows().nth(2).click();
