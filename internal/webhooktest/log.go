@@ -19,6 +19,7 @@ type Log struct {
 	mu      sync.Mutex
 	text    strings.Builder
 	entries []Entry
+	secrets []string      // of the configurations that ran
 	more    chan struct{} // closed when an entry is added
 }
 
@@ -60,9 +61,11 @@ func CaptureLog(t testing.TB) *Log {
 		t.Fatalf("loading the configuration: %v", err)
 	}
 	t.Cleanup(func() {
+		metrics := metricsText(t)
 		if err := caddy.Stop(); err != nil {
 			t.Errorf("stopping Caddy: %v", err)
 		}
+		log.checkSecrets(t, metrics)
 	})
 	return log
 }

@@ -128,6 +128,7 @@ func (s *Server) load(config []byte, edits []Edit) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.Log.knowSecrets(edited)
 	if err := caddy.Load(edited, true); err != nil {
 		s.t.Fatalf("loading the configuration: %v", err)
 	}
@@ -173,6 +174,7 @@ func Validate(t testing.TB, caddyfile string, edits ...Edit) error {
 	if err != nil {
 		return err
 	}
+	log.knowSecrets(edited)
 	parsed := new(caddy.Config)
 	if err := caddy.StrictUnmarshalJSON(edited, parsed); err != nil {
 		return err

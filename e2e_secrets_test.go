@@ -1,0 +1,171 @@
+package caddywebhooks_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
+)
+
+// Secrets that are given as placeholders are seen nowhere: not in the log down
+// to DEBUG, not in the configuration that the admin endpoint shows, not in an
+// answer.
+func TestSecretsAreNotShown(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	const inEnv, inFile, token, password = "secret-in-env", "secret-in-file", "token-in-env", "password-in-env"
+	t.Setenv("WEBHOOK_SECRET", inEnv)
+	t.Setenv("WEBHOOK_TOKEN", token)
+	t.Setenv("WEBHOOK_PASSWORD", password)
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(inFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	admin := "127.0.0.1:" + webhooktest.FreePort(t)
+	srv := webhooktest.Start(t, "{\n admin "+admin+"\n debug\n metrics\n webhooks {\n inspect {\n bodies\n }\n diagnose\n }\n}\n"+site(`handle_webhook /hook github {env.WEBHOOK_SECRET} {file.`+file+`} {
+		on push {
+			webhook_rewrite {
+				body body.a.b
+			}
+			reverse_proxy `+up.Addr()+`
+		}
+		otherwise {
+			@m webhook_expr body.a.b == 1
+			respond @m 204
+			reverse_proxy `+up.Addr()+`
+		}
+	}
+	handle_webhook /panic github {env.WEBHOOK_SECRET} {
+		otherwise {
+			test_panic
+		}
+	}
+	handle_webhook /basic detrack {
+		basic user {env.WEBHOOK_PASSWORD}
+		otherwise {
+			reverse_proxy `+up.Addr()+`
+		}
+	}
+	handle_webhook /token jelp {
+		token {env.WEBHOOK_TOKEN}
+		otherwise {
+			reverse_proxy `+up.Addr()+`
+		}
+	}`))
+
+	var answers strings.Builder
+	add := func(answer webhooktest.Response) { fmt.Fprintln(&answers, answer) }
+	for _, body := range []string{`{"a":{"b":1}}`, `{}`, `not JSON`} {
+		for _, event := range []string{"push", "ping"} {
+			for _, secret := range []string{inEnv, inFile, "wrong"} {
+				add(srv.Post("/hook", body, append(webhooktest.GitHub(secret, event, body), "X-Tell: yes")...))
+			}
+		}
+		if answer, err := webhooktest.Send(srv.NewRequest("POST", "/panic", strings.NewReader(body), webhooktest.GitHub(inEnv, "push", body)...)); err == nil {
+			t.Errorf("a panic is answered with %v", answer)
+		}
+		for _, path := range []string{"/basic", "/token"} {
+			for _, pair := range []string{"user:" + password, "user:wrong"} {
+				request := srv.NewRequest("POST", path, strings.NewReader(body))
+				user, pass, _ := strings.Cut(pair, ":")
+				request.SetBasicAuth(user, pass)
+				add(srv.Do(request))
+			}
+			add(srv.Post(path, body, "Authorization: Bearer "+token))
+			add(srv.Post(path, body, "Authorization: "+token))
+		}
+	}
+	inspected := get(t, "http://"+admin+"/webhooks/deliveries")
+	for number := range strings.Count(inspected, `"number"`) {
+		inspected += get(t, "http://"+admin+"/webhooks/deliveries/"+fmt.Sprint(firstNumber(t, admin)+number))
+	}
+	metrics := get(t, "http://"+admin+"/metrics")
+	config := get(t, "http://"+admin+"/config/")
+	if !strings.Contains(config, "{env.WEBHOOK_SECRET}") {
+		t.Errorf("this is not the configuration: %s", config)
+	}
+	srv.Stop()
+	for _, secret := range []string{inEnv, inFile, token, password} {
+		for name, text := range map[string]string{
+			"log": srv.Log.String(), "configuration": config, "answers": answers.String(), "inspector": inspected, "metrics": metrics,
+		} {
+			if at := strings.Index(text, secret); at >= 0 {
+				t.Errorf("%s is in the %s: …%s…", secret, name, text[max(0, at-200):at])
+			}
+		}
+	}
+}
+
+// firstNumber is that of the first delivery that the inspector has kept.
+func firstNumber(t *testing.T, admin string) int {
+	t.Helper()
+	var list shownList
+	ask(t, admin, "/webhooks/deliveries", &list)
+	first := list.Deliveries[0].Number
+	for _, d := range list.Deliveries {
+		first = min(first, d.Number)
+	}
+	return first
+}
+
+// panics is a handler that fails as no handler should.
+type panics struct{}
+
+func (panics) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.test_panic", New: func() caddy.Module { return new(panics) }}
+}
+
+func (panics) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error {
+	panic("a handler")
+}
+
+func init() {
+	caddy.RegisterModule(panics{})
+	httpcaddyfile.RegisterHandlerDirective("test_panic", func(httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		return panics{}, nil
+	})
+	httpcaddyfile.RegisterDirectiveOrder("test_panic", httpcaddyfile.Before, "respond")
+}
+
+// A secret in a file is changed without a restart: the file of the new one is
+// added before the provider changes, and that of the old one emptied of it
+// afterwards; each time the same configuration is loaded once more.
+func TestSecretFilesAreReadAnew(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	folder := t.TempDir()
+	write := func(name, secret string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := endpoint(up, "github {file."+filepath.Join(folder, "current")+"} {file."+filepath.Join(folder, "previous")+"}")
+	send := func(srv *webhooktest.Server, secret string) int {
+		t.Helper()
+		return srv.Post("/hook", validBody, webhooktest.GitHub(secret, "push", validBody)...).Status
+	}
+	check := func(srv *webhooktest.Server, first, second int) {
+		t.Helper()
+		if got := [2]int{send(srv, "the-first-secret"), send(srv, "the-second-secret")}; got != [2]int{first, second} {
+			t.Errorf("the first and the second secret are answered with %v, want %d and %d", got, first, second)
+		}
+	}
+	write("current", "the-first-secret")
+	write("previous", "the-first-secret")
+	srv := webhooktest.Start(t, config)
+	check(srv, 200, 401)
+	write("current", "the-second-secret")
+	check(srv, 200, 401) // files are read while a configuration is loaded
+	srv.Reload(config)
+	check(srv, 200, 200)
+	write("previous", "the-second-secret")
+	srv.Reload(config)
+	check(srv, 401, 200)
+}
