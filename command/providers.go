@@ -206,7 +206,7 @@ func (d *description) credentials() string { return list(d.spec.Credentials, "un
 func (d *description) unsigned() string {
 	switch d.provider.Coverage() {
 	case verify.SignedBody:
-		return "headers that are not named above"
+		return "the URL and all headers, save those that are named as signed"
 	case verify.SignedFields:
 		return "all the rest of the request, the body included"
 	default:

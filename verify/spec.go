@@ -72,7 +72,8 @@ type Spec struct {
 	URL *URL `json:"url,omitempty"`
 
 	// Refuse signed values that contain the text that separates them in
-	// content: one signature would then be good for several payloads.
+	// content, and values of the payload that are empty: one signature would
+	// then be good for several payloads, or say nothing.
 	RefuseSeparators bool `json:"refuse_separators,omitempty"`
 
 	// A hash of the body that the signed part of the request states.

@@ -210,6 +210,8 @@ func (c *content) writeSegment(w io.Writer, s *segment, m *message) error {
 			return refuse(MissingSignature, "%s is signed, but absent", part)
 		case !present && s.absent != "empty":
 			return refuse(Malformed, "%s is signed, but absent or neither text nor number", part)
+		case c.refuseSeparators && part.kind == bodyPath && present && value == "":
+			return refuse(Malformed, "%s is signed, but empty", part)
 		case c.refuseSeparators && part.kind != literalText && c.separates(value):
 			return refuse(Malformed, "%s contains the text that separates signed values", part)
 		}

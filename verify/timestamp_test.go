@@ -134,5 +134,5 @@ func TestInstaleapTolerance(t *testing.T) {
 		t.Errorf("without tolerance: %+v, %q; want the stated time", result, refused)
 	}
 	job(`{"id":"a","created_at":"yesterday","type":"b"}`, "a&yesterday&b").expect(t, v, verify.Stale)
-	job(`{"id":"a","created_at":"","type":"b"}`, "a&&b").expect(t, v, verify.Stale)
+	job(`{"id":"a","created_at":"","type":"b"}`, "a&&b").expect(t, v, verify.Malformed)
 }
