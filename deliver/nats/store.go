@@ -1,0 +1,226 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+)
+
+// Options are the settings of a Store.
+type Options struct {
+	// Cluster is where the servers are.
+	Cluster Cluster
+
+	// Name begins the names of the streams.
+	Name string
+
+	// Replicas is on how many servers each webhook is.
+	Replicas int
+
+	// MaxSize is how many bytes may wait, and how many dead letters may be kept
+	// beside them. 0 is without limit.
+	MaxSize int64
+}
+
+// Store keeps webhooks in three streams: those that wait, from which each takes
+// what is acknowledged to it; dead letters; and how often what waits was
+// attempted. It is a deliver.Store, and may be shared by several processes.
+type Store struct {
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	observer deliver.Observer
+	name     string
+
+	waiting, dead, state jetstream.Stream
+
+	life context.Context // ends when the store is closed
+	end  context.CancelFunc
+
+	mu        sync.Mutex
+	consumers map[string]jetstream.Consumer // by destination
+	leases    map[*lease]bool
+	beating   sync.WaitGroup
+}
+
+const (
+	// leaseTime is after how long the servers hand out once more what an
+	// instance has that is not heard of any more.
+	leaseTime = 5 * time.Second
+
+	// patience is how long the servers may take to answer.
+	patience = 10 * time.Second
+
+	// While a leader is chosen nobody answers, which is asked about so often.
+	electionWait  = 250 * time.Millisecond
+	electionTries = int(patience / electionWait)
+
+	// minPayload is what the servers must take in one message: the largest body
+	// by default, and what is kept beside it.
+	minPayload = 1<<20 + 64<<10
+)
+
+// Open connects to the servers and makes the streams where they are missing.
+func Open(options Options, observer deliver.Observer) (*Store, error) {
+	conn, err := options.Cluster.connect()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		conn: conn, observer: observer, name: options.Name,
+		consumers: make(map[string]jetstream.Consumer), leases: make(map[*lease]bool),
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	if err := s.open(options); err != nil {
+		s.end()
+		conn.Close()
+		return nil, err
+	}
+	s.beating.Go(s.beat)
+	return s, nil
+}
+
+func (s *Store) open(options Options) error {
+	if largest := s.conn.MaxPayload(); largest < minPayload {
+		return fmt.Errorf("the servers take messages of up to %d bytes, and a webhook needs %d: "+
+			"write max_payload: 2MB into their configuration, or more for a larger max_size", largest, minPayload)
+	}
+	js, err := jetstream.New(s.conn)
+	if err != nil {
+		return err
+	}
+	s.js = js
+	return s.configure(options)
+}
+
+// configure makes the streams, or changes them to what the options say.
+func (s *Store) configure(options Options) error {
+	limit := options.MaxSize
+	if limit <= 0 {
+		limit = -1
+	}
+	common := jetstream.StreamConfig{
+		Storage: jetstream.FileStorage, Replicas: options.Replicas, Compression: jetstream.S2Compression,
+		Discard: jetstream.DiscardNew, MaxBytes: limit,
+	}
+	waiting, dead, state := common, common, common
+	waiting.Name, waiting.Subjects = s.name, []string{s.name + ".wait.*.*"}
+	waiting.Description = "webhooks that wait for their destinations"
+	waiting.Retention = jetstream.WorkQueuePolicy
+	// One that waits already is not stored again, whenever it comes.
+	waiting.MaxMsgsPerSubject, waiting.DiscardNewPerSubject = 1, true
+	dead.Name, dead.Subjects = s.name+"_DEAD", []string{s.name + ".dead.*"}
+	dead.Description = "webhooks that are not delivered any more"
+	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*"}
+	state.Description = "failed attempts of webhooks that wait"
+	state.Discard, state.MaxMsgsPerSubject, state.MaxBytes = jetstream.DiscardOld, 1, -1
+	for _, stream := range []struct {
+		config jetstream.StreamConfig
+		into   *jetstream.Stream
+	}{{waiting, &s.waiting}, {dead, &s.dead}, {state, &s.state}} {
+		made, err := ensureStream(s.life, s.js, stream.config)
+		if err != nil {
+			return err
+		}
+		*stream.into = made
+	}
+	return nil
+}
+
+// Append implements deliver.Store. A record for several targets is several
+// messages: if one of them fails, those before it are taken back.
+func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []deliver.Target) error {
+	if s.life.Err() != nil {
+		return deliver.ErrClosed
+	}
+	encoded, err := record.Encode()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	began := time.Now()
+	undo := make([]func(), 0, len(targets))
+	for i := range targets {
+		ack, stream, err := s.put(ctx, encoded, record, &targets[i])
+		if err != nil {
+			for _, takeBack := range undo {
+				takeBack()
+			}
+			return err
+		}
+		if ack != nil {
+			undo = append(undo, func() { _ = stream.DeleteMsg(s.life, ack.Sequence) })
+		}
+	}
+	if s.observer.Synced != nil {
+		s.observer.Synced(time.Since(began), len(targets))
+	}
+	return nil
+}
+
+// put stores a record for one target. There is no acknowledgement if it waits
+// there already.
+func (s *Store) put(
+	ctx context.Context, encoded []byte, record *deliver.Record, target *deliver.Target,
+) (*jetstream.PubAck, jetstream.Stream, error) {
+	if _, err := s.consumer(ctx, target.Destination); err != nil {
+		return nil, nil, err
+	}
+	n := note{Destination: target.Destination, Attempts: target.Attempts, Stored: time.Now(), Due: target.Due, Failure: target.Failure}
+	if target.Dead != nil {
+		n.Failure = *target.Dead
+		ack, err := s.publish(ctx, s.deadSubject(target.Destination), n, encoded)
+		return ack, s.dead, err
+	}
+	ack, err := s.publish(ctx, s.waitSubject(target.Destination, record.Key), n, encoded)
+	return ack, s.waiting, err
+}
+
+// publish stores a message, and returns when a quorum has it. There is neither
+// an acknowledgement nor an error for one that waits already.
+func (s *Store) publish(
+	ctx context.Context, subject string, n note, data []byte, options ...jetstream.PublishOpt,
+) (*jetstream.PubAck, error) {
+	m := &nats.Msg{Subject: subject, Header: n.header(), Data: data}
+	ack, err := s.js.PublishMsg(ctx, m, append(options, jetstream.WithRetryAttempts(electionTries), jetstream.WithRetryWait(electionWait))...)
+	var refused *jetstream.APIError
+	switch {
+	case err == nil:
+		return ack, nil
+	case errors.As(err, &refused) && strings.Contains(refused.Description, "per subject exceeded"):
+		return nil, nil
+	case errors.As(err, &refused) && strings.Contains(refused.Description, "exceeded"):
+		return nil, fmt.Errorf("%w: %s", deliver.ErrFull, refused.Description)
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return nil, deliver.ErrClosed
+	}
+	return nil, err
+}
+
+// Close implements deliver.Store. What was leased here is due at once.
+func (s *Store) Close() error {
+	s.end()
+	s.beating.Wait()
+	s.mu.Lock()
+	for l := range s.leases {
+		_ = l.message.Nak() // else it is due when the lease ends
+	}
+	clear(s.leases)
+	s.mu.Unlock()
+	err := s.conn.FlushTimeout(patience)
+	s.conn.Close()
+	if errors.Is(err, nats.ErrConnectionClosed) {
+		return nil
+	}
+	return err
+}
+
+var _ deliver.Store = (*Store)(nil)
