@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -391,4 +392,27 @@ func TestReplayStoreIsFull(t *testing.T) {
 	checkStatus(t, <-first, 200)
 	up.answer <- 200
 	checkStatus(t, push(srv, `{"n":2}`), 200)
+}
+
+// With a file deliveries are known after a restart.
+func TestReplaySurvivesRestart(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	path := filepath.Join(t.TempDir(), "replay.db")
+	config := "{\n webhooks {\n replay bolt " + path + "\n }\n}\n" + remembering(t, up, "github test-secret")
+	srv := webhooktest.Start(t, config)
+	checkStatus(t, push(srv, `{"n":1}`), 200)
+	up.Only()
+	srv.Stop()
+	srv = webhooktest.Start(t, config)
+	checkStatus(t, push(srv, `{"n":1}`), 200)
+	up.None()
+	srv.Reload(config + "# changed\n")
+	checkStatus(t, push(srv, `{"n":1}`), 200)
+	up.None()
+	checkStatus(t, push(srv, `{"n":2}`), 200)
+	up.Only()
+	err := webhooktest.Validate(t, "{\n webhooks {\n replay bolt {\n max_entries many\n }\n }\n}\n")
+	if err == nil || !strings.Contains(err.Error(), `"many" is not a number above 0, at Caddyfile:4`) {
+		t.Errorf("a mistake: %v", err)
+	}
 }

@@ -43,6 +43,7 @@ func init() {
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
 	caddy.RegisterModule(handlers.MemoryReplay{}) // webhooks.replay.memory
+	caddy.RegisterModule(handlers.BoltReplay{})   // webhooks.replay.bolt
 
 	httpcaddyfile.RegisterGlobalOption("webhooks", handlers.ParseApp)
 	httpcaddyfile.RegisterHandlerDirective("webhook_auth", handlers.ParseAuth)

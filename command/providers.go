@@ -147,6 +147,7 @@ func (d *description) rows() [][2]string {
 		{"id", list(sourceNames(d.spec.ID), "none")},
 		{"handshake", d.handshake()},
 		{"tolerance", d.tolerance()},
+		{"answer within", d.answerWithin()},
 		{"methods", list(d.spec.Methods, http.MethodPost)},
 		{"published addresses", list(d.spec.Sources, "none")},
 		{"documented events", fmt.Sprint(len(d.spec.Events))},
@@ -240,6 +241,13 @@ func (d *description) tolerance() string {
 		return "off"
 	}
 	return d.spec.Timestamp.Tolerance.String()
+}
+
+func (d *description) answerWithin() string {
+	if d.spec.AnswerWithin == 0 {
+		return "not documented"
+	}
+	return d.spec.AnswerWithin.String()
 }
 
 // caddyfile is the smallest configuration for the provider.

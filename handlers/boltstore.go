@@ -96,14 +96,19 @@ func (s *BoltStore) Place() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// The file may not be there yet, nor the directories that lead to it.
+	return realPath(path), nil
+}
+
+// realPath follows the links in a path. The file may not be there yet, nor the
+// directories that lead to it.
+func realPath(path string) string {
 	for directory, rest := path, ""; ; {
 		if real, err := filepath.EvalSymlinks(directory); err == nil {
-			return filepath.Join(real, rest), nil
+			return filepath.Join(real, rest)
 		}
 		parent := filepath.Dir(directory)
 		if parent == directory {
-			return path, nil
+			return path
 		}
 		rest = filepath.Join(filepath.Base(directory), rest)
 		directory = parent

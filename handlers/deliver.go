@@ -43,8 +43,8 @@ type Deliver struct {
 	// spool (ask the app first) or queue (store first). Default: spool.
 	Mode string `json:"mode,omitempty"`
 
-	// In the mode spool, how long the sender may wait for the app. Default:
-	// 2.5s, which is below the deadline of all providers known to have one.
+	// In the mode spool, how long the sender may wait for the app. Default: five
+	// sixths of the provider's own deadline; 2.5s if none is known.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
 	// How long an attempt may take. Default: 1m.
@@ -97,7 +97,7 @@ const (
 // Defaults of Deliver.
 const (
 	defaultDeliverName = "default"
-	defaultWait        = caddy.Duration(2500 * time.Millisecond)
+	defaultWait        = 2500 * time.Millisecond
 	defaultTimeout     = caddy.Duration(time.Minute)
 	successClass       = 2
 )
@@ -152,9 +152,6 @@ func (d *Deliver) fillDefaults() {
 	}
 	if d.Mode == "" {
 		d.Mode = modeSpool
-	}
-	if d.Wait == 0 {
-		d.Wait = defaultWait
 	}
 	if d.Timeout == 0 {
 		d.Timeout = defaultTimeout
@@ -239,7 +236,7 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 	for i, to := range d.To {
 		attempts[i] = to.begin(saved)
 	}
-	timer := time.NewTimer(time.Duration(d.Wait))
+	timer := time.NewTimer(d.patience(r))
 	defer timer.Stop()
 	for _, a := range attempts {
 		select {
@@ -262,6 +259,17 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 	}
 	release(attempts[1:])
 	return first.pass(w, r)
+}
+
+// patience is how long the sender of a webhook may wait for the app.
+func (d *Deliver) patience(r *http.Request) time.Duration {
+	if d.Wait != 0 {
+		return time.Duration(d.Wait)
+	}
+	if event, ok := VerifiedEvent(r); ok && event.AnswerWithin > 0 {
+		return event.AnswerWithin * 5 / 6
+	}
+	return defaultWait
 }
 
 // leftover is a destination that a webhook has to be stored for.

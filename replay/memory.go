@@ -99,6 +99,28 @@ func (m *Memory) Wait(ctx context.Context, key Key) error {
 	}
 }
 
+// Record returns what is known of a key, which may be nothing: for stores that
+// also write it down.
+func (m *Memory) Record(key Key) Record {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, known := m.entries[key]; known {
+		return e.record
+	}
+	return Record{}
+}
+
+// Restore puts back what was written down of a key that is not being handled,
+// unless it has expired or there is no room.
+func (m *Memory) Restore(key Key, record Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.entries[key]; known || record.Expired(m.now()) || len(m.entries) >= m.limit {
+		return
+	}
+	m.put(key, new(entry), record)
+}
+
 // change replaces the record of a claim that has ended.
 func (m *Memory) change(key Key, next func(Record, time.Time) Record) {
 	m.mu.Lock()

@@ -21,8 +21,12 @@ type Event struct {
 	Timestamp time.Time       // when the provider says it happened, else Received
 	Received  time.Time       // when it arrived
 	Signed    verify.Coverage // how much of the request the provider signed
-	Body      *payload.Body   // the payload, as it came or as it was rewritten
-	Route     string          // the block that takes it, such as on 1; empty while none has
+
+	// AnswerWithin is how long the provider waits for an answer; 0 where unknown.
+	AnswerWithin time.Duration
+
+	Body  *payload.Body // the payload, as it came or as it was rewritten
+	Route string        // the block that takes it, such as on 1; empty while none has
 
 	// Watched events keep what they were held against, see Judge. Shown, if it
 	// is not nil, is the event without what must not be seen; what is done to
@@ -104,6 +108,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Signed:    result.Signed,
 		Body:      r.Body,
 
+		AnswerWithin: time.Duration(p.Spec.AnswerWithin),
 		StaleHeaders: p.SignatureHeaders(),
 
 		method:    r.Method,

@@ -338,7 +338,7 @@ func TestPresetFiles(t *testing.T) {
 	order := []string{
 		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "signature", "token", "jwt",
 		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
-		"event", "id", "handshakes", "methods", "sources", "events",
+		"event", "id", "handshakes", "methods", "sources", "answer_within", "events",
 	}
 	for _, name := range verify.BuiltinNames() {
 		data, err := os.ReadFile("providers/" + name + ".json")

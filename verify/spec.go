@@ -106,6 +106,9 @@ type Spec struct {
 	// The addresses the provider publishes as its own, in CIDR notation.
 	Sources []string `json:"sources,omitempty"`
 
+	// How long the provider waits for an answer. 0 where it does not say.
+	AnswerWithin Duration `json:"answer_within,omitempty"`
+
 	// The event names the provider documents. Other names are never refused.
 	Events []string `json:"events,omitempty"`
 

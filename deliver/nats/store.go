@@ -106,9 +106,10 @@ func (s *Store) configure(options Options) error {
 	if limit <= 0 {
 		limit = -1
 	}
+	// They are not compressed: a server (2.15.3) that was killed while it wrote
+	// could not read its compressed blocks again, and never caught up.
 	common := jetstream.StreamConfig{
-		Storage: jetstream.FileStorage, Replicas: options.Replicas, Compression: jetstream.S2Compression,
-		Discard: jetstream.DiscardNew, MaxBytes: limit,
+		Storage: jetstream.FileStorage, Replicas: options.Replicas, Discard: jetstream.DiscardNew, MaxBytes: limit,
 	}
 	waiting, dead, state := common, common, common
 	waiting.Name, waiting.Subjects = s.name, []string{s.name + ".wait.*.*"}
