@@ -4,6 +4,7 @@ package bench
 import (
 	"context"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -58,6 +59,15 @@ func BenchmarkRequest(b *testing.B) {
 		})
 	}
 	body := payload(6_000)
+	b.Run("spooled/6KB", func(b *testing.B) {
+		store := "store " + filepath.Join(b.TempDir(), "store.db") + "\n\t\tprovider"
+		delivered := strings.Replace(routed, "respond 204", "webhook_deliver {\n respond 204\n }", 1)
+		serve(b, strings.Replace(webhook, "provider", store, 1)+"http://:0 {\n\t"+delivered+"\n}\n", body, webhooktest.HMAC(secret, body), 204)
+	})
+	b.Run("remembered/6KB", func(b *testing.B) { // nearly all are copies
+		remembered := strings.Replace(routed, "max_size", "replay 1h\n\t\tmax_size", 1)
+		serve(b, webhook+"http://:0 {\n\t"+remembered+"\n}\n", body, webhooktest.HMAC(secret, body), 204)
+	})
 	b.Run("refused/6KB", func(b *testing.B) {
 		serve(b, webhook+"http://:0 {\n\t"+routed+"\n}\n", body, strings.Repeat("0", 64), 401)
 	})

@@ -49,6 +49,7 @@ def summarize(run):
     rows = [row(label, ratios(cells, cell, name), most, aim) for label, cell, name, most, aim in TARGETS]
     rows.append(row("CPU, 6 KB, 50 routes to 1", ratios(cells, "6k@16", "routes", "project"), 1.05, 1.02))
     memory = [run.get("rss", {}).get(name, {}).get("5m") for name in ("project", "caddy-buf")]
+    rows.append(row("CPU, 6 KB, webhook_deliver to webhook_proxy", ratios(cells, "6k@16", "deliver", "id"), 1.05, None))
     if all(memory):
         rows.append(row("Peak memory, 64 senders of 5 MB, to Caddy with request_buffers", [memory[0] / memory[1]], 0.60, 0.40))
     return [r for r in rows if r]

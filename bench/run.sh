@@ -20,7 +20,7 @@ trap 'rm -rf -- "$temp"' EXIT
 caddy=$temp/caddy
 go build -C "$root" -trimpath -ldflags '-s -w' -o "$caddy" ./cmd/caddy
 variants=()
-for variant in strict routes rewrite metrics stock; do
+for variant in strict routes rewrite metrics stock deliver id; do
 	variants+=(--also "$variant=$caddy=$here/$variant.Caddyfile")
 done
 run() {
