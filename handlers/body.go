@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"reflect"
 	"strconv"
 	"sync"
@@ -27,10 +28,20 @@ var errReleased = errors.New("the request has ended")
 // again returns the whole body once more. net/http sends a small one along with
 // the head, but only if it sees such a reader.
 func (b *heldBody) again() io.ReadCloser {
-	if b.source == nil {
+	if b.source == nil || b.source.small() {
 		return io.NopCloser(bytes.NewReader(b.content))
 	}
 	return holdBody(b.content, b.source)
+}
+
+// traced has the source of a small body know when an attempt has written it.
+func (b *heldBody) traced(r *http.Request) *http.Request {
+	if b.source == nil || !b.source.small() {
+		return r
+	}
+	written := b.source.send()
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { written() }}
+	return r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
 }
 
 func holdBody(content []byte, source *buffer) *heldBody {

@@ -16,14 +16,13 @@ import (
 
 // buffer is the memory of one request's body. It grows as data arrives, so that
 // announcing a large body reserves nothing, and counts against the budget of
-// all requests until the request ends. What it has outgrown is used again, and
-// so is what held a refused body or a large one.
+// all requests until the request ends. Its memory is used again.
 //
 // A body that was accepted may still be read when its handler has returned: by
-// handlers around it, and by a connection to an upstream that answered early. A
-// large buffer goes back only when the server has ended the request, and readers
-// that can be later than that take the lock. A small one is left to the garbage
-// collector, which costs less.
+// handlers around it, and by a connection to an upstream that answered early. So
+// its memory goes to another request only when the server has ended this one,
+// and readers that can be later than that take the lock. A small body is sent
+// without: whether it was sent is noted instead.
 type buffer struct {
 	data  []byte
 	whole bool // the body has been read to its end
@@ -31,10 +30,13 @@ type buffer struct {
 	budget  int64 // how much all requests together may hold
 	charged int64 // how much of it this one holds
 
+	sending atomic.Int32 // how far the sending of a small body is
+
 	mu       sync.Mutex
-	ended    bool // the handler has returned
-	kept     bool // somebody reads what was left behind: it is not used again
-	released bool // the memory is another request's
+	ctx      context.Context // of the request, whose end frees a small body
+	ended    bool            // the handler has returned
+	kept     bool            // somebody reads what was left behind: it is not used again
+	released bool            // the memory is another request's
 }
 
 // buffered is how much all requests hold, in bytes. It is the process's, so that
@@ -43,7 +45,7 @@ var buffered atomic.Int64
 
 const (
 	firstRead = 8 << 10  // room for a body of which nothing has arrived
-	smallBody = 64 << 10 // room for one that has begun to
+	smallBody = 64 << 10 // room for one that has begun to, and what is sent in one piece
 )
 
 // readFrom reads a body of at most limit bytes, of which the sender has
@@ -97,9 +99,7 @@ func (b *buffer) grow(size int64) error {
 	}
 	var room []byte
 	if pool != nil {
-		if used, ok := pool.Get().(*[]byte); ok {
-			room = (*used)[:0]
-		}
+		room = reuse(pool)
 	}
 	if room == nil {
 		room = make([]byte, 0, capacity)
@@ -121,9 +121,44 @@ func (b *buffer) end(ctx context.Context) {
 		return
 	}
 	b.mu.Lock()
-	b.ended = true
+	b.ended, b.ctx = true, ctx
 	b.mu.Unlock()
+	if b.small() {
+		if capacity, pool := sizeClass(int64(cap(b.data))); capacity == int64(cap(b.data)) {
+			pool.Put(b) // it is asked whether it is free when somebody needs it
+		}
+		return
+	}
 	context.AfterFunc(ctx, b.release)
+}
+
+// The states of the sending of a small body, which is read without the lock.
+const (
+	notSent   = iota
+	beingSent // an attempt has begun
+	sent      // it is over: nobody reads the body any more
+	sentAgain // another attempt has begun, which may never be heard of
+)
+
+// send notes that an attempt begins to read a small body, and returns what is
+// to be called when it has been written.
+func (b *buffer) send() (written func()) {
+	if !b.sending.CompareAndSwap(notSent, beingSent) {
+		b.sending.Store(sentAgain)
+	}
+	return func() { b.sending.CompareAndSwap(beingSent, sent) }
+}
+
+// take returns the memory of a small body that is used no more, or nil.
+func (b *buffer) take() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	state := b.sending.Load()
+	if b.kept || b.released || b.ctx.Err() == nil || state == beingSent || state == sentAgain {
+		return nil
+	}
+	b.released = true
+	return b.data
 }
 
 // drop gives up a body that nobody has seen but its verifier.
@@ -134,11 +169,14 @@ func (b *buffer) drop() {
 
 // shared returns the buffer if its memory can be used again.
 func (b *buffer) shared() *buffer {
-	if cap(b.data) <= smallBody {
+	if cap(b.data) <= minPooled {
 		return nil
 	}
 	return b
 }
+
+// small reports whether the body is sent in one piece with the head.
+func (b *buffer) small() bool { return cap(b.data) <= smallBody }
 
 // release gives the memory to other requests.
 func (b *buffer) release() {
@@ -184,6 +222,17 @@ func sizeClass(size int64) (int64, *sync.Pool) {
 		return capacity, nil
 	}
 	return capacity, &classes[index]
+}
+
+// reuse returns memory out of a pool; nil if there is none that is free.
+func reuse(pool *sync.Pool) []byte {
+	switch used := pool.Get().(type) {
+	case *[]byte:
+		return (*used)[:0]
+	case *buffer:
+		return used.take()[:0]
+	}
+	return nil
 }
 
 // recycle puts the memory of a buffer into its pool.

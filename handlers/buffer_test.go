@@ -122,3 +122,50 @@ func TestSizeClasses(t *testing.T) {
 		t.Error("larger ones are kept")
 	}
 }
+
+// A small body's memory is used again when its request has ended and what has
+// sent it is done with it, and not before.
+func TestSmallBufferIsUsedAgain(t *testing.T) {
+	fill := func(ctx context.Context, before func(*buffer)) []byte {
+		t.Helper()
+		b, err := read(t, 6_000, 6_000, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before(b)
+		b.end(ctx)
+		return b.take()
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, test := range map[string]struct {
+		ctx    context.Context
+		before func(*buffer)
+		want   bool
+	}{
+		"not sent":          {ended, func(*buffer) {}, true},
+		"request goes on":   {t.Context(), func(*buffer) {}, false},
+		"sent":              {ended, func(b *buffer) { b.send()() }, true},
+		"being sent":        {ended, func(b *buffer) { b.send() }, false},
+		"sent twice":        {ended, func(b *buffer) { b.send()(); b.send()() }, false},
+		"told late":         {ended, func(b *buffer) { first := b.send(); b.send(); first() }, false},
+		"wanted afterwards": {ended, func(b *buffer) { b.ended = true; b.keep() }, false},
+	} {
+		if got := fill(test.ctx, test.before); (got != nil) != test.want {
+			t.Errorf("%s: used again is %t, want %t", name, got != nil, test.want)
+		}
+	}
+	b, err := read(t, 6_000, 6_000, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := holdBody(b.data, b.shared())
+	b.end(ended)
+	b.take()
+	if n, err := held.Read(make([]byte, 10)); n != 0 || !errors.Is(err, errReleased) {
+		t.Errorf("a late reader gets %d bytes, %v", n, err)
+	}
+	if b.keep() || b.take() != nil {
+		t.Error("it is there twice")
+	}
+}

@@ -62,9 +62,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if held := heldBodyOf(r); held != nil {
 		r.ContentLength = int64(len(held.content))
+		r = held.traced(r)
 		r.Body = held.again()
 		// net/http asks for another one if a connection has died idle.
-		r.GetBody = func() (io.ReadCloser, error) { return held.again(), nil }
+		r.GetBody = func() (io.ReadCloser, error) {
+			if held.source != nil {
+				held.source.send() // there is no telling any more when it was written
+			}
+			return held.again(), nil
+		}
 	}
 	return t.HTTPTransport.RoundTrip(r)
 }
