@@ -2,6 +2,10 @@ package nats
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -39,6 +43,17 @@ func (c *Cluster) Place() string {
 	}
 	slices.Sort(hosts)
 	return strings.Join(slices.Compact(hosts), ",")
+}
+
+// placeKey makes what connection returns useless to whoever reads it.
+var placeKey = rand.Text()
+
+// connection names the cluster and how it is reached, without secrets. It is the
+// same for the same settings, in this process.
+func (c *Cluster) connection() string {
+	mac := hmac.New(sha256.New, []byte(placeKey))
+	fmt.Fprintf(mac, "%q", append([]string{c.Credentials, c.CA, c.Certificate, c.Key}, c.URLs...))
+	return c.Place() + "#" + hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // hostOf returns the host and port of a URL, and nothing that may be a secret.

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -26,12 +27,29 @@ import (
 // nodeVariable holds the options of the server that the test binary is to be.
 const nodeVariable = "WEBHOOK_TEST_NATS"
 
-// roundsVariable says how often TestKillNode kills a server. Default: 2.
+// roundsVariable says how often the tests that kill do so. Default: 2.
 const roundsVariable = "WEBHOOK_KILL_ROUNDS"
+
+func killRounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(roundsVariable)
+	if text == "" {
+		return 2
+	}
+	rounds, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rounds
+}
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv(nodeVariable); text != "" {
 		beNode(text)
+		return
+	}
+	if os.Getenv(caddyVariable) != "" {
+		caddycmd.Main()
 		return
 	}
 	os.Exit(m.Run())
@@ -151,6 +169,7 @@ type ledger struct {
 	acknowledged map[string]bool
 	delivered    map[string]int
 	failures     int
+	asked        int
 }
 
 func (l *ledger) attempt(_ context.Context, d *deliver.Delivery) deliver.Outcome {
@@ -191,13 +210,7 @@ func (l *ledger) append(ctx context.Context, s deliver.Store, writer int) {
 // Whatever was acknowledged is delivered, if one server of three is killed at
 // any moment, the one that leads included, again and again.
 func TestKillNode(t *testing.T) {
-	rounds := 2
-	if text := os.Getenv(roundsVariable); text != "" {
-		var err error
-		if rounds, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	rounds := killRounds(t)
 	nodes := startCluster(t)
 	s := openCluster(t, nodes)
 	l := &ledger{acknowledged: make(map[string]bool), delivered: make(map[string]int)}

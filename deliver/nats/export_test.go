@@ -27,3 +27,13 @@ func (s *Store) Current(ctx context.Context) bool {
 	}
 	return !slices.ContainsFunc(about.Cluster.Replicas, func(peer *jetstream.PeerInfo) bool { return peer.Offline || !peer.Current })
 }
+
+// Leader returns the name of the server that leads what waits; it is empty while
+// there is none.
+func (s *Store) Leader(ctx context.Context) string {
+	about, err := s.waiting.Info(ctx)
+	if err != nil || about.Cluster == nil {
+		return ""
+	}
+	return about.Cluster.Leader
+}

@@ -222,10 +222,11 @@ func (e *Engine) options() (Options, error) {
 	return Options{Cluster: c, Name: e.name(), Replicas: e.replicas(), MaxSize: cmp.Or(e.MaxSize, defaultMaxSize)}, err
 }
 
-// Place implements deliver.Engine: it is the cluster with the name.
+// Place implements deliver.Engine: it is the cluster with the name, reached in
+// one way. A reload that changes a password connects anew.
 func (e *Engine) Place() (string, error) {
 	o, err := e.options()
-	return o.Cluster.Place() + "/" + o.Name, err
+	return o.Cluster.connection() + "/" + o.Name, err
 }
 
 // Open implements deliver.Engine.
@@ -252,7 +253,8 @@ func (e *Engine) Adopt(open deliver.Store) error {
 	if err != nil {
 		return err
 	}
-	return store.configure(o)
+	_, err = store.configure(o)
+	return err
 }
 
 // Interface guards

@@ -48,7 +48,7 @@ func OpenReplay(options ReplayOptions) (*ReplayStore, error) {
 	}
 	s := &ReplayStore{conn: conn, name: options.Name, now: time.Now}
 	if s.js, err = jetstream.New(conn); err == nil {
-		err = s.configure(options)
+		s.stream, err = s.configure(options)
 	}
 	if err != nil {
 		conn.Close()
@@ -57,15 +57,15 @@ func OpenReplay(options ReplayOptions) (*ReplayStore, error) {
 	return s, nil
 }
 
-func (s *ReplayStore) configure(options ReplayOptions) error {
+// configure makes the stream, or changes it to what the options say. It leaves
+// the store as it is, which may be in use.
+func (s *ReplayStore) configure(options ReplayOptions) (jetstream.Stream, error) {
 	config := jetstream.StreamConfig{
 		Name: s.name + "_REPLAY", Subjects: []string{s.name + ".replay.*"}, Description: "deliveries that are remembered",
 		Storage: jetstream.FileStorage, Replicas: options.Replicas,
 		MaxMsgsPerSubject: 1, MaxMsgs: options.MaxEntries, Discard: jetstream.DiscardOld, AllowMsgTTL: true,
 	}
-	var err error
-	s.stream, err = ensureStream(context.Background(), s.js, config)
-	return err
+	return ensureStream(context.Background(), s.js, config)
 }
 
 func (s *ReplayStore) subject(key replay.Key) string { return s.name + ".replay." + key.String() }

@@ -96,7 +96,7 @@ func (m *Replay) Start() error {
 	o := ReplayOptions{
 		Cluster: c, Name: cmp.Or(m.Name, defaultName), Replicas: m.replicas(), MaxEntries: cmp.Or(m.MaxEntries, defaultMaxEntries),
 	}
-	place := c.Place() + "/" + o.Name
+	place := c.connection() + "/" + o.Name
 	opened, loaded, err := replays.LoadOrNew(place, func() (caddy.Destructor, error) {
 		store, err := OpenReplay(o)
 		return pooledReplay{store}, err
@@ -106,9 +106,9 @@ func (m *Replay) Start() error {
 	}
 	m.place, m.ReplayStore = place, opened.(pooledReplay).ReplayStore
 	if loaded {
-		return m.configure(o)
+		_, err = m.configure(o)
 	}
-	return nil
+	return err
 }
 
 // Cleanup gives the store up.

@@ -97,11 +97,17 @@ func (s *Store) open(options Options) error {
 		return err
 	}
 	s.js = js
-	return s.configure(options)
+	streams, err := s.configure(options)
+	if err != nil {
+		return err
+	}
+	s.waiting, s.dead, s.state = streams[0], streams[1], streams[2]
+	return nil
 }
 
-// configure makes the streams, or changes them to what the options say.
-func (s *Store) configure(options Options) error {
+// configure makes the streams, or changes them to what the options say. It leaves
+// the store as it is, which may be in use.
+func (s *Store) configure(options Options) (streams [3]jetstream.Stream, err error) {
 	limit := options.MaxSize
 	if limit <= 0 {
 		limit = -1
@@ -122,17 +128,12 @@ func (s *Store) configure(options Options) error {
 	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*"}
 	state.Description = "failed attempts of webhooks that wait"
 	state.Discard, state.MaxMsgsPerSubject, state.MaxBytes = jetstream.DiscardOld, 1, -1
-	for _, stream := range []struct {
-		config jetstream.StreamConfig
-		into   *jetstream.Stream
-	}{{waiting, &s.waiting}, {dead, &s.dead}, {state, &s.state}} {
-		made, err := ensureStream(s.life, s.js, stream.config)
-		if err != nil {
-			return err
+	for i, config := range []jetstream.StreamConfig{waiting, dead, state} {
+		if streams[i], err = ensureStream(s.life, s.js, config); err != nil {
+			return streams, err
 		}
-		*stream.into = made
 	}
-	return nil
+	return streams, nil
 }
 
 // Append implements deliver.Store. A record for several targets is several

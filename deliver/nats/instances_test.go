@@ -1,0 +1,211 @@
+package nats_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
+)
+
+// caddyVariable makes the test binary a Caddy.
+const caddyVariable = "WEBHOOK_TEST_CADDY"
+
+// instance is a Caddy in a process of its own.
+type instance struct {
+	address, folder string
+	process         *exec.Cmd
+}
+
+// newInstance writes the configuration of a Caddy that keeps what it takes in
+// the cluster.
+func newInstance(t *testing.T, nodes []*node, app string) *instance {
+	t.Helper()
+	i := &instance{address: freeAddress(t), folder: t.TempDir()}
+	var urls []string
+	for _, n := range nodes {
+		urls = append(urls, "nats://"+n.Client)
+	}
+	config := `{
+	admin off
+	auto_https off
+	persist_config off
+	grace_period 1s
+	webhooks {
+		store ` + strings.Join(urls, " ") + ` {
+			name CLUSTER
+		}
+	}
+}
+http://` + i.address + ` {
+	handle_webhook github test-secret {
+		otherwise {
+			webhook_deliver orders {
+				mode queue
+				retry 10ms 50ms 200ms 1s 1s 1s 1s 1s 1s 1s
+				reverse_proxy ` + strings.TrimPrefix(app, "http://") + `
+			}
+		}
+	}
+}
+`
+	if err := os.WriteFile(filepath.Join(i.folder, "Caddyfile"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// start starts the Caddy and waits until it listens.
+func (i *instance) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(i.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	i.process = exec.Command(os.Args[0], "run", "--config", filepath.Join(i.folder, "Caddyfile"))
+	i.process.Env = append(os.Environ(), caddyVariable+"=yes", "XDG_DATA_HOME="+i.folder, "XDG_CONFIG_HOME="+i.folder)
+	i.process.Stdout, i.process.Stderr = log, log
+	if err := i.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	reached(t, "Caddy listens", func() bool {
+		conn, err := net.Dial("tcp", i.address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
+}
+
+func (i *instance) kill() {
+	_ = i.process.Process.Kill()
+	_ = i.process.Wait()
+}
+
+// send has one sender send to an instance, whether it is there or not, until ctx
+// ends.
+func (l *ledger) send(ctx context.Context, to *instance, sender string) {
+	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
+	defer client.CloseIdleConnections()
+	for n := 0; ctx.Err() == nil; n++ {
+		id := fmt.Sprintf("%s-%d", sender, n)
+		body := `{"id": "` + id + `", "padding": "` + strings.Repeat("x", 6000) + `"}`
+		request, err := http.NewRequest(http.MethodPost, "http://"+to.address+"/hook", strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		request.Header.Set("X-GitHub-Event", "push")
+		request.Header.Set("X-GitHub-Delivery", id)
+		request.Header.Set("X-Hub-Signature-256", "sha256="+webhooktest.HMAC("test-secret", body))
+		answer, err := client.Do(request)
+		if err == nil {
+			answer.Body.Close()
+		}
+		l.mu.Lock()
+		if err == nil && answer.StatusCode == http.StatusAccepted {
+			l.acknowledged[id] = true
+		} else {
+			l.failures++
+		}
+		l.mu.Unlock()
+		if err != nil {
+			time.Sleep(10 * time.Millisecond) // it is being started again
+		}
+	}
+}
+
+// app fails each tenth time.
+func (l *ledger) app(w http.ResponseWriter, r *http.Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.asked++; l.asked%10 == 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	l.delivered[r.Header.Get("Webhook-Delivery-Id")]++
+}
+
+// Whatever one of two instances has acknowledged reaches the app, if the server
+// that leads is killed at any moment and an instance after it, again and again.
+func TestKillThroughCaddy(t *testing.T) {
+	rounds := killRounds(t)
+	nodes := startCluster(t)
+	s := openCluster(t, nodes)
+	l := &ledger{acknowledged: make(map[string]bool), delivered: make(map[string]int)}
+	app := httptest.NewServer(http.HandlerFunc(l.app))
+	defer app.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	var senders sync.WaitGroup
+	instances := make([]*instance, 2)
+	for n := range instances {
+		i := newInstance(t, nodes, app.URL)
+		i.start(t)
+		t.Cleanup(func() { i.kill() })
+		instances[n] = i
+		for sender := range 3 {
+			senders.Go(func() { l.send(ctx, i, fmt.Sprintf("%d-%d", n, sender)) })
+		}
+	}
+	t.Cleanup(senders.Wait)
+	t.Cleanup(stop)
+	more := func(what string, n int) {
+		t.Helper()
+		before := l.count()
+		reached(t, what, func() bool { return l.count() > before+n })
+	}
+	for round := range rounds {
+		// Any moment will do, once events are taken.
+		more("events are acknowledged", 50+round*37%100)
+		leader := leading(t, s, nodes)
+		leader.kill()
+		more("events are acknowledged without the server", 50)
+		victim := instances[round%len(instances)]
+		victim.kill()
+		more("the other instance acknowledges events", 50)
+		leader.start(t)
+		victim.start(t)
+		reached(t, "the server has caught up", func() bool {
+			asking, done := context.WithTimeout(t.Context(), 2*time.Second)
+			defer done()
+			return s.Current(asking)
+		})
+	}
+	stop()
+	senders.Wait()
+	reached(t, "all that was acknowledged is delivered", func() bool { return l.waiting() == 0 })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	duplicates := 0
+	for _, times := range l.delivered {
+		duplicates += times - 1
+	}
+	t.Logf("%d rounds: %d acknowledged, 0 lost, %d not acknowledged, %d duplicates", rounds, len(l.acknowledged), l.failures, duplicates)
+}
+
+// leading returns the server that leads what waits.
+func leading(t *testing.T, s interface{ Leader(context.Context) string }, nodes []*node) *node {
+	t.Helper()
+	var leader *node
+	reached(t, "a server leads", func() bool {
+		asking, done := context.WithTimeout(t.Context(), 2*time.Second)
+		defer done()
+		name := s.Leader(asking)
+		for _, n := range nodes {
+			if n.Name == name {
+				leader = n
+			}
+		}
+		return leader != nil
+	})
+	return leader
+}
