@@ -155,7 +155,7 @@ func TestQueueAPIRefuses(t *testing.T) {
 func TestQueueWithoutStore(t *testing.T) {
 	k := &kept{T: t, admin: "127.0.0.1:" + webhooktest.FreePort(t)}
 	webhooktest.Start(t, "{\n admin "+k.admin+"\n}\n"+routes("otherwise {\n respond 204\n }"))
-	if output := k.run("queue"); !strings.Contains(output, "no webhook_deliver") {
+	if output := k.run("queue"); !strings.Contains(output, "neither webhook_deliver nor store") {
 		t.Errorf("the command says %s", output)
 	}
 }

@@ -67,7 +67,7 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	}
 	current := delivering.current()
 	if current == nil {
-		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("this configuration has no webhook_deliver and no store")}
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no store is open: this configuration has neither webhook_deliver nor store, or is still starting")}
 	}
 	answer, err := q.serve(current, r)
 	switch {
