@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,9 +106,7 @@ func (d *diagnosis) print(found *diagnose.Diagnosis) error {
 		o.Caddyfile = found.Caddyfile()
 	}
 	if d.json {
-		enc := json.NewEncoder(d.out)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(o)
+		return writeJSON(d.out, o, "")
 	}
 	if !o.Found {
 		fmt.Fprintln(d.out, "not found")

@@ -2,7 +2,6 @@ package command
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -168,10 +167,7 @@ func judge(block simulate.Block, event *route.Event, taken string) ruleVerdict {
 // print writes the explanation.
 func (e *explainer) print(found *explanation) error {
 	if e.json {
-		enc := json.NewEncoder(e.out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(found)
+		return writeJSON(e.out, found, "  ")
 	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\nserver %s\n", found.Request, found.Server)

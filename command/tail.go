@@ -163,7 +163,7 @@ func (t *tail) ask(address string) (*deliveryList, error) {
 
 func (t *tail) show(d *inspect.Summary) error {
 	if t.json {
-		return json.NewEncoder(t.out).Encode(d)
+		return writeJSON(t.out, d, "")
 	}
 	line := []string{d.Received.Local().Format("15:04:05"), d.Provider, d.Outcome}
 	if d.Event != "" {

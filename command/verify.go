@@ -3,7 +3,6 @@ package command
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -311,9 +310,7 @@ func refusal(err error) *verdict {
 // print writes the verdict.
 func (v *verification) print(result *verdict) error {
 	if v.json {
-		enc := json.NewEncoder(v.out)
-		enc.SetEscapeHTML(false)
-		return enc.Encode(result)
+		return writeJSON(v.out, result, "")
 	}
 	if !result.Verified {
 		_, err := fmt.Fprintf(v.out, "refused: %s\n%s\n", result.Error, result.Detail)
