@@ -25,6 +25,27 @@ type heldBody struct {
 // errReleased ends the reading of a body whose request has ended.
 var errReleased = errors.New("the request has ended")
 
+// send has an attempt of the request send the body from memory.
+func (b *heldBody) send(attempt *http.Request) {
+	attempt.ContentLength = int64(len(b.content))
+	attempt.Body = b.again()
+	if !b.lent() {
+		attempt.GetBody = func() (io.ReadCloser, error) { return b.again(), nil }
+		return
+	}
+	written := b.source.send()
+	if trace := httptrace.ContextClientTrace(attempt.Context()); trace != nil && trace.WroteRequest == nil {
+		// The reverse proxy has made it for this attempt. To add another one
+		// would cost more than the attempt's other preparations.
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { written() }
+	}
+	// net/http asks for another one if a connection has died idle.
+	attempt.GetBody = func() (io.ReadCloser, error) {
+		b.source.send() // there is no telling any more when it was written
+		return b.again(), nil
+	}
+}
+
 // again returns the whole body once more. net/http sends a small one along with
 // the head, but only if it sees such a reader.
 func (b *heldBody) again() io.ReadCloser {
@@ -34,15 +55,9 @@ func (b *heldBody) again() io.ReadCloser {
 	return holdBody(b.content, b.source)
 }
 
-// traced has the source of a small body know when an attempt has written it.
-func (b *heldBody) traced(r *http.Request) *http.Request {
-	if b.source == nil || !b.source.small() {
-		return r
-	}
-	written := b.source.send()
-	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { written() }}
-	return r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
-}
+// lent reports whether attempts read memory, without a lock, that may be used
+// again: it has to be known when they have written it.
+func (b *heldBody) lent() bool { return b.source != nil && b.source.small() }
 
 func holdBody(content []byte, source *buffer) *heldBody {
 	b := &heldBody{content: content, source: source}

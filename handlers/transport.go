@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"errors"
-	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -61,16 +60,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if held := heldBodyOf(r); held != nil {
-		r.ContentLength = int64(len(held.content))
-		r = held.traced(r)
-		r.Body = held.again()
-		// net/http asks for another one if a connection has died idle.
-		r.GetBody = func() (io.ReadCloser, error) {
-			if held.source != nil {
-				held.source.send() // there is no telling any more when it was written
-			}
-			return held.again(), nil
-		}
+		held.send(r)
 	}
 	return t.HTTPTransport.RoundTrip(r)
 }
