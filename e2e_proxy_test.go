@@ -147,6 +147,18 @@ func rude(t *testing.T, serve func(conn net.Conn)) string {
 	return listener.Addr().String()
 }
 
+// saysAndCloses is an upstream that answers to all requests alike, and then ends the
+// connection.
+func saysAndCloses(t *testing.T, answer string) string {
+	t.Helper()
+	return rude(t, func(conn net.Conn) {
+		if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			_, _ = io.Copy(io.Discard, request.Body)
+			_, _ = io.WriteString(conn, answer)
+		}
+	})
+}
+
 // An attempt that fails after a part of the body has gone out is repeated with
 // the whole body, if the operator says so.
 func TestProxyRepeatsAttempts(t *testing.T) {
@@ -155,12 +167,7 @@ func TestProxyRepeatsAttempts(t *testing.T) {
 		_, _ = io.ReadFull(conn, make([]byte, 300))
 		_ = conn.(*net.TCPConn).SetLinger(0)
 	})
-	unavailable := rude(t, func(conn net.Conn) {
-		if request, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-			_, _ = io.Copy(io.Discard, request.Body)
-			_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-		}
-	})
+	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	byStatus := []string{"lb_policy round_robin", "lb_retries 1", "lb_retry_match {", "expression `{rp.status_code} == 503`", "}"}
 	for name, site := range map[string]string{
 		"connection refused": proxied("127.0.0.1:"+webhooktest.FreePort(t)+" "+up.Addr(), "", retried...),
@@ -270,5 +277,38 @@ func TestProxyRelaysEarlyAnswers(t *testing.T) {
 	for _, size := range []int{10, 6_000, 5_000_000} {
 		body := `{"a":"` + strings.Repeat("x", size) + `"}`
 		checkAnswer(t, push(srv, body), 202, "ok")
+	}
+}
+
+// What Caddy logs of an attempt has the request's headers at debug level only.
+// Without them all else stays as it was: also attempts that they decide about.
+func TestProxyHidesHeadersFromTheLog(t *testing.T) {
+	breaksOff := saysAndCloses(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort")
+	for level, shown := range map[string]bool{"DEBUG": true, "INFO": false} {
+		srv := webhooktest.Start(t, proxied(breaksOff, ""), logAt(level))
+		if _, err := webhooktest.Send(srv.NewRequest("POST", "/hook", strings.NewReader(`{"a":1}`),
+			webhooktest.GitHub(testSecret, "push", `{"a":1}`)...)); err == nil {
+			t.Error("the answer was not broken off")
+		}
+		request, _ := srv.Log.Wait(t, webhooktest.Message("aborting with incomplete response"))["request"].(map[string]any)
+		headers, _ := request["headers"].(map[string]any)
+		if request["uri"] != "/hook" || (headers["X-Github-Event"] != nil) != shown {
+			t.Errorf("%s: the log has %v", level, request)
+		}
+	}
+
+	up := webhooktest.NewUpstream(t)
+	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	srv := webhooktest.Start(t, proxied(unavailable+" "+up.Addr(), "", "lb_policy round_robin", "lb_retries 1", "lb_retry_match {",
+		"header X-Github-Event push", "expression `{rp.status_code} == 503`", "}"), logAt("INFO"))
+	for range 2 { // one of them goes to the first upstream
+		checkStatus(t, push(srv, `{"a":1}`), 200)
+	}
+}
+
+// logAt has Caddy log from a level on.
+func logAt(level string) webhooktest.Edit {
+	return func(config map[string]any) {
+		config["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": level}}}
 	}
 }

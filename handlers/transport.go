@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap"
 )
 
 // Transport is Caddy's HTTP transport for verified webhooks. It sends them from
@@ -22,8 +23,15 @@ import (
 // It takes all options of the transport `http`, of which two have other
 // defaults: a write buffer of 64 KiB, so that most webhooks go out in one write,
 // and 128 idle connections for each upstream.
+//
+// Unless the reverse proxy logs at debug level, the log entries that it makes of
+// a request to an upstream have no headers: some of them may hold credentials,
+// and Caddy writes them down for each request before it knows whether anything
+// is to be logged.
 type Transport struct {
 	reverseproxy.HTTPTransport
+
+	hidesHeaders bool // what the reverse proxy does after an attempt needs none
 }
 
 const (
@@ -50,19 +58,39 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 	if t.KeepAlive.MaxIdleConnsPerHost == 0 {
 		t.KeepAlive.MaxIdleConnsPerHost = defaultIdleConns
 	}
+	t.hidesHeaders = canHideHeaders(ctx)
 	return t.HTTPTransport.Provision(ctx)
 }
 
-// RoundTrip sends one attempt of a request. As Caddy's own transport it changes
-// the request, which the reverse proxy has made for this attempt.
+// canHideHeaders reports whether the reverse proxy that has this transport can do
+// without a request's headers once it was sent: nobody wants to see them, and
+// none decide whether it is sent again.
+func canHideHeaders(ctx caddy.Context) bool {
+	for _, module := range ctx.Modules() {
+		if proxy, ok := module.(*reverseproxy.Handler); ok {
+			retries := proxy.LoadBalancing != nil && len(proxy.LoadBalancing.RetryMatchRaw) > 0
+			return !retries && !ctx.Logger(proxy).Core().Enabled(zap.DebugLevel)
+		}
+	}
+	return false
+}
+
+// RoundTrip sends one attempt of a request. It changes the request, which the
+// reverse proxy has made for this attempt, only when it was sent.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := CheckVerified(r); err != nil {
 		return nil, err
 	}
+	attempt := new(http.Request)
+	*attempt = *r
 	if held := heldBodyOf(r); held != nil {
-		held.send(r)
+		held.send(attempt)
 	}
-	return t.HTTPTransport.RoundTrip(r)
+	response, err := t.HTTPTransport.RoundTrip(attempt)
+	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
+		r.Header = nil
+	}
+	return response, err
 }
 
 // CheckVerified returns an error if a request that came to a server has not
