@@ -27,7 +27,7 @@ type answer struct {
 	final    bool // it is no 1xx
 	withheld bool
 
-	room [4]headerField // of before: Caddy itself sets one or two
+	room [2]headerField // of before: Caddy itself sets one or two
 }
 
 type headerField struct {

@@ -31,18 +31,19 @@ func newRequest(r *http.Request) *verify.Request {
 	}
 	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	address, _ := netip.ParseAddr(clientIP) // the zero Addr is in no range
-	return &verify.Request{
-		Method:   method,
-		URL:      clientURL(r, requested),
-		Header:   r.Header,
-		ClientIP: address,
-		Received: now(),
-	}
+	made := &struct {                       // in one piece
+		verify.Request
+		url url.URL
+	}{url: clientURL(r, requested)}
+	request := &made.Request
+	request.Method, request.URL, request.Header = method, &made.url, r.Header
+	request.ClientIP, request.Received = address, now()
+	return request
 }
 
 // clientURL is the URL that the client asked for. What a trusted proxy says of
 // it counts, as it does for the address of the client.
-func clientURL(r *http.Request, requested *url.URL) *url.URL {
+func clientURL(r *http.Request, requested *url.URL) url.URL {
 	full := *requested
 	full.Host = r.Host
 	full.Scheme = "http"
@@ -57,7 +58,7 @@ func clientURL(r *http.Request, requested *url.URL) *url.URL {
 			full.Host = host
 		}
 	}
-	return &full
+	return full
 }
 
 // readBody reads a whole body of at most limit bytes within the given time.

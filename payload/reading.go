@@ -5,17 +5,14 @@ type reading struct {
 	tree   *tree // what was looked for; nil before the first reading
 	spans  []Span
 	err    error
-	values []memo // decoded, by slot
+	values []any // decoded, by slot; nil: not yet, or null
 	signed bool
 
-	fewSpans  [12]Span // room for the spans of most
-	fewValues [12]memo
+	fewSpans  [fewSlots]Span // room for those of most
+	fewValues [fewSlots]any
 }
 
-type memo struct {
-	value   any
-	decoded bool
-}
+const fewSlots = 6
 
 // Trust says that the sender vouches for every byte of the body. Reading may
 // then end as soon as all that is wanted was found: what follows is not
@@ -74,16 +71,14 @@ func sized[T any](room []T, n int) []T {
 
 // at returns the decoded value of a slot that was found.
 func (b *Body) at(slot int) (any, error) {
-	memo := &b.values[slot]
-	if memo.decoded {
-		return memo.value, nil
+	if value := b.values[slot]; value != nil {
+		return value, nil
 	}
 	span := b.spans[slot]
 	if !span.Found() {
 		return nil, ErrBroken // nobody has read to its end
 	}
-	var err error
-	memo.value, err = Decode(span.Of(b.Document()))
-	memo.decoded = err == nil
-	return memo.value, err
+	value, err := Decode(span.Of(b.Document()))
+	b.values[slot] = value
+	return value, err
 }

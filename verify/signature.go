@@ -99,8 +99,8 @@ type signatures struct {
 	timed     bool     // the tag was there
 	final     bool     // they are not those of an item
 
-	few  [2][]byte // room for decoded
-	room [128]byte // for the first candidate
+	few  [1][]byte // room for decoded
+	room [64]byte  // for the first candidate: HMAC-SHA256 in any encoding
 }
 
 // admit refuses a request whose signature can be seen to be missing or
