@@ -155,23 +155,23 @@ func (a *Auth) Validate() error {
 
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	repl.Set(errorPlaceholder, "")
-
 	v := &verified{body: buffer{budget: a.budget}}
 	defer func() { v.body.end(r.Context()) }()
-	event, claim, answer, err := a.authenticate(w, r, &v.body)
+	event, claim, answer, err := a.authenticate(w, r, v)
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.body, err)
 		v.body.drop()
 		return err
 	}
 	if answer != nil {
+		repl.Set(errorPlaceholder, "")
 		return a.answerHandshake(w, r, answer)
 	}
 	removeSpoofable(r, a.ownHeader)
 	addEventHeaders(r, event)
 	v.event = event
 	caddyhttp.SetVar(r.Context(), eventVar, v)
+	repl.Delete(errorPlaceholder) // it may be that of a handler before this one
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)
 	a.observer.watch(r, event)
@@ -185,9 +185,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // handshake has an answer instead of an event. A claim is made where
 // deliveries are remembered.
 func (a *Auth) authenticate(
-	w http.ResponseWriter, r *http.Request, body *buffer,
+	w http.ResponseWriter, r *http.Request, v *verified,
 ) (*route.Event, *replay.Claim, *verify.Answer, error) {
-	request := newRequest(r)
+	body, request := &v.body, newRequest(r)
 	a.observer.see(r, request)
 	var verifying stopwatch
 	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
@@ -223,7 +223,7 @@ func (a *Auth) authenticate(
 		}
 	}
 	event.Credentials = a.secrets
-	setBody(r, body.data, body.shared())
+	setBody(r, v.held.hold(body.data, body.shared()))
 	return event, claim, nil, nil
 }
 

@@ -7,8 +7,9 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"reflect"
+	"slices"
 	"strconv"
-	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
@@ -52,15 +53,15 @@ func (b *heldBody) again() io.ReadCloser {
 	if b.source == nil || b.source.small() {
 		return io.NopCloser(bytes.NewReader(b.content))
 	}
-	return holdBody(b.content, b.source)
+	return new(heldBody).hold(b.content, b.source)
 }
 
 // lent reports whether attempts read memory, without a lock, that may be used
 // again: it has to be known when they have written it.
 func (b *heldBody) lent() bool { return b.source != nil && b.source.small() }
 
-func holdBody(content []byte, source *buffer) *heldBody {
-	b := &heldBody{content: content, source: source}
+func (b *heldBody) hold(content []byte, source *buffer) *heldBody {
+	b.content, b.source = content, source
 	b.reader.Reset(content)
 	return b
 }
@@ -82,19 +83,19 @@ func (*heldBody) Close() error { return nil }
 // replaceBody makes body the request's body, in place: Caddy's placeholders
 // hold on to the request itself. GetBody stays nil, because a later handler
 // may replace the body without knowing of it.
-func replaceBody(r *http.Request, body []byte) { setBody(r, body, nil) }
+func replaceBody(r *http.Request, body []byte) { setBody(r, new(heldBody).hold(body, nil)) }
 
-func setBody(r *http.Request, body []byte, source *buffer) {
+func setBody(r *http.Request, body *heldBody) {
 	r.Body = http.NoBody
-	if len(body) > 0 {
-		r.Body = holdBody(body, source)
+	if len(body.content) > 0 {
+		r.Body = body
 	}
-	r.ContentLength = int64(len(body))
+	r.ContentLength = int64(len(body.content))
 	r.TransferEncoding = nil
 	r.Trailer = nil // nobody vouches for trailers
 	r.Header.Del("Expect")
 	if r.Header.Get("Content-Length") != "" {
-		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body.content)))
 	}
 }
 
@@ -121,9 +122,15 @@ var proxyWrappers = map[string]bool{"requestBodyWithTrailers": true, "bodyNopClo
 
 var proxyPackage = reflect.TypeFor[reverseproxy.Handler]().PkgPath()
 
-// bodyFields are the fields of types of bodies that have been seen, in which a
-// wrapper has what it wraps: a reflect.Type to an int, negative if there is none.
-var bodyFields sync.Map
+// wrappers are the types among proxyWrappers that have been seen. The list is
+// replaced by a longer one, never changed.
+var wrappers atomic.Pointer[[]wrapper]
+
+// wrapper is a type of bodies that wrap another one, and the field it is in.
+type wrapper struct {
+	kind  reflect.Type
+	field int
+}
 
 func unwrap(body io.ReadCloser) io.ReadCloser {
 	value := reflect.ValueOf(body)
@@ -131,19 +138,26 @@ func unwrap(body io.ReadCloser) io.ReadCloser {
 		return nil
 	}
 	value = value.Elem()
-	index, known := bodyFields.Load(value.Type())
-	if !known {
-		index = bodyField(value.Type())
-		bodyFields.Store(value.Type(), index)
-	}
-	if index.(int) < 0 {
+	field := bodyField(value.Type())
+	if field < 0 {
 		return nil
 	}
-	inner, _ := reflect.TypeAssert[io.ReadCloser](value.Field(index.(int)))
+	inner, _ := reflect.TypeAssert[io.ReadCloser](value.Field(field))
 	return inner
 }
 
+// bodyField returns in which field a type has the body that it wraps; it is
+// negative for others.
 func bodyField(kind reflect.Type) int {
+	var seen []wrapper
+	if list := wrappers.Load(); list != nil {
+		seen = *list
+	}
+	for _, w := range seen {
+		if w.kind == kind {
+			return w.field
+		}
+	}
 	if kind.PkgPath() != proxyPackage || !proxyWrappers[kind.Name()] {
 		return -1
 	}
@@ -151,5 +165,7 @@ func bodyField(kind reflect.Type) int {
 	if !ok || len(field.Index) != 1 {
 		return -1
 	}
+	longer := append(slices.Clip(seen), wrapper{kind, field.Index[0]})
+	wrappers.Store(&longer)
 	return field.Index[0]
 }

@@ -78,7 +78,7 @@ func TestBufferIsReleased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := holdBody(b.data, b.shared())
+	held := new(heldBody).hold(b.data, b.shared())
 	late := held.again()
 	if !b.keep() || b.kept {
 		t.Error("reading during the request keeps the memory")
@@ -159,7 +159,7 @@ func TestSmallBufferIsUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := holdBody(b.data, b.shared())
+	held := new(heldBody).hold(b.data, b.shared())
 	b.end(ended)
 	b.take()
 	if n, err := held.Read(make([]byte, 10)); n != 0 || !errors.Is(err, errReleased) {

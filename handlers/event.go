@@ -45,6 +45,7 @@ func VerifiedEvent(r *http.Request) (*route.Event, bool) {
 type verified struct {
 	event *route.Event
 	body  buffer
+	held  heldBody // the request's body, as it came
 }
 
 // eventPlaceholder answers for {http.webhook.*}. A value that is absent is
@@ -110,7 +111,7 @@ func removeSpoofable(r *http.Request, keep map[string]bool) {
 // isOurs reports whether a header is in this module's name. Upstreams may take
 // an underscore for a hyphen.
 func isOurs(name string) bool {
-	return len(name) >= len(headerPrefix) &&
+	return len(name) >= len(headerPrefix) && name[0]|' ' == 'w' && // what follows is slow
 		strings.EqualFold(strings.ReplaceAll(name[:len(headerPrefix)], "_", "-"), headerPrefix)
 }
 
@@ -131,12 +132,11 @@ func keepTokens(lines []string) []string {
 
 // addEventHeaders tells the upstream what was verified.
 func addEventHeaders(r *http.Request, event *route.Event) {
-	set := func(name, value string) {
-		if value != "" {
-			r.Header.Set(name, route.HeaderText(value))
+	values := [...]string{event.Provider, event.Name, event.ID}
+	for i, name := range [...]string{headerProvider, headerEvent, headerDeliveryID} {
+		if values[i] != "" {
+			values[i] = route.HeaderText(values[i])
+			r.Header[name] = values[i : i+1 : i+1]
 		}
 	}
-	set(headerProvider, event.Provider)
-	set(headerEvent, event.Name)
-	set(headerDeliveryID, event.ID)
 }

@@ -18,6 +18,9 @@ var disabling = Statuses{"3xx", "401", "404", "410"}
 // Include reports whether a status is among them. Nil stands for those for
 // which providers disable an endpoint.
 func (s Statuses) Include(status int) bool {
+	if status < 300 {
+		return false
+	}
 	if s == nil {
 		s = disabling
 	}
