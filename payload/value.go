@@ -197,6 +197,15 @@ func unescape(text []byte) []byte {
 // Encode writes a value as compact JSON. Names of objects are sorted, and no
 // character is escaped that JSON does not demand to be.
 func Encode(value any) ([]byte, error) {
+	switch v := value.(type) {
+	case string:
+		if isPlain(v) {
+			quoted := append(make([]byte, 0, len(v)+2), '"')
+			return append(append(quoted, v...), '"'), nil
+		}
+	case int:
+		return strconv.AppendInt(nil, int64(v), 10), nil
+	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
@@ -204,6 +213,16 @@ func Encode(value any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}
+
+// isPlain reports whether a text stands in JSON as it is, between quotes.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // quote writes a string as JSON.
