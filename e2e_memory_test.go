@@ -1,6 +1,7 @@
 package caddywebhooks_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -60,19 +61,24 @@ func TestPayloadOutlivesTheHandler(t *testing.T) {
 		webhook_auth github %s {
 			max_size 6MiB
 		}
+		@rewritten header X-Rewrite yes
+		webhook_rewrite @rewritten {
+			set order "'o-2'"
+		}
 		webhook_proxy %s
 	}`, testSecret, up.Addr())))
 	up.Answer(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	for _, size := range []int{10, 300_000} {
-		body := `{"a":"` + strings.Repeat("x", size) + `","order":"o-1"}`
-		answer := push(srv, body)
-		checkStatus(t, answer, 202)
-		if got := answer.Header.Get("X-Order"); got != "o-1 push" {
-			t.Errorf("with %d bytes the payload says %q", len(body), got)
+	for order, rewrite := range map[string]string{"o-1": "no", "o-2": "yes"} {
+		for _, size := range []int{10, 6_000, 300_000} {
+			body := `{"a":"` + strings.Repeat("x", size) + `","order":"o-1"}`
+			header := append(webhooktest.GitHub(testSecret, "push", body), "X-Rewrite: "+rewrite)
+			answer := srv.Post("/hook", body, header...)
+			checkStatus(t, answer, 202)
+			if got := answer.Header.Get("X-Order"); got != order+" push" {
+				t.Errorf("with %d bytes the payload says %q, want %s", len(body), got, order)
+			}
 		}
-	}
-	if entry := srv.Log.Wait(t, webhooktest.Access("/hook")); entry["order"] != "o-1" {
-		t.Errorf("the access log has %v", entry["order"])
+		srv.Log.WaitAll(t, func(e webhooktest.Entry) bool { return webhooktest.Access("/hook")(e) && e["order"] == order }, 3)
 	}
 }
 
@@ -92,6 +98,18 @@ func TestBodiesDoNotMix(t *testing.T) {
 		on issues {
 			webhook_proxy `+early+`
 		}
+		on create {
+			webhook_rewrite {
+				set a body.b
+			}
+			webhook_proxy `+up.Addr()+`
+		}
+		on delete {
+			webhook_rewrite {
+				set a body.b
+			}
+			webhook_proxy `+early+`
+		}
 		otherwise {
 			webhook_proxy `+up.Addr()+`
 		}`))
@@ -104,8 +122,8 @@ func TestBodiesDoNotMix(t *testing.T) {
 				if i%4 > 1 {
 					size = 6_000 + 5_000*i%50_000 // one that is sent in one piece
 				}
-				body := `{"a":"` + strings.Repeat(letter, size) + `"}`
-				name := []string{"push", "issues"}[i%2]
+				body := `{"a":"","b":"` + strings.Repeat(letter, size) + `"}`
+				name := []string{"push", "issues", "create", "delete"}[i/4%2*2+i%2]
 				request := srv.NewRequest("POST", "/hook", strings.NewReader(body), webhooktest.GitHub(testSecret, name, body)...)
 				if answer, err := webhooktest.Send(request); err != nil || answer.Status != 200 {
 					t.Errorf("status %d, %v", answer.Status, err)
@@ -115,9 +133,10 @@ func TestBodiesDoNotMix(t *testing.T) {
 	}
 	wait.Wait()
 	for _, got := range up.Requests() {
-		text := strings.TrimSuffix(strings.TrimPrefix(string(got.Body), `{"a":"`), `"}`)
-		if strings.Trim(text, text[:1]) != "" || len(text) < 6_000 {
-			t.Errorf("a body of %d bytes is mixed: %.40q", len(text), strings.Trim(text, text[:1]))
+		var sent struct{ A, B string }
+		err := json.Unmarshal(got.Body, &sent)
+		if err != nil || len(sent.B) < 6_000 || strings.Trim(sent.A+sent.B, sent.B[:1]) != "" || (sent.A != "") != (got.Header.Get("X-Github-Event") == "create") {
+			t.Errorf("a body of %d bytes is mixed: %v, %.40q", len(got.Body), err, got.Body)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (a *Auth) Validate() error {
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v := &verified{body: buffer{budget: a.budget}}
-	defer func() { v.body.end(r.Context()) }()
+	defer func() { v.end(r.Context()) }()
 	event, claim, answer, err := a.authenticate(w, r, v)
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.body, err)

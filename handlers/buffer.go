@@ -89,27 +89,22 @@ func nextSize(have, announced, limit int64) int64 {
 
 // grow makes room for size bytes.
 func (b *buffer) grow(size int64) error {
-	capacity, pool := size, (*sync.Pool)(nil)
-	if size > minPooled {
-		capacity, pool = sizeClass(size)
-	}
+	capacity, pool := pooledSize(size)
 	if buffered.Add(capacity) > b.budget {
 		buffered.Add(-capacity)
 		return &verify.Error{Reason: verify.Overloaded, Detail: "webhooks that are being handled fill the memory set aside for them (max_buffered)"}
 	}
-	var room []byte
-	if pool != nil {
-		room = reuse(pool)
-	}
-	if room == nil {
-		room = make([]byte, 0, capacity)
-	}
 	outgrown := b.data
-	b.data = append(room, outgrown...)
+	b.data = append(newRoom(capacity, pool), outgrown...)
 	recycle(outgrown)
 	buffered.Add(-b.charged)
 	b.charged = capacity
 	return nil
+}
+
+// room makes room for a body that is made here of one that counts already.
+func (b *buffer) room(size int) {
+	b.data, b.whole = newRoom(pooledSize(int64(size))), true
 }
 
 // end says that the handler has returned. What it has read can be read on, by
@@ -222,6 +217,25 @@ func sizeClass(size int64) (int64, *sync.Pool) {
 		return capacity, nil
 	}
 	return capacity, &classes[index]
+}
+
+// pooledSize returns the capacity that room for size bytes has, and its pool; nil
+// if it is not used again.
+func pooledSize(size int64) (int64, *sync.Pool) {
+	if size <= minPooled {
+		return size, nil
+	}
+	return sizeClass(size)
+}
+
+// newRoom returns memory that is used again, or new.
+func newRoom(capacity int64, pool *sync.Pool) []byte {
+	if pool != nil {
+		if room := reuse(pool); room != nil {
+			return room
+		}
+	}
+	return make([]byte, 0, capacity)
 }
 
 // reuse returns memory out of a pool; nil if there is none that is free.

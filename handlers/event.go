@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -34,11 +35,16 @@ const (
 
 // VerifiedEvent returns the event of a request that webhook_auth has let pass.
 func VerifiedEvent(r *http.Request) (*route.Event, bool) {
-	v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified)
-	if !ok || !v.body.keep() {
+	v, ok := verifiedOf(r)
+	if !ok {
 		return nil, false
 	}
 	return v.event, true
+}
+
+func verifiedOf(r *http.Request) (*verified, bool) {
+	v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified)
+	return v, ok && v.keep()
 }
 
 // verified is an event and what its payload is in.
@@ -46,6 +52,47 @@ type verified struct {
 	event *route.Event
 	body  buffer
 	held  heldBody // the request's body, as it came
+
+	rewritten []*buffer // what the payload is in after webhook_rewrite, the last at the end
+}
+
+// keep is buffer.keep for all that the event's payload is, or was, in.
+func (v *verified) keep() bool {
+	there := v.body.keep()
+	for _, b := range v.rewritten {
+		there = b.keep() && there
+	}
+	return there
+}
+
+// end is buffer.end for all that the event's payload is, or was, in.
+func (v *verified) end(ctx context.Context) {
+	v.body.end(ctx)
+	for _, b := range v.rewritten {
+		b.end(ctx)
+	}
+}
+
+// room makes room for a rewritten payload.
+func (v *verified) room(capacity int) []byte {
+	b := new(buffer)
+	b.room(capacity)
+	v.rewritten = append(v.rewritten, b)
+	return b.data
+}
+
+// fill returns the buffer that a rewritten payload has been put into; nil if it
+// is in other memory.
+func (v *verified) fill(payload []byte) *buffer {
+	if len(v.rewritten) == 0 || len(payload) == 0 {
+		return nil
+	}
+	b := v.rewritten[len(v.rewritten)-1]
+	if cap(b.data) == 0 || &b.data[:1][0] != &payload[0] {
+		return nil
+	}
+	b.data = payload
+	return b.shared()
 }
 
 // eventPlaceholder answers for {http.webhook.*}. A value that is absent is
@@ -68,7 +115,7 @@ func eventPlaceholder(v *verified, key string) (any, bool) {
 	case "signed":
 		return string(event.Signed), true
 	}
-	if path, ok := strings.CutPrefix(name, "body."); ok && v.body.keep() {
+	if path, ok := strings.CutPrefix(name, "body."); ok && v.keep() {
 		value, _ := event.Lookup(path)
 		return value, true
 	}

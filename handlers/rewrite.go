@@ -48,12 +48,13 @@ func (rw *Rewrite) Provision(ctx caddy.Context) error {
 }
 
 func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))
 	}
-	outcome, err := rw.rewriter.Apply(event)
+	event := v.event
+	outcome, err := rw.rewriter.Apply(event, v.room)
 	if errors.Is(err, route.ErrAmbiguous) {
 		rw.logger.Warn("a webhook is not rewritten and not forwarded",
 			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
@@ -75,7 +76,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	if outcome.Body != nil {
 		event.SetBody(outcome.Body, outcome.ContentType)
-		replaceBody(r, outcome.Body)
+		setBody(r, new(heldBody).hold(outcome.Body, v.fill(outcome.Body)))
 		removeStale(r.Header, event.StaleHeaders)
 		r.Header.Set("Content-Type", outcome.ContentType)
 	}
@@ -99,7 +100,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 // show rewrites what operators are shown of the event, which then holds nothing
 // that was left out, however it is rewritten.
 func (rw *Rewrite) show(event *route.Event) {
-	outcome, err := rw.rewriter.Apply(event.Shown)
+	outcome, err := rw.rewriter.Apply(event.Shown, nil)
 	switch {
 	case err != nil:
 		event.Shown = nil // it needs what was left out

@@ -20,10 +20,12 @@ func Set(document []byte, path Path, value []byte) ([]byte, error) {
 	})
 }
 
-// SetAt returns a document in which another value, given as JSON, stands where
-// one was found.
-func SetAt(document []byte, at Span, value []byte) []byte {
-	return splice(document, at.Start, at.End, value)
+// AppendSet appends a document in which another value, given as JSON, stands
+// where one was found.
+func AppendSet(to, document []byte, at Span, value []byte) []byte {
+	to = append(to, document[:at.Start]...)
+	to = append(to, value...)
+	return append(to, document[at.End:]...)
 }
 
 // Replace returns a document in which the value at a path is another one, given
