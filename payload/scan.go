@@ -238,8 +238,15 @@ func (s *scan) skip(i, depth int) int {
 
 // name reads the name of an object's member up to its value.
 func (s *scan) name(i int) int {
-	if i = s.quoted(i); i == failed {
+	doc := s.doc
+	if i >= len(doc) || doc[i] != '"' {
+		return s.unexpected(i, "a name in quotes")
+	}
+	if i = s.text(i); i == failed {
 		return failed
+	}
+	if i+2 < len(doc) && doc[i] == ':' && doc[i+1] == ' ' && doc[i+2] > ' ' {
+		return i + 2 // as most write it
 	}
 	return s.colon(i)
 }

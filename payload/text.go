@@ -46,13 +46,17 @@ func plainBlocks(doc []byte, i int) int {
 func (s *scan) text(i int) int {
 	doc := s.doc
 	i++
-	for short := i + longText; i+8 <= len(doc); {
-		mark := special(binary.LittleEndian.Uint64(doc[i:]))
-		if mark == 0 {
-			if i += 8; i > short {
-				i = plainBlocks(doc, i)
+	for short := i + longText; i+16 <= len(doc); {
+		words := doc[i : i+16]
+		mark := special(binary.LittleEndian.Uint64(words))
+		if mark == 0 { // many names are longer than eight bytes
+			i += 8
+			if mark = special(binary.LittleEndian.Uint64(words[8:])); mark == 0 {
+				if i += 8; i > short {
+					i = plainBlocks(doc, i)
+				}
+				continue
 			}
-			continue
 		}
 		i += bits.TrailingZeros64(mark) / 8
 		if doc[i] == '"' {
