@@ -93,9 +93,11 @@ func setBody(r *http.Request, body *heldBody) {
 	r.ContentLength = int64(len(body.content))
 	r.TransferEncoding = nil
 	r.Trailer = nil // nobody vouches for trailers
-	r.Header.Del("Expect")
-	if r.Header.Get("Content-Length") != "" {
-		r.Header.Set("Content-Length", strconv.Itoa(len(body.content)))
+	delete(r.Header, "Expect")
+	var room [20]byte
+	length := strconv.AppendInt(room[:0], r.ContentLength, 10)
+	if lines := r.Header["Content-Length"]; len(lines) > 1 || len(lines) == 1 && lines[0] != string(length) {
+		r.Header["Content-Length"] = []string{string(length)}
 	}
 }
 

@@ -78,7 +78,12 @@ func (b *Body) at(slot int) (any, error) {
 	if !span.Found() {
 		return nil, ErrBroken // nobody has read to its end
 	}
-	value, err := Decode(span.Of(b.Document()))
+	raw := span.Of(b.Document())
+	if raw[0] != '{' && raw[0] != '[' {
+		b.values[slot] = scalar(raw) // it was found valid
+		return b.values[slot], nil
+	}
+	value, err := Decode(raw)
 	b.values[slot] = value
 	return value, err
 }

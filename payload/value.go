@@ -120,7 +120,11 @@ func scalar(raw []byte) any {
 
 // number keeps integers exact: a float64 holds no more than 53 bits.
 func number(raw []byte) any {
-	if !bytes.ContainsAny(raw, ".eE") {
+	isInteger := true
+	for _, c := range raw {
+		isInteger = isInteger && c != '.' && c|0x20 != 'e'
+	}
+	if isInteger {
 		if n, err := strconv.Atoi(string(raw)); err == nil {
 			return n
 		}
