@@ -107,6 +107,11 @@ func (b *buffer) room(size int) {
 	b.data, b.whole = newRoom(pooledSize(int64(size))), true
 }
 
+// holds reports whether the memory is what a payload is in.
+func (b *buffer) holds(payload []byte) bool {
+	return len(payload) > 0 && cap(b.data) > 0 && &b.data[:1][0] == &payload[0]
+}
+
 // end says that the handler has returned. What it has read can be read on, by
 // those around it, until the server ends the request.
 func (b *buffer) end(ctx context.Context) {

@@ -81,18 +81,20 @@ func (v *verified) room(capacity int) []byte {
 	return b.data
 }
 
-// fill returns the buffer that a rewritten payload has been put into; nil if it
-// is in other memory.
-func (v *verified) fill(payload []byte) *buffer {
-	if len(v.rewritten) == 0 || len(payload) == 0 {
-		return nil
+// holder returns the buffer that a rewritten payload is in: one that was made
+// for it, or the one it came in, where nothing was changed. It is nil if it is in
+// other memory.
+func (v *verified) holder(payload []byte) *buffer {
+	for _, b := range v.rewritten {
+		if b.holds(payload) {
+			b.data = payload
+			return b.shared()
+		}
 	}
-	b := v.rewritten[len(v.rewritten)-1]
-	if cap(b.data) == 0 || &b.data[:1][0] != &payload[0] {
-		return nil
+	if v.body.holds(payload) {
+		return v.body.shared()
 	}
-	b.data = payload
-	return b.shared()
+	return nil
 }
 
 // eventPlaceholder answers for {http.webhook.*}. A value that is absent is

@@ -51,3 +51,33 @@ func TestRewrittenBodyIsInABuffer(t *testing.T) {
 		t.Error("the event can be had without its payload")
 	}
 }
+
+// A rewrite that finds nothing to change leaves the payload where it is. Whoever
+// sends it, or wants it later, has to know that this memory is used again.
+func TestRewriteThatChangesNothing(t *testing.T) {
+	rewriter, err := route.NewRewriter(&route.Rewrite{Edits: []route.Edit{{Delete: "absent"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := new(verified)
+	v.body.room(6_000)
+	v.body.data = append(v.body.data, `{"a":"`+strings.Repeat("x", 5_000)+`"}`...)
+	snapshot := &route.Snapshot{Provider: "p", Name: "n", URL: new(route.SnapshotURL)}
+	v.event = snapshot.Event(make(http.Header), v.body.data)
+
+	r := httptest.NewRequestWithContext(context.WithValue(t.Context(), caddyhttp.VarsCtxKey, make(map[string]any)), "POST", "/", nil)
+	caddyhttp.SetVar(r.Context(), eventVar, v)
+	next := func(_ http.ResponseWriter, r *http.Request) error {
+		if held := heldBodyOf(r); held == nil || held.source != &v.body {
+			t.Errorf("the next handler gets %p, which is not known to be in %p", held.source, &v.body)
+		}
+		mine, err := ownBody(r)
+		if err != nil || &mine[0] == &v.body.data[0] {
+			t.Errorf("what outlives the request shares its memory: %v", err)
+		}
+		return nil
+	}
+	if err := (&Rewrite{rewriter: rewriter}).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(next)); err != nil {
+		t.Fatal(err)
+	}
+}
