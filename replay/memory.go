@@ -111,14 +111,15 @@ func (m *Memory) Record(key Key) Record {
 }
 
 // Restore puts back what was written down of a key that is not being handled,
-// unless it has expired or there is no room.
+// unless it has expired or there is no room. It is then the oldest: what is to be
+// remembered longest is to be put back first.
 func (m *Memory) Restore(key Key, record Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, known := m.entries[key]; known || record.Expired(m.now()) || len(m.entries) >= m.limit {
 		return
 	}
-	m.put(key, new(entry), record)
+	m.entries[key] = &entry{record: record, place: m.settled.PushFront(key)}
 }
 
 // change replaces the record of a claim that has ended.

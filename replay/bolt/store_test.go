@@ -134,4 +134,11 @@ func TestForgets(t *testing.T) {
 	if got := s.Record(replay.Key{byte(1009 & 255), byte(1009 >> 8)}); got.Phase != replay.Accepted {
 		t.Errorf("the one that is remembered longest is %+v", got)
 	}
+	// Of these, the one that would be forgotten first makes room.
+	accept(2000, time.Hour)
+	for n, want := range map[int]replay.Phase{1007: replay.Absent, 1008: replay.Accepted, 1009: replay.Accepted, 2000: replay.Accepted} {
+		if got := s.Record(replay.Key{byte(n & 255), byte(n >> 8)}); got.Phase != want {
+			t.Errorf("%d is in phase %v, want %v", n, got.Phase, want)
+		}
+	}
 }
