@@ -1,7 +1,6 @@
 package nats
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Cluster is how servers are reached.
@@ -120,32 +118,4 @@ func (c *Cluster) redact(err error) error {
 		}
 	}
 	return errors.New(text)
-}
-
-const (
-	// startPatience is how long a cluster may take until it has a leader that
-	// makes a stream.
-	startPatience = 30 * time.Second
-
-	// attemptTime is after how long the cluster is asked again, which may have had
-	// no leader that heard it.
-	attemptTime = 3 * time.Second
-)
-
-// ensureStream makes a stream, or changes it to what the configuration says.
-func ensureStream(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) (jetstream.Stream, error) {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
-	for {
-		attempt, end := context.WithTimeout(ctx, attemptTime)
-		stream, err := js.CreateOrUpdateStream(attempt, config)
-		end()
-		switch {
-		case err == nil:
-			return stream, nil
-		case ctx.Err() == nil && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders)):
-		default:
-			return nil, fmt.Errorf("stream %s with %d replicas: %w", config.Name, config.Replicas, err)
-		}
-	}
 }

@@ -19,6 +19,9 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/nats-io/nats-server/v2/server"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
@@ -147,7 +150,8 @@ func freeAddress(t *testing.T) string {
 // openCluster opens a store as soon as the servers have found each other.
 func openCluster(t *testing.T, nodes []*node) *nats.Store {
 	t.Helper()
-	o := nats.Options{Name: "CLUSTER", Replicas: 3}
+	core, logs := observer.New(zapcore.WarnLevel)
+	o := nats.Options{Name: "CLUSTER", Replicas: 3, Logger: zap.New(core)}
 	for _, n := range nodes {
 		o.Cluster.URLs = append(o.Cluster.URLs, "nats://"+n.Client)
 	}
@@ -155,6 +159,9 @@ func openCluster(t *testing.T, nodes []*node) *nats.Store {
 		s, err := nats.Open(o, deliver.Observer{})
 		if err == nil {
 			t.Cleanup(func() { s.Close() })
+			if warnings := logs.All(); len(warnings) > 0 {
+				t.Errorf("with three servers the log warns: %v", warnings)
+			}
 			return s
 		}
 		if time.Now().After(deadline) {

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
@@ -42,7 +43,8 @@ type Servers struct {
 	Key string `json:"key,omitempty"`
 
 	// On how many servers each message is stored: 1, 3 or 5. With 1 the server
-	// has to be run with `sync_interval: always`. Default: 3.
+	// has to be run with `sync_interval: always`. Default: what a stream that is
+	// there has; 3 for a new one.
 	Replicas int `json:"replicas,omitempty"`
 }
 
@@ -66,8 +68,6 @@ func (s *Servers) cluster() (Cluster, error) {
 	}
 	return c, c.check()
 }
-
-func (s *Servers) replicas() int { return cmp.Or(s.Replicas, defaultReplicas) }
 
 // option sets an option that stores have in common, and reports whether it is
 // one.
@@ -135,12 +135,15 @@ type Engine struct {
 
 	// How many bytes of webhooks may wait, and how many of dead letters may be
 	// kept beside them. When there is no room, webhooks are refused with status
-	// 503. Default: 1073741824 (1 GiB).
+	// 503. Default: what a stream that is there has; 1073741824 (1 GiB) for a new
+	// one.
 	MaxSize int64 `json:"max_size,omitempty"`
 
 	// How long dead letters are kept, and what waits for destinations that are
 	// no longer configured. Default: 720h (30 days).
 	MaxAgeRaw caddy.Duration `json:"max_age,omitempty"`
+
+	logger *zap.Logger
 }
 
 const (
@@ -199,6 +202,12 @@ func (e *Engine) own(name, value string) error {
 // streamName is what may be the name of a stream, and begin a subject.
 var streamName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
+// Provision sets up the log.
+func (e *Engine) Provision(ctx caddy.Context) error {
+	e.logger = ctx.Logger()
+	return nil
+}
+
 // Validate checks the options.
 func (e *Engine) Validate() error {
 	if e.MaxSize < 0 || e.MaxAgeRaw < 0 {
@@ -219,7 +228,7 @@ func (e *Engine) name() string { return cmp.Or(e.Name, defaultName) }
 
 func (e *Engine) options() (Options, error) {
 	c, err := e.cluster()
-	return Options{Cluster: c, Name: e.name(), Replicas: e.replicas(), MaxSize: cmp.Or(e.MaxSize, defaultMaxSize)}, err
+	return Options{Cluster: c, Name: e.name(), Replicas: e.Replicas, MaxSize: e.MaxSize, Logger: e.logger}, err
 }
 
 // Place implements deliver.Engine: it is the cluster with the name, reached in
@@ -259,6 +268,7 @@ func (e *Engine) Adopt(open deliver.Store) error {
 
 // Interface guards
 var (
+	_ caddy.Provisioner     = (*Engine)(nil)
 	_ caddy.Validator       = (*Engine)(nil)
 	_ caddyfile.Unmarshaler = (*Engine)(nil)
 	_ deliver.Engine        = (*Engine)(nil)

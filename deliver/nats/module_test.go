@@ -127,6 +127,18 @@ func TestDeliversFromCluster(t *testing.T) {
 	if strings.Contains(srv.Log.String(), "the-cluster-password") {
 		t.Error("the log holds the password")
 	}
+	warnings := srv.Log.Find(func(e webhooktest.Entry) bool {
+		return e["level"] == "warn" && strings.Contains(e.Text("msg"), "sync_interval: always")
+	})
+	var warned []string
+	for _, e := range warnings {
+		warned = append(warned, e.Text("streams"))
+	}
+	for _, streams := range []string{"[CADDY CADDY_DEAD CADDY_STATE]", "[CADDY_REPLAY]"} {
+		if !slices.Contains(warned, streams) {
+			t.Errorf("of one server's streams %s the log does not warn: %q", streams, warned)
+		}
+	}
 }
 
 // The example is what it says, but for the number of servers and the ports.

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 )
@@ -32,12 +34,17 @@ type ReplayOptions struct {
 	// Name begins the name of the stream.
 	Name string
 
-	// Replicas is on how many servers each key is.
+	// Replicas is on how many servers each key is. 0 leaves it as it is, and is 3
+	// where there is nothing yet.
 	Replicas int
 
 	// MaxEntries is how many keys are remembered. When there are more, the
-	// oldest is forgotten.
+	// oldest is forgotten. 0 leaves it as it is, and is 1,000,000 where there is
+	// nothing yet.
 	MaxEntries int64
+
+	// Logger is told what becomes of the stream. Optional.
+	Logger *zap.Logger
 }
 
 // OpenReplay connects to the servers and makes the stream where it is missing.
@@ -62,10 +69,15 @@ func OpenReplay(options ReplayOptions) (*ReplayStore, error) {
 func (s *ReplayStore) configure(options ReplayOptions) (jetstream.Stream, error) {
 	config := jetstream.StreamConfig{
 		Name: s.name + "_REPLAY", Subjects: []string{s.name + ".replay.*"}, Description: "deliveries that are remembered",
-		Storage: jetstream.FileStorage, Replicas: options.Replicas,
-		MaxMsgsPerSubject: 1, MaxMsgs: options.MaxEntries, Discard: jetstream.DiscardOld, AllowMsgTTL: true,
+		Storage: jetstream.FileStorage, Replicas: cmp.Or(options.Replicas, defaultReplicas),
+		MaxMsgsPerSubject: 1, MaxMsgs: cmp.Or(options.MaxEntries, defaultMaxEntries), Discard: jetstream.DiscardOld, AllowMsgTTL: true,
 	}
-	return ensureStream(context.Background(), s.js, config)
+	all := streams{s.js, cmp.Or(options.Logger, zap.NewNop())}
+	made, err := all.ensure(context.Background(), plan{config, limits{replicas: options.Replicas, messages: options.MaxEntries}})
+	if err != nil {
+		return nil, err
+	}
+	return made[0], nil
 }
 
 func (s *ReplayStore) subject(key replay.Key) string { return s.name + ".replay." + key.String() }

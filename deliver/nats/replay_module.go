@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 )
@@ -23,12 +24,14 @@ type Replay struct {
 	Name string `json:"name,omitempty"`
 
 	// How many deliveries are remembered at most, over all endpoints. The oldest
-	// is forgotten for each that is too many. Default: 1000000.
+	// is forgotten for each that is too many. Default: what a stream that is there
+	// has; 1000000 for a new one.
 	MaxEntries int64 `json:"max_entries,omitempty"`
 
 	*ReplayStore `json:"-"`
 
-	place string // that the pool knows the store by; empty until Start
+	place  string // that the pool knows the store by; empty until Start
+	logger *zap.Logger
 }
 
 const defaultMaxEntries = 1_000_000
@@ -70,6 +73,12 @@ func (m *Replay) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	})
 }
 
+// Provision sets up the log.
+func (m *Replay) Provision(ctx caddy.Context) error {
+	m.logger = ctx.Logger()
+	return nil
+}
+
 // Validate checks the options.
 func (m *Replay) Validate() error {
 	if m.MaxEntries < 0 {
@@ -94,7 +103,7 @@ func (m *Replay) Start() error {
 		return err
 	}
 	o := ReplayOptions{
-		Cluster: c, Name: cmp.Or(m.Name, defaultName), Replicas: m.replicas(), MaxEntries: cmp.Or(m.MaxEntries, defaultMaxEntries),
+		Cluster: c, Name: cmp.Or(m.Name, defaultName), Replicas: m.Replicas, MaxEntries: m.MaxEntries, Logger: m.logger,
 	}
 	place := c.connection() + "/" + o.Name
 	opened, loaded, err := replays.LoadOrNew(place, func() (caddy.Destructor, error) {
@@ -123,6 +132,7 @@ func (m *Replay) Cleanup() error {
 // Interface guards
 var (
 	_ handlers.ReplayStore  = (*Replay)(nil)
+	_ caddy.Provisioner     = (*Replay)(nil)
 	_ caddy.Validator       = (*Replay)(nil)
 	_ caddy.CleanerUpper    = (*Replay)(nil)
 	_ caddyfile.Unmarshaler = (*Replay)(nil)

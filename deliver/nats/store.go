@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
@@ -22,12 +24,17 @@ type Options struct {
 	// Name begins the names of the streams.
 	Name string
 
-	// Replicas is on how many servers each webhook is.
+	// Replicas is on how many servers each webhook is. 0 leaves it as it is, and
+	// is 3 where there is nothing yet.
 	Replicas int
 
-	// MaxSize is how many bytes may wait, and how many dead letters may be kept
-	// beside them. 0 is without limit.
+	// MaxSize is how many bytes may wait, and how many of dead letters may be
+	// kept beside them. 0 leaves it as it is, and is 1 GiB where there is
+	// nothing yet.
 	MaxSize int64
+
+	// Logger is told what becomes of the streams. Optional.
+	Logger *zap.Logger
 }
 
 // Store keeps webhooks in three streams: those that wait, from which each takes
@@ -97,25 +104,22 @@ func (s *Store) open(options Options) error {
 		return err
 	}
 	s.js = js
-	streams, err := s.configure(options)
+	all, err := s.configure(options)
 	if err != nil {
 		return err
 	}
-	s.waiting, s.dead, s.state = streams[0], streams[1], streams[2]
+	s.waiting, s.dead, s.state = all[0], all[1], all[2]
 	return nil
 }
 
 // configure makes the streams, or changes them to what the options say. It leaves
 // the store as it is, which may be in use.
-func (s *Store) configure(options Options) (streams [3]jetstream.Stream, err error) {
-	limit := options.MaxSize
-	if limit <= 0 {
-		limit = -1
-	}
+func (s *Store) configure(options Options) ([]jetstream.Stream, error) {
 	// They are not compressed: a server (2.15.3) that was killed while it wrote
 	// could not read its compressed blocks again, and never caught up.
 	common := jetstream.StreamConfig{
-		Storage: jetstream.FileStorage, Replicas: options.Replicas, Discard: jetstream.DiscardNew, MaxBytes: limit,
+		Storage: jetstream.FileStorage, Discard: jetstream.DiscardNew,
+		Replicas: cmp.Or(options.Replicas, defaultReplicas), MaxBytes: cmp.Or(options.MaxSize, defaultMaxSize),
 	}
 	waiting, dead, state := common, common, common
 	waiting.Name, waiting.Subjects = s.name, []string{s.name + ".wait.*.*"}
@@ -128,12 +132,9 @@ func (s *Store) configure(options Options) (streams [3]jetstream.Stream, err err
 	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*"}
 	state.Description = "failed attempts of webhooks that wait"
 	state.Discard, state.MaxMsgsPerSubject, state.MaxBytes = jetstream.DiscardOld, 1, -1
-	for i, config := range []jetstream.StreamConfig{waiting, dead, state} {
-		if streams[i], err = ensureStream(s.life, s.js, config); err != nil {
-			return streams, err
-		}
-	}
-	return streams, nil
+	all := streams{s.js, cmp.Or(options.Logger, zap.NewNop())}
+	said := limits{replicas: options.Replicas, bytes: options.MaxSize}
+	return all.ensure(s.life, plan{waiting, said}, plan{dead, said}, plan{state, limits{replicas: options.Replicas}})
 }
 
 // Append implements deliver.Store. A record for several targets is several
