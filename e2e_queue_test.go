@@ -130,6 +130,9 @@ func TestQueueAPIRefuses(t *testing.T) {
 		{"POST", "/drop?state=dead", 400},
 		{"POST", "/drop?all=yes", 400},
 		{"POST", "/replay?limit=3", 400},
+		{"POST", "/drop?after=1.1", 400},
+		{"POST", "/drop?destination=later&after=1.1", 400},
+		{"POST", "/drop?destination=later&limit=1", 400},
 		{"GET", "/entries?state=dead&limit=1000", 200},
 	} {
 		request, err := http.NewRequest(test.method, "http://"+k.admin+"/webhooks/queue"+test.path, nil)

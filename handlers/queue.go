@@ -183,6 +183,9 @@ func changeFilter(query url.Values) (*deliver.Filter, error) {
 	if err != nil {
 		return nil, err
 	}
+	if query.Has("after") || query.Has("limit") {
+		return nil, fmt.Errorf("%w: after and limit are for lists; what they leave out would be changed, too", errQuery)
+	}
 	chosen := *filter
 	chosen.State = ""
 	if chosen == (deliver.Filter{}) && query.Get("all") != "true" {

@@ -92,7 +92,7 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 
 // claim says which delivery a verified request is.
 func (g *replayGate) claim(r *verify.Request, event *route.Event) (*replay.Claim, error) {
-	delivery, err := g.verifier.Delivery(r, event.Signed, event.ID, g.idSigned)
+	delivery, err := g.verifier.Delivery(r, event.Signed, event.Name, event.ID, g.idSigned)
 	if err != nil {
 		return nil, err
 	}

@@ -33,18 +33,19 @@ const (
 )
 
 // Delivery returns what tells a verified request from others. It needs the
-// delivery's id, and whether everything that the id was read from is signed.
+// event's name, the delivery's id, and whether everything that the id was read
+// from is signed.
 //
 // The id is the key where it is signed. Where it is not, anybody who has seen a
 // webhook could give it another id, so the key is what is signed instead. With
 // a token or Basic credentials nothing is signed, and whoever could change
 // anything could make it all up: the key is all that the request says.
-func (v *Verifier) Delivery(r *Request, signed Coverage, id string, idSigned bool) (Delivery, error) {
+func (v *Verifier) Delivery(r *Request, signed Coverage, event, id string, idSigned bool) (Delivery, error) {
 	d := Delivery{Digest: sha256.Sum256(r.Body.Bytes()), Bound: signed == SignedFields}
 	sum := sha256.New()
 	switch {
 	case signed == SignedNothing:
-		writeParts(sum, keyedBySender, id, r.Method, r.URL.RequestURI(), string(d.Digest[:]))
+		writeParts(sum, keyedBySender, event, id, r.Method, r.URL.RequestURI(), string(d.Digest[:]))
 	case id != "" && idSigned && !v.provider.idOfBatch():
 		writeParts(sum, keyedByID, id)
 	default:

@@ -24,7 +24,7 @@ func (h hook) delivery(t *testing.T, v *verify.Verifier) verify.Delivery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := v.Delivery(r, result.Signed, result.ID, v.Provider().Signs("id"))
+	d, err := v.Delivery(r, result.Signed, result.Event, result.ID, v.Provider().Signs("id"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +60,14 @@ func TestDelivery(t *testing.T) {
 	token := func(method, path, body string) hook {
 		return hook{method: method, url: url + path, header: with("Authorization", "Bearer "+secret), body: body}
 	}
+	gitlab := func(event string) hook {
+		return hook{header: with("X-Gitlab-Token", secret, "X-Gitlab-Event", event), body: `{}`}
+	}
+	named := func(event, body string) hook {
+		h := github("a", body)
+		h.header.Set("X-GitHub-Event", event)
+		return h
+	}
 	batch := func(body string) hook { return hook{header: signed("X-Batch", "", body), body: body} }
 	bySecret := &verify.Config{Secrets: []string{secret}, Tolerance: verify.Off}
 	noTime := &verify.Config{Secrets: []string{secret}}
@@ -87,6 +95,8 @@ func TestDelivery(t *testing.T) {
 		{"token: another body", builtin(t, "jelp", byToken), token("POST", "", `{"a":1}`), token("POST", "", `{"a":2}`), false, false},
 		{"token: another path", builtin(t, "detrack", byToken), token("POST", "/a", `{}`), token("POST", "/b", `{}`), false, false},
 		{"token: another query", builtin(t, "detrack", byToken), token("POST", "?a=1", `{}`), token("POST", "?a=2", `{}`), false, false},
+		{"token: another event", builtin(t, "gitlab", byToken), gitlab("Push Hook"), gitlab("Tag Push Hook"), false, false},
+		{"event unsigned: another event", builtin(t, "github", noTime), named("create", `{}`), named("delete", `{}`), true, false},
 		{"token of a scheme that could sign", builtin(t, "instaleap", byToken), token("POST", "", `{"id":"a"}`), token("POST", "", `{"id":"a","n":1}`), false, false},
 		{
 			"id of a batch's first element",
