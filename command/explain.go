@@ -173,19 +173,20 @@ func (e *explainer) print(found *explanation) error {
 	fmt.Fprintf(&out, "%s\nserver %s\n", found.Request, found.Server)
 	if found.Provider == "" {
 		fmt.Fprintf(&out, "\nNo webhook_auth or handle_webhook takes this request; it is answered with %d.\n", found.Status)
-		_, err := io.WriteString(e.out, out.String())
+		_, err := io.WriteString(e.out, printableLines(out.String()))
 		return err
 	}
 	fmt.Fprintf(&out, "\nVerification as %s\n", found.Provider)
 	for _, s := range found.Steps {
 		fmt.Fprintf(&out, "  %s %s\n", mark(s.Passed), s.Check)
 		if !s.Passed {
-			fmt.Fprintf(&out, "         %s: %s\n", s.Reason, s.Detail)
+			fmt.Fprintf(&out, "         %s: %s\n", s.Reason, printable(s.Detail))
 		}
 	}
 	fmt.Fprintf(&out, "\nOutcome %s\n", found.Outcome)
 	if found.Event != "" || found.ID != "" {
-		fmt.Fprintf(&out, "Event   %s (from %s)\nId      %s\n", found.Event, list(sourceNames(found.EventBy), "none"), found.ID)
+		fmt.Fprintf(&out, "Event   %s (from %s)\nId      %s\n",
+			printable(found.Event), list(sourceNames(found.EventBy), "none"), printable(found.ID))
 	}
 	found.printRules(&out)
 	switch {
@@ -200,7 +201,7 @@ func (e *explainer) print(found *explanation) error {
 	default:
 		fmt.Fprintf(&out, "\nGoes nowhere; it is answered with %d.\n", found.Status)
 	}
-	_, err := io.WriteString(e.out, out.String())
+	_, err := io.WriteString(e.out, printableLines(out.String()))
 	return err
 }
 

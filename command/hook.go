@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -110,6 +111,9 @@ func (h *hook) parseHead(head string) error {
 				return fmt.Errorf("%q is not a request line such as POST /path", line)
 			}
 			h.method, h.target = fields[0], fields[1]
+			if _, err := http.ReadRequest(bufio.NewReader(strings.NewReader(h.method + " " + h.target + " HTTP/1.0\r\n\r\n"))); err != nil {
+				return fmt.Errorf("%q is not a request line: %w", line, err)
+			}
 		case strings.HasPrefix(line, "@"):
 			if err := h.parseSetting(line[1:]); err != nil {
 				return err

@@ -313,18 +313,18 @@ func (v *verification) print(result *verdict) error {
 		return writeJSON(v.out, result, "")
 	}
 	if !result.Verified {
-		_, err := fmt.Fprintf(v.out, "refused: %s\n%s\n", result.Error, result.Detail)
+		_, err := fmt.Fprintf(v.out, "refused: %s\n%s\n", result.Error, printable(result.Detail))
 		return err
 	}
 	fmt.Fprintf(v.out, "verified: %s\nsigned: %s\n", result.Provider, result.Signed)
 	if h := result.Handshake; h != nil {
 		fmt.Fprintf(v.out, "handshake, answered with status %d\n", h.Status)
 		for _, name := range slices.Sorted(maps.Keys(h.Headers)) {
-			fmt.Fprintf(v.out, "%s: %s\n", name, h.Headers[name])
+			fmt.Fprintf(v.out, "%s: %s\n", name, printable(h.Headers[name]))
 		}
-		_, err := fmt.Fprintf(v.out, "\n%s\n", h.Body)
+		_, err := fmt.Fprintf(v.out, "\n%s\n", printableLines(h.Body))
 		return err
 	}
-	_, err := fmt.Fprintf(v.out, "event: %s\nid: %s\n", result.Event, result.ID)
+	_, err := fmt.Fprintf(v.out, "event: %s\nid: %s\n", printable(result.Event), printable(result.ID))
 	return err
 }
