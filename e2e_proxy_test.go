@@ -306,6 +306,19 @@ func TestProxyHidesHeadersFromTheLog(t *testing.T) {
 	}
 }
 
+// Whether headers are needed is up to the proxy that sends, not to one around it.
+func TestProxyRetriesByHeaderInsideAnother(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	teapot := saysAndCloses(t, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	srv := webhooktest.Start(t, proxied(teapot, "", "@teapot status 418", "handle_response @teapot {",
+		"webhook_proxy "+unavailable+" "+up.Addr()+" {", "lb_policy round_robin", "lb_retries 1", "lb_retry_match {",
+		"header X-Github-Event push", "expression `{rp.status_code} == 503`", "}", "}", "}"), logAt("INFO"))
+	for range 2 { // one of them goes to the first upstream
+		checkStatus(t, push(srv, `{"a":1}`), 200)
+	}
+}
+
 // logAt has Caddy log from a level on.
 func logAt(level string) webhooktest.Edit {
 	return func(config map[string]any) {

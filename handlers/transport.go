@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -66,7 +67,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 // without a request's headers once it was sent: nobody wants to see them, and
 // none decide whether it is sent again.
 func canHideHeaders(ctx caddy.Context) bool {
-	for _, module := range ctx.Modules() {
+	for _, module := range slices.Backward(ctx.Modules()) { // it may stand inside another one
 		if proxy, ok := module.(*reverseproxy.Handler); ok {
 			retries := proxy.LoadBalancing != nil && len(proxy.LoadBalancing.RetryMatchRaw) > 0
 			return !retries && !ctx.Logger(proxy).Core().Enabled(zap.DebugLevel)
