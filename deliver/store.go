@@ -82,6 +82,10 @@ var (
 	// ErrClosed says that the store has been closed.
 	ErrClosed = errors.New("the store is closed")
 
+	// ErrUnavailable says that the servers that have the store do not answer, or
+	// are choosing a leader. It passes.
+	ErrUnavailable = errors.New("the servers of the store do not answer; try again in some seconds")
+
 	// ErrNotFound says that there is no such delivery.
 	ErrNotFound = errors.New("there is no such delivery")
 )

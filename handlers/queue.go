@@ -75,6 +75,9 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	case errors.Is(err, errQuery):
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	case errors.Is(err, deliver.ErrUnavailable) || errors.Is(err, deliver.ErrClosed):
+		w.Header().Set("Retry-After", strconv.Itoa(queueRetryAfter))
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	case err != nil:
 		return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
 	}
@@ -82,6 +85,10 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return json.NewEncoder(w).Encode(answer)
 }
+
+// queueRetryAfter is the number of seconds in which a cluster has a leader
+// again, and a reload is over.
+const queueRetryAfter = 5
 
 // errQuery says that a query cannot be understood.
 var errQuery = errors.New("wrong query")

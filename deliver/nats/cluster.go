@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -13,6 +14,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
 // Cluster is how servers are reached.
@@ -118,4 +122,24 @@ func (c *Cluster) redact(err error) error {
 		}
 	}
 	return errors.New(text)
+}
+
+// isUnanswered reports whether nobody has answered, as while a leader is chosen.
+func isUnanswered(err error) bool {
+	return slices.ContainsFunc([]error{
+		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionReconnecting,
+		jetstream.ErrNoStreamResponse,
+	}, func(silence error) bool { return errors.Is(err, silence) })
+}
+
+// explain makes an error of the servers one of package deliver, if it is one.
+func explain(err error) error {
+	refused, answered := errors.AsType[*jetstream.APIError](err)
+	switch {
+	case errors.Is(err, nats.ErrConnectionClosed):
+		return deliver.ErrClosed
+	case isUnanswered(err), answered && refused.Code >= 500: // such as that the cluster is not ready
+		return fmt.Errorf("%w: %w", deliver.ErrUnavailable, err)
+	}
+	return err
 }

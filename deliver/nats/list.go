@@ -13,14 +13,21 @@ import (
 )
 
 // Stats implements deliver.Store.
-func (s *Store) Stats(ctx context.Context) ([]deliver.Stats, error) {
+func (s *Store) Stats(ctx context.Context) (all []deliver.Stats, err error) {
+	defer func() { err = explain(err) }()
 	dead, err := s.dead.Info(ctx, jetstream.WithSubjectFilter(s.deadSubjects("")))
 	if err != nil {
 		return nil, err
 	}
-	var all []deliver.Stats
 	consumers := s.waiting.ListConsumers(ctx)
-	for about := range consumers.Info() {
+	var found []*jetstream.ConsumerInfo
+	for about := range consumers.Info() { // to the end, else the lister waits for ever
+		found = append(found, about)
+	}
+	if err := consumers.Err(); err != nil {
+		return nil, err
+	}
+	for _, about := range found {
 		name := about.Config.Metadata["destination"]
 		stats := deliver.Stats{
 			Destination: name,
@@ -43,7 +50,7 @@ func (s *Store) Stats(ctx context.Context) ([]deliver.Stats, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b deliver.Stats) int { return cmp.Compare(a.Destination, b.Destination) })
-	return all, consumers.Err()
+	return all, nil
 }
 
 // shelf is one of the streams that hold webhooks. The Ref of a delivery is the
@@ -124,8 +131,8 @@ func (sh *shelf) entry(m *jetstream.RawStreamMsg) *deliver.Entry {
 }
 
 // List implements deliver.Store: what waits first, then dead letters.
-func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) ([]deliver.Entry, error) {
-	var all []deliver.Entry
+func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) (all []deliver.Entry, err error) {
+	defer func() { err = explain(err) }()
 	shelves := s.shelves(&filter)
 	for i := range shelves {
 		sh, from := &shelves[i], uint64(1)
@@ -156,7 +163,8 @@ func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) ([]d
 }
 
 // Read implements deliver.Store.
-func (s *Store) Read(ctx context.Context, ref string) (*deliver.Record, error) {
+func (s *Store) Read(ctx context.Context, ref string) (_ *deliver.Record, err error) {
+	defer func() { err = explain(err) }()
 	for _, sh := range s.shelves(new(deliver.Filter)) {
 		sequence, ok := sh.sequence(ref)
 		if !ok {
@@ -176,11 +184,11 @@ func (s *Store) Read(ctx context.Context, ref string) (*deliver.Record, error) {
 
 // Requeue implements deliver.Store. If it is cut short between the two streams,
 // a webhook is in both.
-func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (int, error) {
+func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (n int, err error) {
+	defer func() { err = explain(err) }()
 	filter.State = deliver.Dead
-	n := 0
 	dead := s.shelves(&filter)[0]
-	err := s.each(ctx, &dead, 1, &filter, func(e *deliver.Entry, m *jetstream.RawStreamMsg) (bool, error) {
+	err = s.each(ctx, &dead, 1, &filter, func(e *deliver.Entry, m *jetstream.RawStreamMsg) (bool, error) {
 		record, _, err := deliver.DecodeHead(m.Data)
 		if err != nil {
 			return true, nil // what is damaged stays where it is
@@ -202,8 +210,8 @@ func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (int, error)
 }
 
 // Remove implements deliver.Store.
-func (s *Store) Remove(ctx context.Context, filter deliver.Filter) (int, error) {
-	n := 0
+func (s *Store) Remove(ctx context.Context, filter deliver.Filter) (n int, err error) {
+	defer func() { err = explain(err) }()
 	shelves := s.shelves(&filter)
 	for i := range shelves {
 		sh := &shelves[i]

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 )
@@ -77,7 +76,7 @@ func (s *streams) insist(ctx context.Context, p *plan) (jetstream.Stream, error)
 		switch {
 		case err == nil:
 			return stream, nil
-		case ctx.Err() == nil && isTemporary(err):
+		case ctx.Err() == nil && (isUnanswered(err) || errors.Is(err, jetstream.ErrStreamNameAlreadyInUse)): // by another instance
 		default:
 			return nil, fmt.Errorf("stream %s: %w", p.initial.Name, err)
 		}
@@ -86,13 +85,6 @@ func (s *streams) insist(ctx context.Context, p *plan) (jetstream.Stream, error)
 		case <-time.After(electionWait):
 		}
 	}
-}
-
-// isTemporary reports whether to ask again: there was no answer, or another
-// instance has just made the stream.
-func isTemporary(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrNoResponders) ||
-		errors.Is(err, jetstream.ErrStreamNameAlreadyInUse)
 }
 
 func (s *streams) ensureOne(ctx context.Context, p *plan) (jetstream.Stream, error) {
