@@ -48,7 +48,8 @@ type Store interface {
 	Release(d *Delivery)
 
 	// Stats returns what is kept for each destination, ordered by their names,
-	// also for destinations that no configuration names any more.
+	// also for destinations that no configuration names any more. They may be
+	// those of a moment ago.
 	Stats(ctx context.Context) ([]Stats, error)
 
 	// List returns deliveries, the oldest first and at most limit of them. A

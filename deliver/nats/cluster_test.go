@@ -279,8 +279,8 @@ func reached(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// What an instance has that was killed is another one's after a while, and not
-// before.
+// What an instance has that was killed is another one's, or its own after a
+// restart, after a while, and not before.
 func TestKilledInstance(t *testing.T) {
 	o := options(serve(t))
 	open := func() *nats.Store {
@@ -305,6 +305,10 @@ func TestKilledInstance(t *testing.T) {
 	}
 	if n := claim(first, time.Minute); n != 1 {
 		t.Fatalf("%d are due", n)
+	}
+	// An attempt that is cut short is due within 5 s of the next start.
+	if wait := newOperator(t, o.Cluster.URLs[0]).ackWait(o.Name); wait >= 5*time.Second {
+		t.Errorf("the servers wait for %v", wait)
 	}
 	// The lease is renewed for as long as the instance lives.
 	if n := claim(second, 7*time.Second); n != 0 {

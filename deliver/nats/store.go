@@ -59,8 +59,9 @@ type Store struct {
 
 const (
 	// leaseTime is after how long the servers hand out once more what an
-	// instance has that is not heard of any more.
-	leaseTime = 5 * time.Second
+	// instance has that is not heard of any more. One that is started at once
+	// after it was killed has it within 5 seconds, also on a busy machine.
+	leaseTime = 4 * time.Second
 
 	// patience is how long the servers may take to answer.
 	patience = 10 * time.Second

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -52,6 +53,23 @@ func (o *operator) change(name string, change func(*jetstream.StreamConfig)) {
 	if _, err := o.js.UpdateStream(o.Context(), config); err != nil {
 		o.Fatal(err)
 	}
+}
+
+// ackWait returns after how long what a consumer has is handed out once more.
+func (o *operator) ackWait(name string) (wait time.Duration) {
+	o.Helper()
+	stream, err := o.js.Stream(o.Context(), name)
+	if err != nil {
+		o.Fatal(err)
+	}
+	consumers := stream.ListConsumers(o.Context())
+	for about := range consumers.Info() {
+		wait = max(wait, about.Config.AckWait)
+	}
+	if consumers.Err() != nil || wait == 0 {
+		o.Fatalf("the servers wait for %v, %v", wait, consumers.Err())
+	}
+	return wait
 }
 
 // opened opens a store and closes it, and returns what was logged of streams.

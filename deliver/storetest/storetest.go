@@ -163,10 +163,15 @@ func (s *suite) stats(destination string) deliver.Stats {
 	return all[i]
 }
 
+// count makes sure that so many are kept. Servers may count them a moment later.
 func (s *suite) count(destination string, waiting, dead int) {
 	s.Helper()
-	if got := s.stats(destination); got.Waiting != waiting || got.Dead != dead {
-		s.Errorf("%s has %d waiting and %d dead; want %d and %d", destination, got.Waiting, got.Dead, waiting, dead)
+	deadline := time.Now().Add(patience)
+	for got := s.stats(destination); got.Waiting != waiting || got.Dead != dead; got = s.stats(destination) {
+		if time.Now().After(deadline) {
+			s.Fatalf("%s has %d waiting and %d dead; want %d and %d", destination, got.Waiting, got.Dead, waiting, dead)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
