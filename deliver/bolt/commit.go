@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
+
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
@@ -20,8 +22,8 @@ const (
 // operation is a change that somebody waits for.
 type operation struct {
 	change       func(*batch) error // an error means that it has changed nothing
-	bytes        int
-	destinations []string // at which more is due afterwards
+	bytes        int                // that it stores
+	destinations []string           // at which more is due afterwards
 	done         chan error
 	err          error
 }
@@ -94,14 +96,11 @@ func (s *Store) gather(first *operation) []*operation {
 
 // commit makes operations one transaction, and tells those who wait.
 func (s *Store) commit(operations []*operation) {
-	err := s.failed()
-	if err == nil {
-		err = s.transact(operations)
+	err := s.transact(operations)
+	if errors.Is(err, deliver.ErrFull) {
+		s.commitWhenFull(operations, err)
 	}
 	for _, o := range operations {
-		if err != nil {
-			o.err = err
-		}
 		if o.err == nil {
 			for _, destination := range o.destinations {
 				s.wake(destination)
@@ -111,7 +110,44 @@ func (s *Store) commit(operations []*operation) {
 	}
 }
 
-func (s *Store) transact(operations []*operation) (err error) {
+// transact makes operations one transaction. An error of it is theirs, too.
+func (s *Store) transact(operations []*operation) error {
+	start := time.Now()
+	written := false
+	err := s.write(func(tx *bolt.Tx) (bool, error) {
+		b := &batch{tx: tx}
+		stores := false
+		for _, o := range operations {
+			o.err = o.change(b)
+			written = written || o.err == nil
+			stores = stores || o.err == nil && o.bytes > 0
+		}
+		if !written {
+			return false, nil
+		}
+		if stores {
+			b.reserve()
+		}
+		err := b.flush()
+		start = time.Now()
+		return true, err
+	})
+	switch {
+	case err != nil:
+		for _, o := range operations {
+			o.err = err
+		}
+	case written && s.observer.Synced != nil:
+		s.observer.Synced(time.Since(start), len(operations))
+	}
+	return err
+}
+
+// write commits what a function changes, unless it says that this is nothing.
+func (s *Store) write(change func(*bolt.Tx) (bool, error)) (err error) {
+	if err := s.failed(); err != nil {
+		return err
+	}
 	defer func() {
 		// bbolt panics where it finds its file damaged.
 		if r := recover(); r != nil {
@@ -123,24 +159,12 @@ func (s *Store) transact(operations []*operation) (err error) {
 		return s.fail(err)
 	}
 	defer func() { _ = tx.Rollback() }() // fails after a commit, which is well
-	b := &batch{tx: tx}
-	changed := false
-	for _, o := range operations {
-		o.err = o.change(b)
-		changed = changed || o.err == nil
+	changed, err := change(tx)
+	if err == nil && changed {
+		err = tx.Commit()
 	}
-	if !changed {
-		return nil
-	}
-	if err := b.flush(); err != nil {
+	if err != nil {
 		return s.fail(err)
-	}
-	start := time.Now()
-	if err := tx.Commit(); err != nil {
-		return s.fail(err)
-	}
-	if s.observer.Synced != nil {
-		s.observer.Synced(time.Since(start), len(operations))
 	}
 	return nil
 }

@@ -8,17 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/faulttest"
 )
 
 // faultVariable makes the test binary a process in which a system call begins
@@ -34,6 +33,19 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if path := os.Getenv(fullVariable); path != "" {
+		if err := fillAndDrain(path); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if path := os.Getenv(killedVariable); path != "" {
+		if err := claimAndWait(path); err != nil {
+			fmt.Println("error", err)
+		}
+		os.Exit(1) // it is to be killed
 	}
 	os.Exit(m.Run())
 }
@@ -91,7 +103,7 @@ func writeUntilFault(path string, call uint32, errno syscall.Errno) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if err := inject(call, errno); err != nil {
+	if err := faulttest.Inject(call, errno, 0); err != nil {
 		return err
 	}
 	mu.Lock()
@@ -100,38 +112,6 @@ func writeUntilFault(path string, call uint32, errno syscall.Errno) error {
 	close(begin)
 	group.Wait()
 	return nil // without Close, as a process that is killed
-}
-
-// inject makes a system call fail in the whole process from now on, by a
-// filter in the kernel.
-func inject(call uint32, errno syscall.Errno) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	const (
-		setNoNewPrivileges = 38
-		setModeFilter      = 1
-		allThreads         = 1
-		returnErrno        = 0x00050000
-		returnAllow        = 0x7fff0000
-	)
-	seccomp, ok := map[string]uintptr{"amd64": 317, "arm64": 277}[runtime.GOARCH]
-	if !ok {
-		return fmt.Errorf("the number of seccomp on %s is not known", runtime.GOARCH)
-	}
-	filter := []syscall.SockFilter{
-		{Code: syscall.BPF_LD | syscall.BPF_W | syscall.BPF_ABS, K: 0}, // the call's number
-		{Code: syscall.BPF_JMP | syscall.BPF_JEQ | syscall.BPF_K, K: call, Jt: 0, Jf: 1},
-		{Code: syscall.BPF_RET | syscall.BPF_K, K: returnErrno | uint32(errno)},
-		{Code: syscall.BPF_RET | syscall.BPF_K, K: returnAllow},
-	}
-	program := syscall.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, setNoNewPrivileges, 1, 0, 0, 0, 0); errno != 0 {
-		return errno
-	}
-	if _, _, errno := syscall.RawSyscall(seccomp, setModeFilter, allThreads, uintptr(unsafe.Pointer(&program))); errno != 0 {
-		return errno
-	}
-	return nil
 }
 
 // Nothing is acknowledged that is not on disk, whatever fails, and what was

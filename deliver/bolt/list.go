@@ -271,6 +271,7 @@ func (s *Store) changeSome(
 		}
 	}
 	err := s.do(ctx, 0, wake, func(b *batch) error {
+		changed = 0 // it may be the second time
 		for i := range entries {
 			at, err := parseRef(entries[i].Ref)
 			if err != nil {

@@ -10,8 +10,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -37,8 +40,9 @@ const maxForgotten = 16
 type Store struct {
 	*replay.Memory
 
-	db  *bolt.DB
-	now func() time.Time
+	db      *bolt.DB
+	now     func() time.Time
+	failure atomic.Pointer[error] // why nothing is written down any more
 }
 
 // Open opens the file at path, and makes it if there is none, readable by its
@@ -103,7 +107,10 @@ func (s *Store) Release(ctx context.Context, claim replay.Claim) error {
 
 // write writes down what is known of a key, and returns when that is on disk.
 func (s *Store) write(key replay.Key) error {
-	return s.db.Batch(func(tx *bolt.Tx) error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return s.fail(s.db.Batch(func(tx *bolt.Tx) error {
 		// What is known by now: a later change may have been written earlier.
 		record := s.Record(key)
 		if record.Phase == replay.Claimed {
@@ -123,7 +130,21 @@ func (s *Store) write(key replay.Key) error {
 			return err
 		}
 		return tx.Bucket(recordBucket).Put(key[:], encoded)
-	})
+	}))
+}
+
+// fail decides what an error of a transaction means. A disk that was full when
+// pages were written may have room again. After anything else nobody knows what
+// is on disk, and writing more could spoil it: until the file is opened anew,
+// deliveries are remembered in memory only.
+func (s *Store) fail(err error) error {
+	write, ok := errors.AsType[*fs.PathError](err)
+	if err == nil || ok && write.Op == "write" && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		return err
+	}
+	err = fmt.Errorf("nothing is written down until the store is restarted: %w", err)
+	s.failure.CompareAndSwap(nil, &err)
+	return *s.failure.Load()
 }
 
 func expiryKey(at time.Time, key []byte) []byte {

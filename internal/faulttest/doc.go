@@ -1,0 +1,3 @@
+// Package faulttest makes system calls fail, so that tests see what becomes of
+// data when a disk is full or breaks.
+package faulttest
