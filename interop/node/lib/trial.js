@@ -121,7 +121,8 @@ async function spoilt(provider) {
 		changed('two signature lines, the second is right', (m) => m.headers.unshift([headers[0], 'x'])),
 		mac('empty signature', () => ''),
 		mac('signature in quotes', (s) => `"${s}"`),
-		mac('signature is cut', (s) => s.slice(0, -1)),
+		// With a zero before it: some readers of hex take half a byte for a whole one.
+		mac('signature is cut', (s) => s.replace(/0?.$/, '')),
 		mac('signature is cut in half', (s) => s.slice(0, s.length >> 1)),
 		mac('signature is longer', (s) => `${s}A`),
 		...headers.map((name) => changed(`without ${name}`, (m) => m.delete(name))),
