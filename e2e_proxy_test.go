@@ -147,6 +147,9 @@ func rude(t *testing.T, serve func(conn net.Conn)) string {
 	return listener.Addr().String()
 }
 
+// unavailableAnswer is that of an upstream that may be asked again.
+const unavailableAnswer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
 // saysAndCloses is an upstream that answers to all requests alike, and then ends the
 // connection.
 func saysAndCloses(t *testing.T, answer string) string {
@@ -167,7 +170,7 @@ func TestProxyRepeatsAttempts(t *testing.T) {
 		_, _ = io.ReadFull(conn, make([]byte, 300))
 		_ = conn.(*net.TCPConn).SetLinger(0)
 	})
-	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	unavailable := saysAndCloses(t, unavailableAnswer)
 	byStatus := []string{"lb_policy round_robin", "lb_retries 1", "lb_retry_match {", "expression `{rp.status_code} == 503`", "}"}
 	for name, site := range map[string]string{
 		"connection refused": proxied("127.0.0.1:"+webhooktest.FreePort(t)+" "+up.Addr(), "", retried...),
@@ -298,7 +301,7 @@ func TestProxyHidesHeadersFromTheLog(t *testing.T) {
 	}
 
 	up := webhooktest.NewUpstream(t)
-	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	unavailable := saysAndCloses(t, unavailableAnswer)
 	srv := webhooktest.Start(t, proxied(unavailable+" "+up.Addr(), "", "lb_policy round_robin", "lb_retries 1", "lb_retry_match {",
 		"header X-Github-Event push", "expression `{rp.status_code} == 503`", "}"), logAt("INFO"))
 	for range 2 { // one of them goes to the first upstream
@@ -310,7 +313,7 @@ func TestProxyHidesHeadersFromTheLog(t *testing.T) {
 func TestProxyRetriesByHeaderInsideAnother(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	teapot := saysAndCloses(t, "HTTP/1.1 418 I'm a teapot\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-	unavailable := saysAndCloses(t, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	unavailable := saysAndCloses(t, unavailableAnswer)
 	srv := webhooktest.Start(t, proxied(teapot, "", "@teapot status 418", "handle_response @teapot {",
 		"webhook_proxy "+unavailable+" "+up.Addr()+" {", "lb_policy round_robin", "lb_retries 1", "lb_retry_match {",
 		"header X-Github-Event push", "expression `{rp.status_code} == 503`", "}", "}", "}"), logAt("INFO"))

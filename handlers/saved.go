@@ -199,7 +199,6 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	event := s.Event.Event(r.Header, s.body)
 	v := &verified{event: event} // the body's memory is nobody else's
 	caddyhttp.SetVar(r.Context(), eventVar, v)
-	repl.Set(errorPlaceholder, "")
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	return r
 }

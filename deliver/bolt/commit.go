@@ -112,8 +112,8 @@ func (s *Store) commit(operations []*operation) {
 
 // transact makes operations one transaction. An error of it is theirs, too.
 func (s *Store) transact(operations []*operation) error {
-	start := time.Now()
 	written := false
+	var start time.Time
 	err := s.write(func(tx *bolt.Tx) (bool, error) {
 		b := &batch{tx: tx}
 		stores := false

@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,29 +22,9 @@ import (
 const faultVariable = "DELIVER_BOLT_FAULT"
 
 func TestMain(m *testing.M) {
-	if fault := strings.Fields(os.Getenv(faultVariable)); len(fault) == 3 {
-		call, _ := strconv.Atoi(fault[1])
-		errno, _ := strconv.Atoi(fault[2])
-		if err := writeUntilFault(fault[0], uint32(call), syscall.Errno(errno)); err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if path := os.Getenv(fullVariable); path != "" {
-		if err := fillAndDrain(path); err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	if path := os.Getenv(killedVariable); path != "" {
-		if err := claimAndWait(path); err != nil {
-			fmt.Println("error", err)
-		}
-		os.Exit(1) // it is to be killed
-	}
-	os.Exit(m.Run())
+	faulttest.Processes{
+		faultVariable: writeUntilFault, fullVariable: fillAndDrain, killedVariable: claimAndWait,
+	}.Main(m)
 }
 
 // Writers and records of a process with a fault.
@@ -59,7 +36,12 @@ const (
 
 // writeUntilFault appends records and prints the ids of those that were
 // acknowledged, and when the fault began.
-func writeUntilFault(path string, call uint32, errno syscall.Errno) error {
+func writeUntilFault(fault string) error {
+	var path string
+	var call, errno uint32
+	if _, err := fmt.Sscan(fault, &path, &call, &errno); err != nil {
+		return err
+	}
 	store, err := bolt.Open(path, 0, deliver.Observer{})
 	if err != nil {
 		return err
@@ -103,7 +85,7 @@ func writeUntilFault(path string, call uint32, errno syscall.Errno) error {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if err := faulttest.Inject(call, errno, 0); err != nil {
+	if err := faulttest.Inject(call, syscall.Errno(errno), 0); err != nil {
 		return err
 	}
 	mu.Lock()
@@ -128,9 +110,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "store.db")
-			child := exec.Command(os.Args[0])
-			child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", faultVariable, path, test.call, test.errno))
-			output, err := child.CombinedOutput()
+			output, err := faulttest.Command(faultVariable, fmt.Sprintf("%s %d %d", path, test.call, test.errno)).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, output)
 			}
@@ -188,9 +168,7 @@ func TestSecondProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d", faultVariable, path, 0, 0))
-	output, err := child.CombinedOutput()
+	output, err := faulttest.Command(faultVariable, path+" 0 0").CombinedOutput()
 	line, _, _ := bufio.ScanLines(output, true)
 	if err == nil || !strings.Contains(string(output[:line]), "is open in another process") {
 		t.Errorf("a second process: %v, %s", err, output)

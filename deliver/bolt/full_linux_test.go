@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -93,9 +91,7 @@ func fillAndDrain(path string) error {
 // delivered nevertheless, and that makes room: nothing has to be restarted.
 func TestFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), fullVariable+"="+path)
-	output, err := child.CombinedOutput()
+	output, err := faulttest.Command(fullVariable, path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
@@ -146,8 +142,7 @@ func claimAndWait(path string) error {
 // nothing else is.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "store.db")
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), killedVariable+"="+path)
+	child := faulttest.Command(killedVariable, path)
 	output, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

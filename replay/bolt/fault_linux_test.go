@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -22,14 +20,7 @@ import (
 const faultVariable = "REPLAY_BOLT_FAULT"
 
 func TestMain(m *testing.M) {
-	if fault := os.Getenv(faultVariable); fault != "" {
-		if err := rememberUntilFault(fault); err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	faulttest.Processes{faultVariable: rememberUntilFault}.Main(m)
 }
 
 const refusals = 20 // that the process goes on for
@@ -97,9 +88,8 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "replay.db")
-			child := exec.Command(os.Args[0])
-			child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %d %d", faultVariable, path, test.call, test.errno, test.room))
-			output, err := child.CombinedOutput()
+			fault := fmt.Sprintf("%s %d %d %d", path, test.call, test.errno, test.room)
+			output, err := faulttest.Command(faultVariable, fault).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, output)
 			}
