@@ -22,6 +22,7 @@ const (
 			signature header.X-Signature
 			content {body}
 			event body.type
+			id body.id
 		}
 	}
 }

@@ -41,6 +41,7 @@ func BenchmarkProxied(b *testing.B) {
 			{"floor", "reverse_proxy " + upstream + " {\n transport http {\n keepalive_idle_conns_per_host 128\n }\n }"},
 			{"verified", routes},
 			{"strict", strings.Replace(routes, `"body`, `"body.nowhere == nil && body`, 1)},
+			{"delivered", strings.Replace(routes, "webhook_proxy "+upstream, "webhook_deliver {\n webhook_proxy "+upstream+"\n }", 1)},
 			{"rewritten", strings.Replace(routes, "webhook_proxy", "webhook_rewrite {\n set type body.type\n }\n webhook_proxy", 1)},
 		} {
 			b.Run(way.name+"/"+size.name, func(b *testing.B) {

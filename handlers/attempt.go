@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,41 +21,46 @@ import (
 
 // attempt hands a webhook to a destination once. It is the ResponseWriter of
 // the destination's handlers: as soon as they write the status, the outcome is
-// known. Where the answer goes is decided by another goroutine; until then they
-// wait.
+// known, and whether the answer goes to the sender.
 type attempt struct {
 	to      *Destination
 	header  http.Header
 	status  int             // 0: nothing was written
-	decided chan struct{}   // closed when outcome is known
-	over    chan struct{}   // closed when the handlers have returned
 	outcome deliver.Outcome // how it ended; after decided
 	err     error           // what the handlers returned if they wrote nothing; after over
 	aborted bool            // they panicked in the middle of the answer; after over
+	decided chan struct{}   // closed when outcome is known; if the answer goes straight to the sender, when over
+	ended   atomic.Bool     // the handlers have returned
 
-	answer    http.ResponseWriter // where the answer goes; nil: nowhere. After directed
-	directed  chan struct{}       // closed when that is decided
-	direction sync.Once
+	sender     http.ResponseWriter // gets the answer, unless it is a failure or late; nil: nobody does
+	senderRepl *caddy.Replacer     // of the sender's request
+	others     *others             // destinations that are asked at the same time; nil: there are none
 
-	repl   *caddy.Replacer // of the destination's request; set before its handlers run
-	sender *caddy.Replacer // of the sender's request, if the answer goes to it; after directed
+	course atomic.Int32    // undecided, inTime or tooLate
+	known  bool            // the outcome is; only used by the handlers
+	passes bool            // the answer goes to the sender; likewise
+	repl   *caddy.Replacer // of the destination's request; likewise
 
 	late bool // it was not decided in time; only used by who began it
 }
 
-func (to *Destination) newAttempt() *attempt {
-	return &attempt{
-		to: to, header: make(http.Header),
-		decided: make(chan struct{}), over: make(chan struct{}), directed: make(chan struct{}),
-	}
+// others is what there is to say between the attempt whose answer the sender
+// gets, and who sees to other destinations.
+type others struct {
+	settled chan struct{} // closed when what they have not taken is stored, or cannot be
+	failed  bool          // it cannot be; the sender gets another answer. After settled
+	over    chan struct{} // closed when the attempt's handlers have returned
 }
 
-// begin starts the first attempt, which goes on when the sender's request is
-// over. Its answer waits for pass or release.
-func (to *Destination) begin(saved *savedRequest) *attempt {
-	a := to.newAttempt()
-	go a.run(context.Background(), saved, 1)
-	return a
+// The courses of an attempt.
+const (
+	undecided = iota
+	inTime
+	tooLate // whoever began it goes on without its outcome
+)
+
+func (to *Destination) newAttempt() *attempt {
+	return &attempt{to: to, header: make(http.Header), decided: make(chan struct{})}
 }
 
 // attempt makes an attempt of a stored delivery.
@@ -70,14 +76,13 @@ func (to *Destination) attempt(ctx context.Context, d *deliver.Delivery) deliver
 		return outcome
 	}
 	a := to.newAttempt()
-	a.direct(nil)
 	a.run(ctx, saved, d.Attempts+1)
 	return a.outcome
 }
 
 // run has the destination's handlers answer.
 func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
-	defer close(a.over)
+	defer a.end()
 	defer func() {
 		// A panic must not end the process. http.ErrAbortHandler is what a
 		// proxy panics with whose upstream has broken off.
@@ -94,7 +99,7 @@ func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 	defer cancel()
 	r := saved.request(ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	err := a.to.ServeHTTP(a, r, emptyHandler)
+	err := a.to.answer(a, r)
 	if a.status != 0 {
 		return
 	}
@@ -112,16 +117,12 @@ func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 	a.decide(status, err)
 }
 
-// emptyHandler ends a chain without an answer.
-var emptyHandler = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
-
 // decide notes the outcome, unless it is known already.
 func (a *attempt) decide(status int, err error) {
-	select {
-	case <-a.decided:
+	if a.known {
 		return
-	default:
 	}
+	a.known = true
 	a.outcome = deliver.Outcome{Verdict: a.to.of.verdict(status)}
 	if a.outcome.Verdict == deliver.Delivered && err != nil {
 		a.outcome.Verdict = deliver.Failed
@@ -133,16 +134,31 @@ func (a *attempt) decide(status int, err error) {
 	if err != nil {
 		a.outcome.Failure.Reason = err.Error()
 	}
-	close(a.decided)
+	a.passes = a.course.CompareAndSwap(undecided, inTime) && a.sender != nil && a.outcome.Verdict != deliver.Failed
+	if !a.straight() {
+		close(a.decided)
+	}
 }
 
-// undecided reports whether the outcome is not known yet.
-func (a *attempt) undecided() bool {
-	select {
-	case <-a.decided:
-		return false
-	default:
-		return true
+// straight reports whether the answer goes to the sender without anybody's
+// leave, so that nobody has to be woken before it has gone.
+func (a *attempt) straight() bool { return a.passes && a.others == nil }
+
+// end says that the handlers have returned.
+func (a *attempt) end() {
+	a.ended.Store(true)
+	if a.others != nil {
+		close(a.others.over)
+	}
+	if a.straight() {
+		close(a.decided)
+	}
+}
+
+// giveUp makes an attempt late, unless it is decided at the same time.
+func (a *attempt) giveUp() {
+	if a.late = a.course.CompareAndSwap(undecided, tooLate); !a.late {
+		<-a.decided
 	}
 }
 
@@ -180,62 +196,61 @@ func retryAfterOf(header http.Header, now time.Time) time.Duration {
 // Header implements http.ResponseWriter.
 func (a *attempt) Header() http.Header { return a.header }
 
-// WriteHeader implements http.ResponseWriter. It waits until it is decided
-// where the answer goes.
+// WriteHeader implements http.ResponseWriter. It waits until the answer may go
+// to the sender, if it does.
 func (a *attempt) WriteHeader(status int) {
 	if a.status != 0 || status < 200 {
 		return // there are no interim answers, and no upgrades
 	}
 	a.status = status
 	a.decide(status, nil)
-	<-a.directed
-	if a.answer != nil {
-		if proxied, ok := a.repl.Get(proxiedStatus); ok && proxied == status {
-			a.sender.Set(proxiedStatus, status) // for map_status: it is an app's answer
-		}
-		maps.Copy(a.answer.Header(), a.header)
-		a.answer.WriteHeader(status)
+	if a.passes && a.others != nil {
+		<-a.others.settled
+		a.passes = !a.others.failed
 	}
+	if !a.passes {
+		return
+	}
+	if proxied, ok := a.repl.Get(proxiedStatus); ok && proxied == status {
+		a.senderRepl.Set(proxiedStatus, status) // for map_status: it is an app's answer
+	}
+	maps.Copy(a.sender.Header(), a.header)
+	a.sender.WriteHeader(status)
 }
 
 // Write implements http.ResponseWriter.
 func (a *attempt) Write(p []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
-	if a.answer == nil {
+	if !a.passes {
 		return len(p), nil
 	}
-	return a.answer.Write(p)
+	return a.sender.Write(p)
 }
 
 // FlushError implements http.Flusher as http.ResponseController knows it.
 func (a *attempt) FlushError() error {
 	a.WriteHeader(http.StatusOK)
-	if a.answer == nil {
+	if !a.passes {
 		return nil
 	}
-	return http.NewResponseController(a.answer).Flush()
+	return http.NewResponseController(a.sender).Flush()
 }
 
-// direct decides where the answer goes.
-func (a *attempt) direct(answer http.ResponseWriter) {
-	a.direction.Do(func() {
-		a.answer = answer
-		close(a.directed)
-	})
-}
-
-// release drops the answers of attempts.
-func release(attempts []*attempt) {
-	for _, a := range attempts {
-		a.direct(nil)
+// settle lets the answer go to the sender, unless what other destinations have not
+// taken could not be stored.
+func (a *attempt) settle(stored bool) {
+	if a.others != nil {
+		a.others.failed = !stored
+		close(a.others.settled)
 	}
 }
 
-// pass has the answer go to the sender of r, and returns when it is complete.
-func (a *attempt) pass(w http.ResponseWriter, r *http.Request) error {
-	a.sender = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	a.direct(w)
-	<-a.over
+// result waits until the answer is with the sender, and returns the error that
+// stands for it if there is none.
+func (a *attempt) result() error {
+	if a.others != nil {
+		<-a.others.over
+	}
 	if a.aborted {
 		panic(http.ErrAbortHandler)
 	}

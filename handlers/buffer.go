@@ -200,6 +200,13 @@ func (b *buffer) keep() bool {
 	return !b.released
 }
 
+// retain makes sure that the data stays when the request has ended.
+func (b *buffer) retain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept = true
+}
+
 // classes are the pools of buffers, four sizes for each doubling. What is in
 // them is freed when it is not used for a while.
 var classes [4 * (maxBits - minBits)]sync.Pool

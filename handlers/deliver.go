@@ -1,12 +1,10 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -71,6 +69,7 @@ type Deliver struct {
 	app      *App
 	schedule deliver.Schedule
 	server   *caddyhttp.Server
+	crew     *crew // makes first attempts
 	metrics  *metrics
 	logger   *zap.Logger
 }
@@ -84,6 +83,7 @@ type Destination struct {
 	caddyhttp.Subroute
 
 	fullName string // by which the store knows it
+	handlers chain  // what the routes come to; nil if there is something to decide between
 	of       *Deliver
 	late     atomic.Int64 // first attempts that go on although their webhooks are stored
 }
@@ -130,6 +130,7 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	} else {
 		d.server = new(caddyhttp.Server)
 	}
+	d.crew = newCrew(ctx.Done())
 	d.fillDefaults()
 	if err := d.check(); err != nil {
 		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
@@ -142,6 +143,7 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 		if err := to.Provision(ctx); err != nil {
 			return fmt.Errorf("webhook_deliver %s: %w", to.fullName, err)
 		}
+		to.handlers = unconditional(&to.Subroute)
 	}
 	return d.app.delivery.register(d, string(identity))
 }
@@ -198,198 +200,45 @@ func (d *Deliver) check() error {
 }
 
 func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	saved, err := save(r)
-	if err != nil {
+	event, ok := VerifiedEvent(r)
+	if !ok {
+		return caddyhttp.Error(http.StatusInternalServerError,
+			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
+	}
+	if err := holdBody(r); err != nil {
 		return err
 	}
 	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
-		return d.queue(w, saved)
+		return d.queue(w, r, event)
 	}
-	return d.spool(w, r, saved)
+	return d.spool(w, r, event)
 }
 
-// maxLate bounds how many first attempts of a destination may go on after
-// their senders were answered: each holds its webhook in memory.
-const maxLate = 100
-
-// hangs reports whether the destination's app has not answered so many
-// webhooks that it is not asked about more: they are stored at once.
-func (to *Destination) hangs() bool { return to.late.Load() >= maxLate }
-
-// queue stores a webhook for all destinations and acknowledges it.
-func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest) error {
-	leftovers := make([]leftover, len(d.To))
-	for i, to := range d.To {
-		leftovers[i] = leftover{deliver.Target{Destination: to.fullName}, "queued", deliver.Failure{}}
-	}
-	if err := d.store(w, saved, leftovers); err != nil {
-		return err
-	}
-	w.WriteHeader(d.Ack)
-	return nil
-}
-
-// spool asks all destinations. What those have not taken in time is stored for
-// them, and then the sender is answered.
-func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequest) error {
-	attempts := make([]*attempt, len(d.To))
-	for i, to := range d.To {
-		attempts[i] = to.begin(saved)
-	}
-	timer := time.NewTimer(d.patience(r))
-	defer timer.Stop()
-	for _, a := range attempts {
-		select {
-		case <-a.decided:
-		case <-timer.C:
-			timer.Reset(0) // for the others, too
-		case <-r.Context().Done(): // the sender has given up; its webhook is not
-			timer.Reset(0)
-		}
-	}
-	if err := d.store(w, saved, d.undelivered(saved, attempts)); err != nil {
-		release(attempts)
-		return err
-	}
-	first := attempts[0]
-	if first.late || first.outcome.Verdict == deliver.Failed {
-		release(attempts)
-		w.WriteHeader(d.Ack)
+// unconditional returns the handlers of routes that every request takes, or nil
+// if they are not like that.
+func unconditional(routes *caddyhttp.Subroute) (handlers chain) {
+	if routes.Errors != nil {
 		return nil
 	}
-	release(attempts[1:])
-	return first.pass(w, r)
-}
-
-// patience is how long the sender of a webhook may wait for the app.
-func (d *Deliver) patience(r *http.Request) time.Duration {
-	if d.Wait != 0 {
-		return time.Duration(d.Wait)
-	}
-	if event, ok := VerifiedEvent(r); ok && event.AnswerWithin > 0 {
-		return event.AnswerWithin * 5 / 6
-	}
-	return defaultWait
-}
-
-// leftover is a destination that a webhook has to be stored for.
-type leftover struct {
-	target  deliver.Target
-	reason  string          // queued, failed, late or refused
-	failure deliver.Failure // of the first attempt
-}
-
-// undelivered returns what has to be stored after the first attempts.
-func (d *Deliver) undelivered(saved *savedRequest, attempts []*attempt) []leftover {
-	var leftovers []leftover
-	now := time.Now()
-	for i, a := range attempts {
-		l := leftover{target: deliver.Target{Destination: a.to.fullName, Attempts: 1}}
-		if a.undecided() {
-			a.late = true
-			l.reason = "late"
-			saved.Late = a.keepTrack(saved.Late)
-			l.target.Due, _ = d.schedule.Next(now, 1, 0)
-			leftovers = append(leftovers, l)
-			continue
+	for _, route := range routes.Routes {
+		if len(route.MatcherSets) > 0 || route.Group != "" || route.Terminal {
+			return nil
 		}
-		d.countAttempt(a.to.fullName, a.outcome)
-		l.failure = a.outcome.Failure
-		switch a.outcome.Verdict {
-		case deliver.Failed:
-			l.reason = "failed"
-			l.target.Failure = l.failure
-			l.target.Due, _ = d.schedule.Next(now, 1, a.outcome.RetryAfter)
-			leftovers = append(leftovers, l)
-		case deliver.Refused:
-			if i > 0 { // the sender is not told
-				l.reason = "refused"
-				l.target.Dead = &l.failure
-				leftovers = append(leftovers, l)
-			}
-		}
+		handlers = append(handlers, route.Handlers...)
 	}
-	return leftovers
+	return handlers
 }
 
-// Bounds of storing.
-const (
-	storeTimeout    = 3 * time.Second
-	storeRetryAfter = 30 // seconds after which a sender may try again
-)
-
-// store stores a webhook for destinations, or refuses it in a way that makes
-// its sender try again.
-func (d *Deliver) store(w http.ResponseWriter, saved *savedRequest, leftovers []leftover) error {
-	if len(leftovers) == 0 {
-		return nil
+// answer has the routes answer.
+func (to *Destination) answer(w http.ResponseWriter, r *http.Request) error {
+	if to.handlers != nil {
+		return to.handlers.ServeHTTP(w, r, emptyHandler)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	if err := d.append(ctx, saved, leftovers); err != nil {
-		d.metrics.storeRefused.Inc()
-		d.logger.Error("a webhook could not be stored; it is not acknowledged",
-			zap.String("provider", saved.Event.Provider), zap.String("event", saved.Event.Name),
-			zap.String("id", saved.Event.ID), zap.Error(err))
-		w.Header().Set("Retry-After", strconv.Itoa(storeRetryAfter))
-		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the webhook could not be stored"))
-	}
-	for i := range leftovers {
-		d.noteStored(saved, &leftovers[i])
-	}
-	return nil
+	return to.ServeHTTP(w, r, emptyHandler)
 }
 
-func (d *Deliver) append(ctx context.Context, saved *savedRequest, leftovers []leftover) error {
-	store, err := d.app.delivery.opened(ctx)
-	if err != nil {
-		return err
-	}
-	record, err := saved.record(d.Name)
-	if err != nil {
-		return err
-	}
-	targets := make([]deliver.Target, len(leftovers))
-	for i := range leftovers {
-		targets[i] = leftovers[i].target
-	}
-	return store.Append(ctx, record, targets)
-}
-
-// noteStored tells the operator what was stored.
-func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
-	d.metrics.stored.WithLabelValues(l.target.Destination, l.reason).Inc()
-	switch l.reason {
-	case "queued":
-	case "refused":
-		d.app.delivery.died(&letter{
-			destination: l.target.Destination, provider: saved.Event.Provider, event: saved.Event.Name,
-			id: saved.Event.ID, attempts: 1, failure: l.failure,
-		})
-	default:
-		d.logger.Warn("webhook is stored, to be delivered later",
-			zap.String("destination", l.target.Destination), zap.String("because", l.reason),
-			zap.Int("status", l.failure.Status), zap.String("failure", l.failure.Reason),
-			zap.String("provider", saved.Event.Provider), zap.String("event", saved.Event.Name),
-			zap.String("id", saved.Event.ID))
-	}
-}
-
-// countAttempt counts an attempt by how it ended.
-func (d *Deliver) countAttempt(destination string, outcome deliver.Outcome) {
-	d.metrics.attempts.WithLabelValues(destination, verdictName(outcome.Verdict)).Inc()
-}
-
-func verdictName(verdict deliver.Verdict) string {
-	switch verdict {
-	case deliver.Delivered:
-		return "delivered"
-	case deliver.Refused:
-		return "refused"
-	default:
-		return "failed"
-	}
-}
+// emptyHandler ends a chain without an answer.
+var emptyHandler = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 
 // Interface guards
 var (

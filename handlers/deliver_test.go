@@ -1,13 +1,10 @@
 package handlers
 
 import (
-	"context"
-	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
@@ -20,10 +17,8 @@ func TestPatience(t *testing.T) {
 		{0, 0, 2500 * time.Millisecond},
 		{time.Minute, 3 * time.Second, time.Minute},
 	} {
-		ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, make(map[string]any))
-		caddyhttp.SetVar(ctx, eventVar, &verified{event: &route.Event{AnswerWithin: test.provider}})
 		d := Deliver{Wait: caddy.Duration(test.configured)}
-		if got := d.patience(httptest.NewRequest("POST", "/", nil).WithContext(ctx)); got != test.want {
+		if got := d.patience(&route.Event{AnswerWithin: test.provider}); got != test.want {
 			t.Errorf("%+v: %v", test, got)
 		}
 	}

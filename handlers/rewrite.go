@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -123,13 +124,16 @@ func removeStale(header http.Header, signatures []string) {
 // removeSignatures removes headers by the beginnings of their names, after
 // which there may be a number.
 func removeSignatures(header http.Header, signatures []string) {
-	for name := range header {
-		for _, signature := range signatures {
-			if name == signature || strings.HasPrefix(name, signature) && isNumber(name[len(signature):]) {
-				delete(header, name)
-			}
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return isSignature(name, signatures) })
+}
+
+func isSignature(name string, signatures []string) bool {
+	for _, signature := range signatures {
+		if rest, ok := strings.CutPrefix(name, signature); ok && (rest == "" || isNumber(rest)) {
+			return true
 		}
 	}
+	return false
 }
 
 func isNumber(text string) bool {

@@ -27,7 +27,7 @@ const headerAttempt = headerPrefix + "Attempt"
 // savedRequest is a verified request as destinations get it: all that outlives
 // the one that came in, without the credentials of its sender.
 type savedRequest struct {
-	Event *route.Snapshot `json:"event"`
+	Event route.Snapshot `json:"event"`
 
 	Method     string             `json:"method"`
 	URL        *route.SnapshotURL `json:"url"`    // as the destinations get it
@@ -36,6 +36,7 @@ type savedRequest struct {
 	OrigURL    *route.SnapshotURL `json:"orig_url"` // as it came
 	Host       string             `json:"host"`
 	RemoteAddr string             `json:"remote_addr"`
+	ClientIP   string             `json:"client_ip,omitempty"` // as the server saw it
 	Proto      string             `json:"proto"`
 	TLS        bool               `json:"tls,omitempty"` // it came by TLS
 
@@ -44,108 +45,128 @@ type savedRequest struct {
 	// Late names the first attempt, which was not over when this was stored.
 	Late string `json:"late,omitempty"`
 
-	body []byte
+	body   []byte
+	source *buffer // what the body is in, if that memory is used again when the sender's request is over
 }
 
-// save copies what destinations need of a request.
-func save(r *http.Request) (*savedRequest, error) {
-	event, ok := VerifiedEvent(r)
-	if !ok {
-		return nil, caddyhttp.Error(http.StatusInternalServerError,
-			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
-	}
-	body, err := ownBody(r)
-	if err != nil {
-		return nil, caddyhttp.Error(http.StatusBadRequest, err)
-	}
+// save copies what a destination needs of a request. The body is shared.
+func save(r *http.Request, event *route.Event) *savedRequest {
 	s := &savedRequest{
 		Event:      event.Snapshot(),
 		Method:     r.Method,
-		Header:     r.Header.Clone(),
+		Header:     withoutCredentialHeaders(r.Header, event),
 		Host:       r.Host,
 		RemoteAddr: r.RemoteAddr,
 		Proto:      r.Proto,
 		TLS:        r.TLS != nil,
 		OrigMethod: r.Method,
 		Vars:       savedVars(r),
-		body:       body,
+	}
+	s.ClientIP, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	if held := heldBodyOf(r); held != nil {
+		s.body, s.source = held.content, held.source
 	}
 	if s.Event.ID == "" {
 		s.Event.ID = standardID(event)
-		s.Header.Set(headerDeliveryID, s.Event.ID)
+		s.Header[headerDeliveryID] = []string{s.Event.ID}
 	}
-	removeCredentials(s.Header, event)
 	original := r.URL
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		s.OrigMethod, original = o.Method, o.URL
 	}
 	s.URL, s.OrigURL = withoutCredentials(r.URL, event), withoutCredentials(original, event)
 	s.Event.URL = withoutCredentials((*url.URL)(s.Event.URL), event)
-	return s, nil
+	return s
 }
 
-// ownBody returns a request's body in memory that outlives the request. It is
-// not the event's payload: another handler may have changed the body.
-func ownBody(r *http.Request) ([]byte, error) {
-	held := heldBodyOf(r)
-	switch {
-	case held == nil:
-		return io.ReadAll(r.Body)
-	case held.source == nil:
-		return held.content, nil
-	default:
-		return bytes.Clone(held.content), nil
+// holdBody puts a body into memory that another handler has put in the place of
+// what was verified.
+func holdBody(r *http.Request) error {
+	if heldBodyOf(r) != nil || r.Body == nil || r.Body == http.NoBody {
+		return nil
 	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	replaceBody(r, body)
+	return nil
 }
 
-// removeCredentials removes headers that prove who has sent a request.
-func removeCredentials(header http.Header, event *route.Event) {
-	for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
-		header.Del(name)
-	}
-	removeSignatures(header, event.StaleHeaders)
-	for _, place := range event.Credentials {
-		if name, ok := strings.CutPrefix(place, "header."); ok {
-			header.Del(name)
+// withoutCredentialHeaders copies headers, save those that prove who has sent
+// a request. There is room for one that an attempt adds.
+func withoutCredentialHeaders(header http.Header, event *route.Event) http.Header {
+	clean := make(http.Header, len(header)+1)
+	lines := make([]string, 0, len(header)) // of most headers there is one
+	for name, values := range header {
+		if !isCredential(name, event) {
+			first := len(lines)
+			lines = append(lines, values...)
+			clean[name] = lines[first:len(lines):len(lines)]
 		}
 	}
+	return clean
 }
 
-// withoutCredentials copies a URL, without what proves who has sent a request.
+// isCredential reports whether a header proves who has sent a request.
+func isCredential(name string, event *route.Event) bool {
+	switch name {
+	case "Authorization", "Proxy-Authorization", "Cookie":
+		return true
+	}
+	if isSignature(name, event.StaleHeaders) {
+		return true
+	}
+	for _, place := range event.Credentials {
+		if header, ok := strings.CutPrefix(place, "header."); ok && http.CanonicalHeaderKey(header) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutCredentials returns a URL without what proves who has sent a request.
+// It is the same one, which nobody changes, if there is nothing to leave out.
 func withoutCredentials(u *url.URL, event *route.Event) *route.SnapshotURL {
-	clean := *u
+	clean := u
 	for _, place := range event.Credentials {
 		name, ok := strings.CutPrefix(place, "query.")
-		if !ok || clean.RawQuery == "" {
+		if !ok || u.RawQuery == "" {
 			continue
 		}
 		if query := clean.Query(); query.Has(name) {
 			query.Del(name)
-			clean.RawQuery = query.Encode()
+			without := *clean
+			without.RawQuery = query.Encode()
+			clean = &without
 		}
 	}
-	return (*route.SnapshotURL)(&clean)
+	return (*route.SnapshotURL)(clean)
 }
 
 // savedVars returns the variables that the directive vars, or another handler,
 // has set to plain values.
 func savedVars(r *http.Request) map[string]any {
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	saved := make(map[string]any)
+	var saved map[string]any
 	for name, value := range vars {
+		switch name {
+		case caddyhttp.TrustedProxyVarKey, caddyhttp.ClientIPVarKey, "unhandled":
+			continue // known anyway, or none of a destination's business
+		}
 		switch value.(type) {
 		case string, bool, int, int64, float64:
+			if saved == nil {
+				saved = make(map[string]any)
+			}
 			saved[name] = value
 		}
-	}
-	// These are found anew, or are none of a destination's business.
-	for _, name := range []string{caddyhttp.TrustedProxyVarKey, "unhandled"} {
-		delete(saved, name)
 	}
 	return saved
 }
 
-// record returns what is stored for destinations of a webhook_deliver.
+// record returns what is stored for destinations of a webhook_deliver. The body
+// is a copy if its memory may be used again before a store lets go of it.
 func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 	request, err := json.Marshal(s)
 	if err != nil {
@@ -156,6 +177,10 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 		_, _ = sum.Write(strconv.AppendQuote(nil, part))
 	}
 	_, _ = sum.Write(s.body)
+	body := s.body
+	if s.source != nil {
+		body = bytes.Clone(body)
+	}
 	return &deliver.Record{
 		Key:      hex.EncodeToString(sum.Sum(nil)),
 		ID:       s.Event.ID,
@@ -163,42 +188,49 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 		Event:    s.Event.Name,
 		Received: s.Event.Received,
 		Request:  request,
-		Body:     s.body,
+		Body:     body,
 	}, nil
 }
 
 // restore is the inverse of record.
 func restore(record *deliver.Record) (*savedRequest, error) {
 	s := new(savedRequest)
-	if err := json.Unmarshal(record.Request, s); err != nil || s.Event == nil || s.Event.URL == nil || s.URL == nil || s.OrigURL == nil {
+	if err := json.Unmarshal(record.Request, s); err != nil || s.Event.URL == nil || s.URL == nil || s.OrigURL == nil {
 		return nil, errors.New("the stored request cannot be read")
 	}
 	s.body = record.Body
 	return s, nil
 }
 
-// request makes a request for a destination. Each one is of its own.
+// request makes the request of an attempt, of which it becomes a part.
 func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w http.ResponseWriter, number int) *http.Request {
-	original, target := url.URL(*s.OrigURL), url.URL(*s.URL)
-	r := &http.Request{
-		Method: s.OrigMethod, URL: &original, RequestURI: original.RequestURI(), Proto: s.Proto,
-		Header: s.Header.Clone(), Host: s.Host, RemoteAddr: s.RemoteAddr, Body: http.NoBody,
-	}
+	r := blank.WithContext(ctx)
+	r.Method, r.URL, r.RequestURI = s.OrigMethod, (*url.URL)(s.OrigURL), (*url.URL)(s.OrigURL).RequestURI()
+	r.Header, r.Host, r.RemoteAddr, r.Proto = s.Header, s.Host, s.RemoteAddr, s.Proto
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(s.Proto)
 	if s.TLS { // apps are told by it that the sender's connection was safe
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: s.Host}
 	}
 	repl := caddy.NewReplacer()
-	r = caddyhttp.PrepareRequest(r.WithContext(ctx), repl, w, server)
-	r.Method, r.URL, r.RequestURI = s.Method, &target, target.RequestURI()
+	r = caddyhttp.PrepareRequest(r, repl, w, server)
+	target := url.URL(*s.URL)
+	if target != *r.URL {
+		r.RequestURI = target.RequestURI()
+	}
+	r.Method, r.URL = s.Method, &target
+	if found := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey); s.ClientIP != "" && found != s.ClientIP { // its server may trust others by now
+		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, s.ClientIP)
+	}
 	for name, value := range s.Vars {
 		caddyhttp.SetVar(r.Context(), name, value)
 	}
-	replaceBody(r, s.body)
-	r.Header.Set(headerAttempt, strconv.Itoa(number))
-	event := s.Event.Event(r.Header, s.body)
-	v := &verified{event: event} // the body's memory is nobody else's
+	r.Header[headerAttempt] = []string{strconv.Itoa(number)}
+	v := &verified{event: s.Event.Event(r.Header, s.body)} // its memory is the sender's, or nobody's
+	setBody(r, v.held.hold(s.body, s.source))
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	return r
 }
+
+// blank is what requests are made of that no server has received.
+var blank = &http.Request{Body: http.NoBody}

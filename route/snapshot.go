@@ -52,8 +52,8 @@ func (u *SnapshotURL) UnmarshalText(text []byte) error {
 var read payload.Finder
 
 // Snapshot returns what has to be written down of an event.
-func (e *Event) Snapshot() *Snapshot {
-	return &Snapshot{
+func (e *Event) Snapshot() Snapshot {
+	return Snapshot{
 		Provider:     e.Provider,
 		Name:         e.Name,
 		ID:           e.ID,
