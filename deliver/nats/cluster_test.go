@@ -78,7 +78,7 @@ func beNode(text string) {
 		return host, number
 	}
 	o := &server.Options{
-		ServerName: n.Name, JetStream: true, StoreDir: n.Store, SyncAlways: true, MaxPayload: 2 << 20, NoSigs: true, NoLog: true,
+		ServerName: n.Name, JetStream: true, StoreDir: n.Store, JetStreamMaxStore: 1 << 40, SyncAlways: true, MaxPayload: 2 << 20, NoSigs: true, NoLog: true,
 	}
 	o.Host, o.Port = listen(n.Client)
 	o.Cluster.Name = "test"

@@ -19,6 +19,7 @@ func serve(t testing.TB, change ...func(*server.Options)) *server.Server {
 	options := &server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
 		JetStream: true, StoreDir: t.TempDir(), SyncAlways: true, MaxPayload: 2 << 20,
+		JetStreamMaxStore: 1 << 40, // what streams may have is reserved, however much disk there is
 	}
 	for _, c := range change {
 		c(options)
