@@ -28,7 +28,7 @@ const (
 type observer struct {
 	provider    string
 	metrics     *providerMetrics
-	sampler     sampler
+	refusals    *refusals
 	source      *source
 	expectEvery time.Duration // 0: nothing is expected
 	inspector   *inspector    // nil: nothing is kept
@@ -47,8 +47,12 @@ func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 		return nil, err
 	}
 	return &observer{
-		provider:    config.Provider,
-		metrics:     m.of(config.Provider),
+		provider: config.Provider,
+		metrics:  m.of(config.Provider),
+		refusals: &refusals{
+			logger: ctx.Logger(), whose: zap.String("provider", config.Provider),
+			message: "webhook refused", rest: "more webhooks were refused than are logged",
+		},
 		source:      sourceOf(config.Provider),
 		expectEvery: time.Duration(config.ExpectEvery),
 		logger:      ctx.Logger(),
@@ -94,24 +98,9 @@ func (o *observer) refused(r *http.Request, refusal *verify.Error) {
 	o.ended(r, &ending{
 		outcome: string(refusal.Reason), detail: refusal.Detail, status: statuses[refusal.Reason], seen: o.seen(r),
 	})
-	leftOut, tell := o.sampler.take(refusal.Reason, now())
-	if !tell {
-		return
+	if leftOut, logged := o.refusals.log(r, string(refusal.Reason), refusal.Detail); logged {
+		o.emit(eventRejected, nil, string(refusal.Reason), leftOut)
 	}
-	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	fields := []zap.Field{
-		zap.String("provider", o.provider),
-		zap.String("reason", string(refusal.Reason)),
-		zap.String("detail", refusal.Detail),
-		zap.String("client_ip", clientIP),
-		zap.String("method", r.Method),
-		zap.String("path", r.URL.Path),
-	}
-	if leftOut > 0 {
-		fields = append(fields, zap.Int("left_out", leftOut))
-	}
-	o.logger.Warn("webhook refused", fields...)
-	o.emit(eventRejected, nil, string(refusal.Reason), leftOut)
 }
 
 // forwarded records how the handlers after verification have dealt with a
@@ -137,15 +126,6 @@ func statusOf(written int, err error) int {
 		return handlerErr.StatusCode
 	}
 	return written
-}
-
-// flush tells how many refusals were left out of the log up to a time, so that
-// the end of a flood is told of, too. The zero time stands for the end of all.
-func (o *observer) flush(at time.Time) {
-	for reason, leftOut := range o.sampler.rest(at) {
-		o.logger.Warn("more webhooks were refused than are logged",
-			zap.String("provider", o.provider), zap.String("reason", string(reason)), zap.Int("left_out", leftOut))
-	}
 }
 
 // emit raises a Caddy event, if anybody listens. It holds neither payload nor

@@ -14,7 +14,7 @@ func TestSampler(t *testing.T) {
 	s := new(sampler)
 	take := func(reason verify.Reason, after time.Duration, wantTell bool, wantLeftOut int) {
 		t.Helper()
-		if leftOut, tell := s.take(reason, noon.Add(after)); tell != wantTell || leftOut != wantLeftOut {
+		if leftOut, tell := s.take(string(reason), noon.Add(after)); tell != wantTell || leftOut != wantLeftOut {
 			t.Errorf("%s after %s: tell %t, left out %d; want %t, %d", reason, after, tell, leftOut, wantTell, wantLeftOut)
 		}
 	}
@@ -32,20 +32,20 @@ func TestSampler(t *testing.T) {
 func TestSamplerRest(t *testing.T) {
 	s := new(sampler)
 	for range sampleSize + 3 {
-		s.take(verify.BadSignature, noon)
+		s.take(string(verify.BadSignature), noon)
 	}
-	s.take(verify.Stale, noon)
+	s.take(string(verify.Stale), noon)
 	if rest := s.rest(noon.Add(sampleInterval - 1)); len(rest) != 0 {
 		t.Errorf("within the interval the rest is %v", rest)
 	}
-	if rest := s.rest(noon.Add(sampleInterval)); len(rest) != 1 || rest[verify.BadSignature] != 3 {
+	if rest := s.rest(noon.Add(sampleInterval)); len(rest) != 1 || rest[string(verify.BadSignature)] != 3 {
 		t.Errorf("the rest is %v, want 3", rest)
 	}
 	if rest := s.rest(time.Time{}); len(rest) != 0 {
 		t.Errorf("what was told of is told of again: %v", rest)
 	}
-	s.take(verify.BadSignature, noon)
-	if rest := s.rest(time.Time{}); rest[verify.BadSignature] != 1 {
+	s.take(string(verify.BadSignature), noon)
+	if rest := s.rest(time.Time{}); rest[string(verify.BadSignature)] != 1 {
 		t.Errorf("at the end the rest is %v, want 1", rest)
 	}
 }

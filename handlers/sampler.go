@@ -3,8 +3,6 @@ package handlers
 import (
 	"sync"
 	"time"
-
-	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // Anybody can send forged requests, as many as they like. Of the refusals of
@@ -18,7 +16,7 @@ const (
 // sampler decides which refusals of one endpoint are told of.
 type sampler struct {
 	mu      sync.Mutex
-	samples map[verify.Reason]*sample
+	samples map[string]*sample
 }
 
 // sample is the state of one reason.
@@ -30,13 +28,13 @@ type sample struct {
 
 // take reports whether a refusal is told of, and how many were left out since
 // the last one that was.
-func (s *sampler) take(reason verify.Reason, at time.Time) (leftOut int, tell bool) {
+func (s *sampler) take(reason string, at time.Time) (leftOut int, tell bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current := s.samples[reason]
 	if current == nil {
 		if s.samples == nil {
-			s.samples = make(map[verify.Reason]*sample)
+			s.samples = make(map[string]*sample)
 		}
 		current = new(sample)
 		s.samples[reason] = current
@@ -55,16 +53,16 @@ func (s *sampler) take(reason verify.Reason, at time.Time) (leftOut int, tell bo
 
 // rest returns how many were left out in intervals that are over at a time,
 // and that no later one has told of. The zero time stands for the end of all.
-func (s *sampler) rest(at time.Time) map[verify.Reason]int {
+func (s *sampler) rest(at time.Time) map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var rest map[verify.Reason]int
+	var rest map[string]int
 	for reason, current := range s.samples {
 		if current.leftOut == 0 || !at.IsZero() && at.Sub(current.began) < sampleInterval {
 			continue
 		}
 		if rest == nil {
-			rest = make(map[verify.Reason]int)
+			rest = make(map[string]int)
 		}
 		rest[reason], current.leftOut = current.leftOut, 0
 	}

@@ -42,10 +42,11 @@ import (
 type Token struct {
 	token.Config
 
-	issuer  *issuer
-	clients *token.Clients
-	metrics *metrics
-	logger  *zap.Logger
+	issuer   *issuer
+	clients  *token.Clients
+	metrics  *metrics
+	refusals *refusals
+	logger   *zap.Logger
 }
 
 // failures are the wrong credentials of late. They outlive a configuration, so
@@ -110,8 +111,15 @@ func (t *Token) provision(app *App) error {
 		return err
 	}
 	t.clients = token.NewClients(expanded.Clients)
-	t.issuer, err = app.issuers.issuing(&expanded)
-	return err
+	if t.issuer, err = app.issuers.issuing(&expanded); err != nil {
+		return err
+	}
+	t.refusals = &refusals{
+		logger: t.logger, whose: zap.String("issuer", t.Issuer),
+		message: "token refused", rest: "more requests for tokens were refused than are logged",
+	}
+	app.watch.addRefusals(t.refusals)
+	return nil
 }
 
 func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
@@ -205,18 +213,11 @@ func (t *Token) refuseClient(w http.ResponseWriter, r *http.Request, sent []toke
 	return t.refuse(w, r, refusal)
 }
 
-// refuse tells the operator why there is no token, and the client no more than
-// RFC 6749 demands.
+// refuse tells the operator why there is no token, unless a flood of requests is
+// refused, and the client no more than RFC 6749 demands.
 func (t *Token) refuse(w http.ResponseWriter, r *http.Request, refusal refusedToken) error {
 	drain(w, r, time.Duration(defaultReadBody))
-	t.logger.Warn("token refused",
-		zap.String("issuer", t.Issuer),
-		zap.String("reason", refusal.outcome),
-		zap.String("detail", refusal.detail),
-		zap.String("client_ip", clientIP(r)),
-		zap.String("method", r.Method),
-		zap.String("path", r.URL.Path),
-	)
+	t.refusals.log(r, refusal.outcome, refusal.detail)
 	return t.answerError(w, r, refusal)
 }
 

@@ -9,16 +9,23 @@ const watchInterval = 5 * time.Second
 // It runs while the app does.
 type watch struct {
 	observers []*observer
+	refusals  []*refusals   // of all endpoints, also of those that issue tokens
 	quit      chan struct{} // closed to end it
 	done      chan struct{} // closed when it has ended
 }
 
 // add takes an endpoint into care. It must not be called once the watch has
 // started.
-func (w *watch) add(o *observer) { w.observers = append(w.observers, o) }
+func (w *watch) add(o *observer) {
+	w.observers = append(w.observers, o)
+	w.addRefusals(o.refusals)
+}
+
+// addRefusals takes a log of refusals into care, under the same condition.
+func (w *watch) addRefusals(log *refusals) { w.refusals = append(w.refusals, log) }
 
 func (w *watch) start() {
-	if len(w.observers) == 0 {
+	if len(w.refusals) == 0 {
 		return
 	}
 	w.begin(time.Now())
@@ -54,8 +61,8 @@ func (w *watch) run() {
 
 // look does what is due at a time.
 func (w *watch) look(at time.Time) {
+	w.flush(at)
 	for _, o := range w.observers {
-		o.flush(at)
 		o.checkSilence(at)
 	}
 }
@@ -67,7 +74,12 @@ func (w *watch) stop() {
 	close(w.quit)
 	<-w.done
 	w.quit = nil
-	for _, o := range w.observers {
-		o.flush(time.Time{})
+	w.flush(time.Time{})
+}
+
+// flush has the refusals told of that were left out of the log up to a time.
+func (w *watch) flush(at time.Time) {
+	for _, log := range w.refusals {
+		log.flush(at)
 	}
 }
