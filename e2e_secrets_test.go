@@ -2,9 +2,11 @@ package caddywebhooks_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,25 +17,20 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
-// Secrets that are given as placeholders are seen nowhere: not in the log down
-// to DEBUG, not in the configuration that the admin endpoint shows, not in an
-// answer.
-func TestSecretsAreNotShown(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	const inEnv, inFile, token, password = "secret-in-env", "secret-in-file", "token-in-env", "password-in-env"
-	t.Setenv("WEBHOOK_SECRET", inEnv)
-	t.Setenv("WEBHOOK_TOKEN", token)
-	t.Setenv("WEBHOOK_PASSWORD", password)
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(inFile), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	admin := "127.0.0.1:" + webhooktest.FreePort(t)
-	srv := webhooktest.Start(t, "{\n admin "+admin+"\n debug\n metrics\n webhooks {\n inspect {\n bodies\n }\n diagnose\n }\n}\n"+site(`handle_webhook /hook github {env.WEBHOOK_SECRET} {file.`+file+`} {
+// The secrets of secretive, by the variables that hold them.
+var envSecrets = map[string]string{
+	"WEBHOOK_SECRET": "secret-in-env", "WEBHOOK_TOKEN": "token-in-env", "WEBHOOK_PASSWORD": "password-in-env",
+	"WEBHOOK_SIGNING": "whsec_c2lnbmluZy1zZWNyZXQtaW4tZW52LTAxMjM0NTY3", "WEBHOOK_CLIENT": "client-secret-in-env", "WEBHOOK_KEY": "key-of-tokens-in-env-0123456789abcdef",
+}
+
+// secretive is a configuration with a secret in each place that can have one.
+func secretive(up *webhooktest.Upstream, admin, file string) string {
+	return "{\n admin " + admin + "\n debug\n metrics\n webhooks {\n inspect {\n bodies\n }\n diagnose\n }\n}\n" + site(`handle_webhook /hook github {env.WEBHOOK_SECRET} {file.`+file+`} {
 		on push {
 			webhook_rewrite {
 				body body.a.b
 			}
+			webhook_sign {env.WEBHOOK_SIGNING}
 			reverse_proxy `+up.Addr()+`
 		}
 		otherwise {
@@ -58,7 +55,55 @@ func TestSecretsAreNotShown(t *testing.T) {
 		otherwise {
 			reverse_proxy `+up.Addr()+`
 		}
-	}`))
+	}
+	webhook_token /issue secretive {
+		client user {env.WEBHOOK_CLIENT}
+		key {env.WEBHOOK_KEY}
+	}
+	handle_webhook /issued instaleap {
+		issued secretive
+		otherwise {
+			reverse_proxy `+up.Addr()+`
+		}
+	}`)
+}
+
+// saving has Caddy save the configuration as it does by itself, in a folder of
+// the test, and returns what it has saved.
+func saving(t *testing.T) (edit webhooktest.Edit, saved func() string) {
+	path := caddy.ConfigAutosavePath
+	t.Cleanup(func() { caddy.ConfigAutosavePath = path })
+	caddy.ConfigAutosavePath = filepath.Join(t.TempDir(), "autosave.json")
+	edit = func(config map[string]any) {
+		config["admin"].(map[string]any)["config"] = map[string]any{"persist": true}
+	}
+	return edit, func() string {
+		t.Helper()
+		text, err := os.ReadFile(caddy.ConfigAutosavePath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+}
+
+// Secrets that are given as placeholders are seen nowhere: not in the log down
+// to DEBUG, not in the configuration that the admin endpoint shows and that
+// Caddy saves, not in an answer.
+func TestSecretsAreNotShown(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	for name, secret := range envSecrets {
+		t.Setenv(name, secret)
+	}
+	inEnv, token, password := envSecrets["WEBHOOK_SECRET"], envSecrets["WEBHOOK_TOKEN"], envSecrets["WEBHOOK_PASSWORD"]
+	const inFile = "secret-in-file"
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(inFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	admin := "127.0.0.1:" + webhooktest.FreePort(t)
+	save, saved := saving(t)
+	srv := webhooktest.Start(t, secretive(up, admin, file), save)
 
 	var answers strings.Builder
 	add := func(answer webhooktest.Response) { fmt.Fprintln(&answers, answer) }
@@ -82,23 +127,48 @@ func TestSecretsAreNotShown(t *testing.T) {
 			add(srv.Post(path, body, "Authorization: "+token))
 		}
 	}
+	for _, secret := range []string{envSecrets["WEBHOOK_CLIENT"], "wrong"} {
+		answer := srv.Post("/issue", "client_id=user&client_secret="+secret, "Content-Type: application/x-www-form-urlencoded")
+		add(answer)
+		add(srv.Post("/issued", `{"id":"1","type":"CREATED"}`, "Authorization: Bearer "+answer.Body, "X-Tell: yes"))
+	}
 	inspected := get(t, "http://"+admin+"/webhooks/deliveries")
 	for number := range strings.Count(inspected, `"number"`) {
 		inspected += get(t, "http://"+admin+"/webhooks/deliveries/"+fmt.Sprint(firstNumber(t, admin)+number))
 	}
 	metrics := get(t, "http://"+admin+"/metrics")
 	config := get(t, "http://"+admin+"/config/")
-	if !strings.Contains(config, "{env.WEBHOOK_SECRET}") {
-		t.Errorf("this is not the configuration: %s", config)
+	for name := range envSecrets {
+		if placeholder := "{env." + name + "}"; !strings.Contains(config, placeholder) || !strings.Contains(saved(), placeholder) {
+			t.Errorf("%s is not in this configuration: %s\nor not in the saved one: %s", placeholder, config, saved())
+		}
 	}
 	srv.Stop()
-	for _, secret := range []string{inEnv, inFile, token, password} {
+	for _, secret := range append(slices.Collect(maps.Values(envSecrets)), inFile) {
 		for name, text := range map[string]string{
-			"log": srv.Log.String(), "configuration": config, "answers": answers.String(), "inspector": inspected, "metrics": metrics,
+			"log": srv.Log.String(), "configuration": config, "saved configuration": saved(),
+			"answers": answers.String(), "inspector": inspected, "metrics": metrics,
 		} {
 			if at := strings.Index(text, secret); at >= 0 {
 				t.Errorf("%s is in the %s: …%s…", secret, name, text[max(0, at-200):at])
 			}
+		}
+	}
+}
+
+// A secret that stands in the Caddyfile, also one that {$NAME} puts there, is a
+// part of the configuration: Caddy shows and saves it. Its log has it nowhere.
+func TestSecretsInTheCaddyfileAreSaved(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	t.Setenv("WEBHOOK_SECRET", "secret-put-there")
+	admin := "127.0.0.1:" + webhooktest.FreePort(t)
+	save, saved := saving(t)
+	srv := webhooktest.Start(t, "{\n admin "+admin+"\n}\n"+endpoint(up, "github secret-written-there {$WEBHOOK_SECRET}"), save)
+	config := get(t, "http://"+admin+"/config/")
+	checkStatus(t, srv.Post("/hook", validBody, webhooktest.GitHub("secret-put-there", "push", validBody)...), 200)
+	for _, secret := range []string{"secret-written-there", "secret-put-there"} {
+		if !strings.Contains(config, secret) || !strings.Contains(saved(), secret) {
+			t.Errorf("%s is not in the configuration: then the documentation says too little", secret)
 		}
 	}
 }

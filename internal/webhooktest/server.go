@@ -188,7 +188,8 @@ func adapt(caddyfile string) ([]byte, error) {
 }
 
 // prepare makes a configuration fit for a test: it touches nothing outside
-// storage, unless an Edit sets another one, logs to log, and listens on addrs or else on free ports.
+// storage and is not saved, unless an Edit says otherwise, logs to log, and
+// listens on addrs or else on free ports.
 func prepare(config []byte, log *Log, storage string, addrs map[string]string, edits []Edit) ([]byte, error) {
 	var root map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(config))
@@ -203,7 +204,9 @@ func prepare(config []byte, log *Log, storage string, addrs map[string]string, e
 	if admin["listen"] == nil {
 		admin["disabled"] = true
 	}
-	object(admin, "config")["persist"] = false
+	if saved := object(admin, "config"); saved["persist"] == nil {
+		saved["persist"] = false
+	}
 	if root["storage"] == nil {
 		root["storage"] = map[string]any{"module": "file_system", "root": storage}
 	}
