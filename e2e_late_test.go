@@ -32,7 +32,7 @@ func TestDeliverLateBody(t *testing.T) {
 					proxy+" "+app.Listener.Addr().String()+"\n }\n }"))
 			late := `{"action":"late","of":"` + strings.Repeat("x", size) + `"}`
 			checkStatus(t, push(srv, late), 202)
-			for range 4 {
+			for range 2 {
 				push(srv, strings.Replace(strings.ReplaceAll(late, "x", "y"), "late", "next", 1))
 			}
 			close(acknowledged)
@@ -41,5 +41,21 @@ func TestDeliverLateBody(t *testing.T) {
 			}
 			app.Close()
 		}
+	}
+}
+
+// What a late app has yet to read counts as what others are asked to wait for.
+func TestDeliverLateBodiesCount(t *testing.T) {
+	for _, rewrite := range []string{"", "webhook_rewrite {\n set n 1\n }\n"} {
+		up := webhooktest.NewUpstream(t)
+		leave := make(chan struct{})
+		up.Answer(func(http.ResponseWriter, *http.Request) { <-leave })
+		srv := webhooktest.Start(t, "{\n webhooks {\n max_buffered 2MiB\n store "+filepath.Join(t.TempDir(), "deliveries.db")+"\n }\n}\n"+
+			routes("max_size 2MiB\n otherwise {\n"+rewrite+"webhook_deliver {\n wait 1ms\n retry 1h\n webhook_proxy "+up.Addr()+"\n }\n }"))
+		body := `{"a":"` + strings.Repeat("x", 1_200_000) + `"}`
+		eventually(t, "there is memory", func() bool { return push(srv, body).Status == 202 })
+		checkReason(t, push(srv, body, "X-Tell: yes"), 503, "overloaded")
+		close(leave)
+		eventually(t, "there is memory again", func() bool { return push(srv, body).Status != 503 })
 	}
 }

@@ -31,6 +31,7 @@ type attempt struct {
 	aborted bool            // they panicked in the middle of the answer; after over
 	decided chan struct{}   // closed when outcome is known; if the answer goes straight to the sender, when over
 	ended   atomic.Bool     // the handlers have returned
+	holds   atomic.Int64    // bytes that count until then, see buffered
 
 	sender     http.ResponseWriter // gets the answer, unless it is a failure or late; nil: nobody does
 	senderRepl *caddy.Replacer     // of the sender's request
@@ -147,6 +148,7 @@ func (a *attempt) straight() bool { return a.passes && a.others == nil }
 // end says that the handlers have returned.
 func (a *attempt) end() {
 	a.ended.Store(true)
+	a.letGo()
 	if a.others != nil {
 		close(a.others.over)
 	}
@@ -154,6 +156,24 @@ func (a *attempt) end() {
 		close(a.decided)
 	}
 }
+
+// outlive has the webhook stay in memory, and count, until the attempt is over.
+func (a *attempt) outlive(webhook *heldBody) {
+	if a.ended.Load() {
+		return
+	}
+	if webhook.source != nil {
+		webhook.source.retain()
+	}
+	size := int64(len(webhook.content))
+	buffered.Add(size)
+	a.holds.Store(size)
+	if a.ended.Load() {
+		a.letGo()
+	}
+}
+
+func (a *attempt) letGo() { buffered.Add(-a.holds.Swap(0)) }
 
 // giveUp makes an attempt late, unless it is decided at the same time.
 func (a *attempt) giveUp() {

@@ -83,9 +83,9 @@ func (d *Deliver) await(r *http.Request, event *route.Event, attempts []*attempt
 		timer.Reset(0) // for the others, too
 		a.giveUp()
 	}
-	for _, a := range attempts {
-		if held := heldBodyOf(r); held != nil && held.source != nil && !a.ended.Load() {
-			held.source.retain()
+	if held := heldBodyOf(r); held != nil {
+		for _, a := range attempts {
+			a.outlive(held)
 		}
 	}
 }
