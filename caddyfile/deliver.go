@@ -105,6 +105,11 @@ func positiveDuration(d *caddyfile.Dispenser) (time.Duration, error) {
 // stand in paths, metrics and the store.
 var deliverName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+// IsDeliverName reports whether deliveries and destinations may be called so:
+// up to 64 letters, digits, dots, hyphens and underscores, of which the first is
+// a letter or a digit.
+func IsDeliverName(name string) bool { return deliverName.MatchString(name) }
+
 // ParseDeliver reads a webhook_deliver directive, of which d has consumed the
 // name and the matcher. Syntax:
 //
@@ -128,7 +133,7 @@ func ParseDeliver(d *caddyfile.Dispenser) (*Deliver, error) {
 	config := new(Deliver)
 	start := *d
 	if d.NextArg() {
-		if config.Name = d.Val(); !deliverName.MatchString(config.Name) {
+		if config.Name = d.Val(); !IsDeliverName(config.Name) {
 			return nil, d.Errf("%q cannot be a name; use letters, digits, dots, hyphens and underscores", config.Name)
 		}
 	}
@@ -176,7 +181,7 @@ func parseTo(d *caddyfile.Dispenser, config *Deliver) error {
 		return segment.Err("to needs a name, and upstreams or a block of directives")
 	}
 	to := DeliverTo{Name: args[0], Upstreams: args[1:]}
-	if !deliverName.MatchString(to.Name) {
+	if !IsDeliverName(to.Name) {
 		return segment.Errf("%q cannot be the name of a destination, which comes before its upstreams: to <name> <upstream...>", to.Name)
 	}
 	if slices.ContainsFunc(config.To, func(other DeliverTo) bool { return other.Name == to.Name }) {

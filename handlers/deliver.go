@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
@@ -34,8 +35,8 @@ import (
 // for each attempt, and `Webhook-Attempt`, which counts them from 1.
 type Deliver struct {
 	// The name, by which the store knows its destinations over reloads and
-	// restarts. It is needed, and must differ, where there are several.
-	// Default: default.
+	// restarts: up to 64 letters, digits, dots, hyphens and underscores. It is
+	// needed, and must differ, where there are several. Default: default.
 	Name string `json:"name,omitempty"`
 
 	// spool (ask the app first) or queue (store first). Default: spool.
@@ -76,7 +77,8 @@ type Deliver struct {
 
 // Destination is one of the places where webhooks go.
 type Destination struct {
-	// The name. It is needed, and must differ, where there are several.
+	// The name, of the same characters. It is needed, and must differ, where there
+	// are several.
 	Name string `json:"name,omitempty"`
 
 	// The routes that hand a webhook to its app.
@@ -173,6 +175,10 @@ func (d *Deliver) fillDefaults() {
 	}
 }
 
+// errNoName is what is wrong with names that cannot stand in paths, metrics and
+// all stores.
+var errNoName = errors.New("this cannot be a name; use up to 64 letters, digits, dots, hyphens and underscores")
+
 func (d *Deliver) check() error {
 	switch {
 	case d.Mode != modeSpool && d.Mode != modeQueue:
@@ -183,6 +189,8 @@ func (d *Deliver) check() error {
 		return fmt.Errorf("ack is a status from 200 to 299, not %d", d.Ack)
 	case len(d.To) == 0:
 		return errors.New("it has no destination")
+	case !fromcaddyfile.IsDeliverName(d.Name):
+		return errNoName
 	}
 	for _, delay := range d.Retry {
 		if delay <= 0 {
@@ -193,6 +201,9 @@ func (d *Deliver) check() error {
 	for _, to := range d.To {
 		if names[to.Name] || to.Name == "" && len(d.To) > 1 {
 			return errors.New("each destination needs a name of its own")
+		}
+		if to.Name != "" && !fromcaddyfile.IsDeliverName(to.Name) {
+			return fmt.Errorf("destination %q: %w", to.Name, errNoName)
 		}
 		names[to.Name] = true
 	}
