@@ -20,8 +20,12 @@ func delivering(t *testing.T, directives string) string {
 }
 
 func deliveringFrom(store, directives string) string {
-	return "{\n webhooks {\n store " + store + "\n }\n}\n" +
-		routes("otherwise {\n"+directives+"\n }")
+	return storing(store, "") + routes("otherwise {\n"+directives+"\n }")
+}
+
+// storing is the global option of a store, and of what else there is about webhooks.
+func storing(store, options string) string {
+	return "{\n webhooks {\n store " + store + "\n" + options + "\n }\n}\n"
 }
 
 // eventually waits until something is true.
@@ -303,7 +307,7 @@ func TestDeliverStoreFull(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	answers(up, 500, 200)
 	store := filepath.Join(t.TempDir(), "deliveries.db")
-	srv := webhooktest.Start(t, "{\n webhooks {\n store "+store+" {\n max_size 100B\n }\n }\n}\n"+
+	srv := webhooktest.Start(t, storing(store+" {\n max_size 100B\n }", "")+
 		routes("otherwise {\n webhook_deliver {\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }\n }"))
 	answer := push(srv, validBody)
 	checkStatus(t, answer, 503)
@@ -318,7 +322,7 @@ func TestDeliverStoreFull(t *testing.T) {
 // with one name is an error, if it is not the same one in two servers.
 func TestDeliverNames(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "deliveries.db")
-	option := "{\n webhooks {\n store " + store + "\n }\n}\n"
+	option := storing(store, "")
 	block := func(port, directives string) string {
 		return "http://127.0.0.1:" + port + " {\n handle_webhook /hook github x {\n otherwise {\n" + directives + "\n }\n }\n}\n"
 	}
@@ -330,7 +334,7 @@ func TestDeliverNames(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "there are several webhook_deliver with the name default") {
 		t.Errorf("two of one name: %v", err)
 	}
-	err = webhooktest.Validate(t, "{\n webhooks {\n store "+store+" {\n max_age 1d\n }\n }\n}\n"+block("18001", same))
+	err = webhooktest.Validate(t, storing(store+" {\n max_age 1d\n }", "")+block("18001", same))
 	if err == nil || !strings.Contains(err.Error(), "max_age") {
 		t.Errorf("a schedule longer than max_age: %v", err)
 	}

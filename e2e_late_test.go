@@ -27,7 +27,7 @@ func TestDeliverLateBody(t *testing.T) {
 					read <- body
 				}
 			}))
-			srv := webhooktest.Start(t, "{\n webhooks {\n store "+filepath.Join(t.TempDir(), "deliveries.db")+"\n }\n}\n"+
+			srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "")+
 				routes("max_size 32MiB\n otherwise {\n webhook_deliver {\n wait 1ms\n retry 1h\n "+
 					proxy+" "+app.Listener.Addr().String()+"\n }\n }"))
 			late := `{"action":"late","of":"` + strings.Repeat("x", size) + `"}`
@@ -50,7 +50,7 @@ func TestDeliverLateBodiesCount(t *testing.T) {
 		up := webhooktest.NewUpstream(t)
 		leave := make(chan struct{})
 		up.Answer(func(http.ResponseWriter, *http.Request) { <-leave })
-		srv := webhooktest.Start(t, "{\n webhooks {\n max_buffered 2MiB\n store "+filepath.Join(t.TempDir(), "deliveries.db")+"\n }\n}\n"+
+		srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "max_buffered 2MiB")+
 			routes("max_size 2MiB\n otherwise {\n"+rewrite+"webhook_deliver {\n wait 1ms\n retry 1h\n webhook_proxy "+up.Addr()+"\n }\n }"))
 		body := `{"a":"` + strings.Repeat("x", 1_200_000) + `"}`
 		eventually(t, "there is memory", func() bool { return push(srv, body).Status == 202 })

@@ -168,7 +168,7 @@ func TestDeliverForgetsTokensInQueries(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	answers(up, 500, 200)
 	store := filepath.Join(t.TempDir(), "deliveries.db")
-	srv := webhooktest.Start(t, "{\n webhooks {\n store "+store+"\n }\n}\n"+site(`handle_webhook /hook docker-hub {
+	srv := webhooktest.Start(t, storing(store, "")+site(`handle_webhook /hook docker-hub {
 		token query-token
 		token_header X-Own header-token
 		otherwise {

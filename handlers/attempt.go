@@ -41,8 +41,6 @@ type attempt struct {
 	known  bool            // the outcome is; only used by the handlers
 	passes bool            // the answer goes to the sender; likewise
 	repl   *caddy.Replacer // of the destination's request; likewise
-
-	late bool // it was not decided in time; only used by who began it
 }
 
 // others is what there is to say between the attempt whose answer the sender
@@ -177,10 +175,13 @@ func (a *attempt) letGo() { buffered.Add(-a.holds.Swap(0)) }
 
 // giveUp makes an attempt late, unless it is decided at the same time.
 func (a *attempt) giveUp() {
-	if a.late = a.course.CompareAndSwap(undecided, tooLate); !a.late {
+	if !a.course.CompareAndSwap(undecided, tooLate) {
 		<-a.decided
 	}
 }
+
+// late reports whether it was given up.
+func (a *attempt) late() bool { return a.course.Load() == tooLate }
 
 // temporary are those of 4xx that do not mean that a request will never be
 // taken: it came too late or too early, is in conflict with another, or there

@@ -29,9 +29,8 @@ func newRequest(r *http.Request) *verify.Request {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		method, requested = original.Method, original.URL
 	}
-	clientIP, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	address, _ := netip.ParseAddr(clientIP) // the zero Addr is in no range
-	made := &struct {                       // in one piece
+	address, _ := netip.ParseAddr(clientIP(r)) // the zero Addr is in no range
+	made := &struct {                          // in one piece
 		verify.Request
 		url url.URL
 	}{url: clientURL(r, requested)}
@@ -39,6 +38,12 @@ func newRequest(r *http.Request) *verify.Request {
 	request.Method, request.URL, request.Header = method, &made.url, r.Header
 	request.ClientIP, request.Received = address, now()
 	return request
+}
+
+// clientIP returns the address that the request comes from, as Caddy sees it.
+func clientIP(r *http.Request) string {
+	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return address
 }
 
 // clientURL is the URL that the client asked for. What a trusted proxy says of

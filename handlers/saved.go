@@ -57,12 +57,12 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 		Header:     withoutCredentialHeaders(r.Header, event),
 		Host:       r.Host,
 		RemoteAddr: r.RemoteAddr,
+		ClientIP:   clientIP(r),
 		Proto:      r.Proto,
 		TLS:        r.TLS != nil,
 		OrigMethod: r.Method,
 		Vars:       savedVars(r),
 	}
-	s.ClientIP, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	if held := heldBodyOf(r); held != nil {
 		s.body, s.source = held.content, held.source
 	}
@@ -74,7 +74,8 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		s.OrigMethod, original = o.Method, o.URL
 	}
-	s.URL, s.OrigURL = withoutCredentials(r.URL, event), withoutCredentials(original, event)
+	target := *r.URL // handlers change it
+	s.URL, s.OrigURL = withoutCredentials(&target, event), withoutCredentials(original, event)
 	s.Event.URL = withoutCredentials((*url.URL)(s.Event.URL), event)
 	return s
 }
@@ -126,7 +127,7 @@ func isCredential(name string, event *route.Event) bool {
 }
 
 // withoutCredentials returns a URL without what proves who has sent a request.
-// It is the same one, which nobody changes, if there is nothing to leave out.
+// It is the same one if there is nothing to leave out.
 func withoutCredentials(u *url.URL, event *route.Event) *route.SnapshotURL {
 	clean := u
 	for _, place := range event.Credentials {
@@ -213,12 +214,12 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	}
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, server)
-	target := url.URL(*s.URL)
-	if target != *r.URL {
+	target := (*url.URL)(s.URL)
+	if *target != *r.URL {
 		r.RequestURI = target.RequestURI()
 	}
-	r.Method, r.URL = s.Method, &target
-	if found := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey); s.ClientIP != "" && found != s.ClientIP { // its server may trust others by now
+	r.Method, r.URL = s.Method, target
+	if s.ClientIP != "" && s.ClientIP != clientIP(r) { // its server may trust others by now
 		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, s.ClientIP)
 	}
 	for name, value := range s.Vars {

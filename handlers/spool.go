@@ -53,15 +53,15 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, event *route.Eve
 		d.crew.run(func() { a.run(context.Background(), saved, 1) })
 	}
 	d.await(r, event, attempts)
-	if leftovers, late := d.undelivered(attempts); len(leftovers) > 0 {
+	if leftovers, token := d.undelivered(attempts); len(leftovers) > 0 {
 		saved := save(r, event)
-		saved.Late = late
+		saved.Late = token
 		if err := d.store(w, saved, leftovers); err != nil {
 			first.settle(false)
 			return err
 		}
 	}
-	if first.late || first.outcome.Verdict == deliver.Failed {
+	if first.late() || first.outcome.Verdict == deliver.Failed {
 		w.WriteHeader(d.Ack)
 		return nil
 	}
@@ -110,10 +110,10 @@ type leftover struct {
 }
 
 // undelivered returns what has to be stored after the first attempts, and by what
-// name those are known that go on.
-func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, late string) {
+// token those are known that go on.
+func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, token string) {
 	for i, a := range attempts {
-		if !a.late {
+		if !a.late() {
 			d.countAttempt(a.to.fullName, a.outcome)
 			if a.outcome.Verdict == deliver.Delivered || a.outcome.Verdict == deliver.Refused && i == 0 {
 				continue // it is done, or the sender is told
@@ -121,9 +121,9 @@ func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, late s
 		}
 		l := leftover{target: deliver.Target{Destination: a.to.fullName, Attempts: 1}}
 		switch {
-		case a.late:
+		case a.late():
 			l.reason = "late"
-			late = a.keepTrack(late)
+			token = a.keepTrack(token)
 			l.target.Due, _ = d.schedule.Next(time.Now(), 1, 0)
 		case a.outcome.Verdict == deliver.Failed:
 			l.reason, l.failure = "failed", a.outcome.Failure
@@ -135,7 +135,7 @@ func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, late s
 		}
 		leftovers = append(leftovers, l)
 	}
-	return leftovers, late
+	return leftovers, token
 }
 
 // Bounds of storing.

@@ -251,12 +251,6 @@ func (t *Token) count(r *http.Request, outcome string) {
 	}
 }
 
-// clientIP returns the address that the request comes from, as Caddy sees it.
-func clientIP(r *http.Request) string {
-	address, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return address
-}
-
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Token)(nil)
