@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -63,31 +64,42 @@ func answers(up *webhooktest.Upstream, statuses ...int) {
 	})
 }
 
+// byEach runs a test with the proxy that makes each exchange on a goroutine of its
+// own, and with the one that has first attempts on the sender's request.
+func byEach(t *testing.T, test func(t *testing.T, proxy string)) {
+	t.Helper()
+	for _, proxy := range []string{"reverse_proxy", "webhook_proxy"} {
+		t.Run(proxy, func(t *testing.T) { test(t, proxy) })
+	}
+}
+
 // In the mode spool the sender gets the answer of the app that takes or refuses
 // an event, and nothing is stored.
 func TestDeliverAnswersAsTheApp(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }"))
-	for _, status := range []int{200, 201, 400, 403, 422} {
-		answers(up, status)
-		answer := push(srv, validBody)
-		checkAnswer(t, answer, status, fmt.Sprintf("app: %d", status))
-		if answer.Header.Get("X-App") != "yes" {
-			t.Errorf("%d: the app's headers are missing", status)
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		for _, status := range []int{200, 201, 400, 403, 422} {
+			answers(up, status)
+			answer := push(srv, validBody)
+			checkAnswer(t, answer, status, fmt.Sprintf("app: %d", status))
+			if answer.Header.Get("X-App") != "yes" {
+				t.Errorf("%d: the app's headers are missing", status)
+			}
+			up.Only()
 		}
-		up.Only()
-	}
-	for _, status := range []int{401, 404, 410} { // for which providers disable an endpoint
-		answers(up, status)
-		answer := push(srv, validBody)
-		checkAnswer(t, answer, 502, "")
-		if answer.Header.Get("X-App") != "" {
-			t.Errorf("%d: the app's headers are there", status)
+		for _, status := range []int{401, 404, 410} { // for which providers disable an endpoint
+			answers(up, status)
+			answer := push(srv, validBody)
+			checkAnswer(t, answer, 502, "")
+			if answer.Header.Get("X-App") != "" {
+				t.Errorf("%d: the app's headers are there", status)
+			}
+			up.Only()
 		}
-		up.Only()
-	}
-	time.Sleep(20 * time.Millisecond) // what is not there cannot be waited for
-	up.None()
+		time.Sleep(20 * time.Millisecond) // what is not there cannot be waited for
+		up.None()
+	})
 }
 
 // What the operator answers at a destination is meant.
@@ -99,18 +111,20 @@ func TestDeliverAnswersAsTheOperator(t *testing.T) {
 // An app that does not answer is not asked about more and more events: what
 // comes is stored at once.
 func TestDeliverHangs(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	hang := make(chan struct{})
-	up.Answer(func(w http.ResponseWriter, _ *http.Request) { <-hang })
-	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1h\n reverse_proxy "+up.Addr()+"\n }"))
-	for range 150 {
-		checkStatus(t, push(srv, validBody), 202)
-	}
-	asked := len(up.Requests())
-	close(hang)
-	if asked > 100+16 { // the first attempts, and those of what was stored at once
-		t.Errorf("the app was asked about %d events at a time", asked)
-	}
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		hang := make(chan struct{})
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) { <-hang })
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1h\n "+proxy+" "+up.Addr()+"\n }"))
+		for range 150 {
+			checkStatus(t, push(srv, validBody), 202)
+		}
+		asked := len(up.Requests())
+		close(hang)
+		if asked > 100+16 { // the first attempts, and those of what was stored at once
+			t.Errorf("the app was asked about %d events at a time", asked)
+		}
+	})
 }
 
 // An app that fails gets the event later, with the same bytes, id, method and
@@ -150,6 +164,38 @@ func TestDeliverLater(t *testing.T) {
 	}
 }
 
+// Attempts differ in nothing but their number, wherever they are made.
+func TestDeliverTheSameEachTime(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		answers(up, 500, 200)
+		srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "provider own token {\n event header.X-GitHub-Event\n token query.key\n }")+
+			site("handle_webhook /hook own "+testToken+" {\n otherwise {\n webhook_deliver {\n retry 1ms\n "+
+				proxy+" "+up.Addr()+" {\n header_up X-From caddy\n header_up -X-Gone\n }\n }\n }\n }"))
+		checkStatus(t, srv.Post("/hook?a=b&key="+testToken, validBody, "Cookie: c=d", "Authorization: Bearer x", "X-Kept: yes",
+			"X-Kept: twice", "X-Gone: yes", "Webhook-Attempt: 7", "X-Forwarded-For: 10.0.0.1"), 202)
+		requests := reaches(t, up, 2)
+		for i, r := range requests {
+			if number := r.Header.Get("Webhook-Attempt"); number != fmt.Sprint(i+1) {
+				t.Errorf("attempt %d has the number %s", i+1, number)
+			}
+			r.Header.Del("Webhook-Attempt")
+			for _, name := range []string{"Cookie", "Authorization", "X-Gone"} {
+				if r.Header.Get(name) != "" {
+					t.Errorf("attempt %d has %s", i+1, name)
+				}
+			}
+		}
+		first, second := requests[0], requests[1]
+		if first.URI != "/hook?a=b" || first.URI != second.URI || first.Method != second.Method || string(first.Body) != string(second.Body) {
+			t.Errorf("%s %s %q, and then %s %s %q", first.Method, first.URI, first.Body, second.Method, second.URI, second.Body)
+		}
+		if !reflect.DeepEqual(first.Header, second.Header) {
+			t.Errorf("the headers were %v, and then %v", first.Header, second.Header)
+		}
+	})
+}
+
 // The mode queue stores first; ack says with what that is acknowledged.
 func TestDeliverQueue(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
@@ -162,49 +208,55 @@ func TestDeliverQueue(t *testing.T) {
 
 // An event without an id gets one, which is the same for each attempt.
 func TestDeliverMakesAnID(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	answers(up, 500, 200)
-	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }"))
-	checkStatus(t, srv.Post("/hook", validBody, "X-GitHub-Event: push",
-		"X-Hub-Signature-256: sha256="+webhooktest.HMAC(testSecret, validBody)), 202)
-	requests := reaches(t, up, 2)
-	first, second := requests[0].Header.Get("Webhook-Delivery-Id"), requests[1].Header.Get("Webhook-Delivery-Id")
-	if first == "" || first != second {
-		t.Errorf("the ids are %q and %q", first, second)
-	}
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		answers(up, 500, 200)
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		checkStatus(t, srv.Post("/hook", validBody, "X-GitHub-Event: push",
+			"X-Hub-Signature-256: sha256="+webhooktest.HMAC(testSecret, validBody)), 202)
+		requests := reaches(t, up, 2)
+		first, second := requests[0].Header.Get("Webhook-Delivery-Id"), requests[1].Header.Get("Webhook-Delivery-Id")
+		if first == "" || first != second {
+			t.Errorf("the ids are %q and %q", first, second)
+		}
+	})
 }
 
 // An app that is late is not asked again if it takes the event after all.
 func TestDeliverLateSuccess(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	release := make(chan struct{})
-	up.Answer(func(http.ResponseWriter, *http.Request) { <-release })
-	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }"))
-	checkStatus(t, push(srv, validBody), 202)
-	close(release)
-	eventually(t, "the late answer is seen", func() bool {
-		return strings.Contains(srv.Log.String(), "an app that was late has taken the webhook")
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		release := make(chan struct{})
+		up.Answer(func(http.ResponseWriter, *http.Request) { <-release })
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		checkStatus(t, push(srv, validBody), 202)
+		close(release)
+		eventually(t, "the late answer is seen", func() bool {
+			return strings.Contains(srv.Log.String(), "an app that was late has taken the webhook")
+		})
+		up.Only()
 	})
-	up.Only()
 }
 
 // An app that is late and fails is asked again.
 func TestDeliverLateFailure(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	release := make(chan struct{})
-	var asked atomic.Int64
-	up.Answer(func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) == 1 {
-			<-release
-			w.WriteHeader(500)
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		release := make(chan struct{})
+		var asked atomic.Int64
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == 1 {
+				<-release
+				w.WriteHeader(500)
+			}
+		})
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		checkStatus(t, push(srv, validBody), 202)
+		close(release)
+		if r := reaches(t, up, 2)[1]; r.Header.Get("Webhook-Attempt") != "2" {
+			t.Errorf("it is attempt %s", r.Header.Get("Webhook-Attempt"))
 		}
 	})
-	srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1ms\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }"))
-	checkStatus(t, push(srv, validBody), 202)
-	close(release)
-	if r := reaches(t, up, 2)[1]; r.Header.Get("Webhook-Attempt") != "2" {
-		t.Errorf("it is attempt %s", r.Header.Get("Webhook-Attempt"))
-	}
 }
 
 // Each destination is retried on its own, and signs each attempt anew.
@@ -249,73 +301,81 @@ func TestDeliverRefusedByOne(t *testing.T) {
 // A panic in a destination's handlers is a failed attempt, nothing else. So is a
 // chain in which no directive answers.
 func TestDeliverChainFails(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	answers(up, 200)
-	up.Answer(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Webhook-Attempt") == "1" {
-			panic(http.ErrAbortHandler) // breaks off the connection
-		}
-	})
-	srv := webhooktest.Start(t, delivering(t, `webhook_deliver {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		answers(up, 200)
+		up.Answer(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Webhook-Attempt") == "1" {
+				panic(http.ErrAbortHandler) // breaks off the connection
+			}
+		})
+		srv := webhooktest.Start(t, delivering(t, `webhook_deliver {
 			retry 1ms
 			@nobody header X-Nobody *
 			respond @nobody 200
-			reverse_proxy `+up.Addr()+`
+			`+proxy+` `+up.Addr()+`
 		}`))
-	checkStatus(t, push(srv, validBody), 202)
-	reaches(t, up, 2)
+		checkStatus(t, push(srv, validBody), 202)
+		reaches(t, up, 2)
+	})
 }
 
 // A second configuration takes the store over and delivers what the first has
 // stored, by its own destination of the same name.
 func TestDeliverOverReload(t *testing.T) {
-	up, other := webhooktest.NewUpstream(t), webhooktest.NewUpstream(t)
-	answers(up, 500)
-	answers(other, 200)
-	store := filepath.Join(t.TempDir(), "deliveries.db")
-	srv := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver orders {\n retry 50ms 1h\n reverse_proxy "+up.Addr()+"\n }"))
-	checkStatus(t, push(srv, validBody), 202)
-	srv.Reload(deliveringFrom(store, "webhook_deliver orders {\n retry 1ms\n reverse_proxy "+other.Addr()+"\n }"))
-	eventually(t, "one of them gets it again", func() bool { return len(up.Requests())+len(other.Requests()) >= 2 })
-	srv.Reload(deliveringFrom(store, "webhook_deliver others {\n retry 1ms\n reverse_proxy "+other.Addr()+"\n }"))
-	checkStatus(t, push(srv, validBody), 200)
+	byEach(t, func(t *testing.T, proxy string) {
+		up, other := webhooktest.NewUpstream(t), webhooktest.NewUpstream(t)
+		answers(up, 500)
+		answers(other, 200)
+		store := filepath.Join(t.TempDir(), "deliveries.db")
+		srv := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver orders {\n retry 50ms 1h\n "+proxy+" "+up.Addr()+"\n }"))
+		checkStatus(t, push(srv, validBody), 202)
+		srv.Reload(deliveringFrom(store, "webhook_deliver orders {\n retry 1ms\n "+proxy+" "+other.Addr()+"\n }"))
+		eventually(t, "one of them gets it again", func() bool { return len(up.Requests())+len(other.Requests()) >= 2 })
+		srv.Reload(deliveringFrom(store, "webhook_deliver others {\n retry 1ms\n "+proxy+" "+other.Addr()+"\n }"))
+		checkStatus(t, push(srv, validBody), 200)
+	})
 }
 
 // What is stored for a destination that is gone stays, and is delivered when it
 // is there again; also after a stop.
 func TestDeliverOverStop(t *testing.T) {
-	up, other := webhooktest.NewUpstream(t), webhooktest.NewUpstream(t)
-	answers(up, 500)
-	store := filepath.Join(t.TempDir(), "deliveries.db")
-	srv := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver orders {\n retry 300ms\n reverse_proxy "+up.Addr()+"\n }"))
-	checkStatus(t, push(srv, validBody), 202)
-	srv.Stop()
+	byEach(t, func(t *testing.T, proxy string) {
+		up, other := webhooktest.NewUpstream(t), webhooktest.NewUpstream(t)
+		answers(up, 500)
+		store := filepath.Join(t.TempDir(), "deliveries.db")
+		srv := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver orders {\n retry 300ms\n "+proxy+" "+up.Addr()+"\n }"))
+		checkStatus(t, push(srv, validBody), 202)
+		srv.Stop()
 
-	gone := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver others {\n reverse_proxy "+other.Addr()+"\n }"))
-	if log := gone.Log.String(); !strings.Contains(log, `"destination":"orders","waiting":1`) {
-		t.Errorf("nobody is told of what waits for a destination that is gone:\n%s", log)
-	}
-	gone.Reload(deliveringFrom(store, "webhook_deliver orders {\n reverse_proxy "+other.Addr()+"\n }"))
-	if r := reaches(t, other, 1)[0]; string(r.Body) != validBody || r.Header.Get("Webhook-Attempt") != "2" {
-		t.Errorf("attempt %s with %q", r.Header.Get("Webhook-Attempt"), r.Body)
-	}
+		gone := webhooktest.Start(t, deliveringFrom(store, "webhook_deliver others {\n "+proxy+" "+other.Addr()+"\n }"))
+		if log := gone.Log.String(); !strings.Contains(log, `"destination":"orders","waiting":1`) {
+			t.Errorf("nobody is told of what waits for a destination that is gone:\n%s", log)
+		}
+		gone.Reload(deliveringFrom(store, "webhook_deliver orders {\n "+proxy+" "+other.Addr()+"\n }"))
+		if r := reaches(t, other, 1)[0]; string(r.Body) != validBody || r.Header.Get("Webhook-Attempt") != "2" {
+			t.Errorf("attempt %s with %q", r.Header.Get("Webhook-Attempt"), r.Body)
+		}
+	})
 }
 
 // When there is no room, nothing is acknowledged: the sender is asked to try
 // again. What the app takes needs no room.
 func TestDeliverStoreFull(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	answers(up, 500, 200)
-	store := filepath.Join(t.TempDir(), "deliveries.db")
-	srv := webhooktest.Start(t, storing(store+" {\n max_size 100B\n }", "")+
-		routes("otherwise {\n webhook_deliver {\n retry 1ms\n reverse_proxy "+up.Addr()+"\n }\n }"))
-	answer := push(srv, validBody)
-	checkStatus(t, answer, 503)
-	if answer.Header.Get("Retry-After") == "" {
-		t.Error("the answer has no Retry-After")
-	}
-	checkStatus(t, push(srv, validBody), 200)
-	reaches(t, up, 2)
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		answers(up, 500, 200)
+		store := filepath.Join(t.TempDir(), "deliveries.db")
+		srv := webhooktest.Start(t, storing(store+" {\n max_size 100B\n }", "")+
+			routes("otherwise {\n webhook_deliver {\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }\n }"))
+		answer := push(srv, validBody)
+		checkStatus(t, answer, 503)
+		if answer.Header.Get("Retry-After") == "" {
+			t.Error("the answer has no Retry-After")
+		}
+		checkStatus(t, push(srv, validBody), 200)
+		reaches(t, up, 2)
+	})
 }
 
 // Two stores of the same file in one process are one; webhook_deliver twice

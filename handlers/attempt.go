@@ -33,6 +33,7 @@ type attempt struct {
 	ended   atomic.Bool     // the handlers have returned
 	holds   atomic.Int64    // bytes that count until then, see buffered
 
+	direct     bool                // it is part of a direct, whose exchange closes decided
 	sender     http.ResponseWriter // gets the answer, unless it is a failure or late; nil: nobody does
 	senderRepl *caddy.Replacer     // of the sender's request
 	others     *others             // destinations that are asked at the same time; nil: there are none
@@ -40,7 +41,7 @@ type attempt struct {
 	course atomic.Int32    // undecided, inTime or tooLate
 	known  bool            // the outcome is; only used by the handlers
 	passes bool            // the answer goes to the sender; likewise
-	repl   *caddy.Replacer // of the destination's request; likewise
+	repl   *caddy.Replacer // of the destination's request, if it is another one; likewise
 }
 
 // others is what there is to say between the attempt whose answer the sender
@@ -59,7 +60,7 @@ const (
 )
 
 func (to *Destination) newAttempt() *attempt {
-	return &attempt{to: to, header: make(http.Header), decided: make(chan struct{})}
+	return &attempt{to: to, decided: make(chan struct{})}
 }
 
 // attempt makes an attempt of a stored delivery.
@@ -82,23 +83,31 @@ func (to *Destination) attempt(ctx context.Context, d *deliver.Delivery) deliver
 // run has the destination's handlers answer.
 func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 	defer a.end()
-	defer func() {
-		// A panic must not end the process. http.ErrAbortHandler is what a
-		// proxy panics with whose upstream has broken off.
-		if p := recover(); p != nil {
-			a.aborted = a.status != 0
-			if p != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
-				a.to.of.logger.Error("a handler of a destination panicked",
-					zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
-			}
-			a.decide(0, errors.New("the destination's handlers panicked"))
-		}
-	}()
+	defer a.catch()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))
 	defer cancel()
 	r := saved.request(ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	err := a.to.answer(a, r)
+	a.conclude(a.to.answer(a, r))
+}
+
+// catch ends a panic of the destination's handlers, which must not end the
+// process. http.ErrAbortHandler is what a proxy panics with whose upstream has
+// broken off.
+func (a *attempt) catch() {
+	if p := recover(); p != nil {
+		a.aborted = a.status != 0
+		if p != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
+			a.to.of.logger.Error("a handler of a destination panicked",
+				zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
+		}
+		a.decide(0, nil, errors.New("the destination's handlers panicked"))
+	}
+}
+
+// conclude sees to what the destination's handlers return if they have written
+// nothing.
+func (a *attempt) conclude(err error) {
 	if a.status != 0 {
 		return
 	}
@@ -113,11 +122,11 @@ func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
 			err = handlerErr.Err // without the place in Caddy's code
 		}
 	}
-	a.decide(status, err)
+	a.decide(status, a.header, err)
 }
 
 // decide notes the outcome, unless it is known already.
-func (a *attempt) decide(status int, err error) {
+func (a *attempt) decide(status int, header http.Header, err error) {
 	if a.known {
 		return
 	}
@@ -128,15 +137,21 @@ func (a *attempt) decide(status int, err error) {
 	}
 	if a.outcome.Verdict != deliver.Delivered {
 		a.outcome.Failure = deliver.Failure{Status: status, Reason: http.StatusText(status)}
-		a.outcome.RetryAfter = retryAfterOf(a.header, time.Now())
+		a.outcome.RetryAfter = retryAfterOf(header, time.Now())
 	}
 	if err != nil {
 		a.outcome.Failure.Reason = err.Error()
 	}
-	a.passes = a.course.CompareAndSwap(undecided, inTime) && a.sender != nil && a.outcome.Verdict != deliver.Failed
-	if !a.straight() {
+	a.passes = a.makesIt() && a.sender != nil && a.outcome.Verdict != deliver.Failed
+	if !a.direct && !a.straight() {
 		close(a.decided)
 	}
+}
+
+// makesIt reports whether the attempt is in time, and makes sure that it is not
+// given up any more.
+func (a *attempt) makesIt() bool {
+	return a.course.CompareAndSwap(undecided, inTime) || a.course.Load() == inTime
 }
 
 // straight reports whether the answer goes to the sender without anybody's
@@ -215,7 +230,15 @@ func retryAfterOf(header http.Header, now time.Time) time.Duration {
 }
 
 // Header implements http.ResponseWriter.
-func (a *attempt) Header() http.Header { return a.header }
+func (a *attempt) Header() http.Header {
+	switch {
+	case a.passes:
+		return a.sender.Header()
+	case a.header == nil:
+		a.header = make(http.Header)
+	}
+	return a.header
+}
 
 // WriteHeader implements http.ResponseWriter. It waits until the answer may go
 // to the sender, if it does.
@@ -224,7 +247,7 @@ func (a *attempt) WriteHeader(status int) {
 		return // there are no interim answers, and no upgrades
 	}
 	a.status = status
-	a.decide(status, nil)
+	a.decide(status, a.header, nil)
 	if a.passes && a.others != nil {
 		<-a.others.settled
 		a.passes = !a.others.failed
@@ -232,11 +255,18 @@ func (a *attempt) WriteHeader(status int) {
 	if !a.passes {
 		return
 	}
-	if proxied, ok := a.repl.Get(proxiedStatus); ok && proxied == status {
-		a.senderRepl.Set(proxiedStatus, status) // for map_status: it is an app's answer
+	if !a.direct {
+		a.passStatus(status)
 	}
 	maps.Copy(a.sender.Header(), a.header)
 	a.sender.WriteHeader(status)
+}
+
+// passStatus tells map_status at the sender's request that a status is an app's.
+func (a *attempt) passStatus(status int) {
+	if proxied, ok := a.repl.Get(proxiedStatus); ok && proxied == status {
+		a.senderRepl.Set(proxiedStatus, status)
+	}
 }
 
 // Write implements http.ResponseWriter.

@@ -86,8 +86,10 @@ type Destination struct {
 
 	fullName string // by which the store knows it
 	handlers chain  // what the routes come to; nil if there is something to decide between
-	of       *Deliver
-	late     atomic.Int64 // first attempts that go on although their webhooks are stored
+
+	onlyProxies bool // its first attempts can be direct
+	of          *Deliver
+	late        atomic.Int64 // first attempts that go on although their webhooks are stored
 }
 
 // Modes of Deliver.
@@ -142,10 +144,12 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 		if to.Name != "" {
 			to.fullName += "/" + to.Name
 		}
+		to.onlyProxies = onlyProxies(to.Routes) // as long as it is there as JSON
 		if err := to.Provision(ctx); err != nil {
 			return fmt.Errorf("webhook_deliver %s: %w", to.fullName, err)
 		}
 		to.handlers = unconditional(&to.Subroute)
+		to.onlyProxies = to.onlyProxies && to.handlers != nil
 	}
 	return d.app.delivery.register(d, string(identity))
 }
@@ -211,7 +215,7 @@ func (d *Deliver) check() error {
 }
 
 func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
@@ -220,9 +224,9 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return err
 	}
 	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
-		return d.queue(w, r, event)
+		return d.queue(w, r, v.event)
 	}
-	return d.spool(w, r, event)
+	return d.spool(w, r, v)
 }
 
 // unconditional returns the handlers of routes that every request takes, or nil

@@ -54,6 +54,8 @@ type verified struct {
 	held  heldBody // the request's body, as it came
 
 	rewritten []*buffer // what the payload is in after webhook_rewrite, the last at the end
+
+	direct *direct // who makes the exchanges of the request's reverse proxy; nil: it does itself
 }
 
 // keep is buffer.keep for all that the event's payload is, or was, in.

@@ -38,7 +38,32 @@ func (d *Deliver) queue(w http.ResponseWriter, r *http.Request, event *route.Eve
 
 // spool asks all destinations, and the answer of the first goes to the sender.
 // What they have not taken in time is stored for them before that.
-func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, event *route.Event) error {
+func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, v *verified) error {
+	var attempts []*attempt
+	if d.To[0].onlyProxies && len(d.To) == 1 {
+		attempts = []*attempt{d.askDirectly(w, r, v)}
+	} else {
+		attempts = d.askAll(w, r, v.event)
+	}
+	first := attempts[0]
+	if leftovers, token := d.undelivered(attempts); len(leftovers) > 0 {
+		saved := save(r, v.event)
+		saved.Late = token
+		if err := d.store(w, saved, leftovers); err != nil {
+			first.settle(false)
+			return err
+		}
+	}
+	if first.late() || first.outcome.Verdict == deliver.Failed {
+		w.WriteHeader(d.Ack)
+		return nil
+	}
+	first.settle(true)
+	return first.result()
+}
+
+// askAll asks all destinations, each on a goroutine and with a request of its own.
+func (d *Deliver) askAll(w http.ResponseWriter, r *http.Request, event *route.Event) []*attempt {
 	attempts := make([]*attempt, len(d.To))
 	for i, to := range d.To {
 		attempts[i] = to.newAttempt()
@@ -53,20 +78,7 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, event *route.Eve
 		d.crew.run(func() { a.run(context.Background(), saved, 1) })
 	}
 	d.await(r, event, attempts)
-	if leftovers, token := d.undelivered(attempts); len(leftovers) > 0 {
-		saved := save(r, event)
-		saved.Late = token
-		if err := d.store(w, saved, leftovers); err != nil {
-			first.settle(false)
-			return err
-		}
-	}
-	if first.late() || first.outcome.Verdict == deliver.Failed {
-		w.WriteHeader(d.Ack)
-		return nil
-	}
-	first.settle(true)
-	return first.result()
+	return attempts
 }
 
 // await waits until all attempts are decided, or late.

@@ -87,11 +87,19 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if held := heldBodyOf(r); held != nil {
 		held.send(attempt)
 	}
-	response, err := t.HTTPTransport.RoundTrip(attempt)
+	response, err := t.exchange(attempt)
 	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
 		r.Header = nil
 	}
 	return response, err
+}
+
+// exchange sends a request, or has it sent so that it can be late.
+func (t *Transport) exchange(r *http.Request) (*http.Response, error) {
+	if v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified); ok && v.direct != nil {
+		return v.direct.exchange(r, t.HTTPTransport.RoundTrip)
+	}
+	return t.HTTPTransport.RoundTrip(r)
 }
 
 // CheckVerified returns an error if a request that came to a server has not
