@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -25,27 +26,92 @@ import (
 // there it goes on if it is late and the sender has been answered.
 type direct struct {
 	attempt
-	wait   *time.Timer        // how long the sender may
-	cancel context.CancelFunc // gives up the exchange; nil before it has begun
+	wait *time.Timer // how long the sender may
 
-	response *http.Response // what the exchange came to, if it was in time; after decided
+	url     *url.URL       // of the sender's request; as are the next
+	without []headerField  // headers that the app does not get
+	room    [4]headerField // of those: most senders have one or two
+
+	ctx    detached           // of the exchange
+	cancel context.CancelFunc // gives it up; nil before it has begun
+
+	response *http.Response // what it came to, if it was in time; after decided
 	failure  error          // likewise
 }
 
+// detached is the context of a request without its end. What the request's
+// variables are set to stays apart: they may change when it has ended.
+type detached struct {
+	context.Context
+	vars map[string]any
+}
+
+func (detached) Deadline() (deadline time.Time, ok bool) { return deadline, false }
+func (detached) Done() <-chan struct{}                   { return nil }
+func (detached) Err() error                              { return nil }
+
+func (c *detached) Value(key any) any {
+	if key == caddyhttp.VarsCtxKey {
+		return c.vars
+	}
+	return c.Context.Value(key)
+}
+
+// waits are timers that nobody uses.
+var waits = sync.Pool{New: func() any {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return timer
+}}
+
 // askDirectly has the app of the only destination answer the sender.
 func (d *Deliver) askDirectly(w http.ResponseWriter, r *http.Request, v *verified) *attempt {
-	a := &direct{wait: time.NewTimer(d.patience(v.event))}
-	defer a.wait.Stop()
+	a := &direct{wait: waits.Get().(*time.Timer)}
 	a.to, a.direct, a.sender, a.decided = d.To[0], true, w, make(chan struct{})
+	a.wait.Reset(d.patience(v.event))
+	a.borrow(r, v.event)
 	v.direct = a
-	restore := lend(r, v.event)
 	a.serve(r)
-	restore()
 	v.direct = nil
+	a.giveBack(r, v.event)
+	a.wait.Stop()
+	waits.Put(a.wait)
 	if held := heldBodyOf(r); a.late() && held != nil {
 		a.outlive(held)
 	}
 	return &a.attempt
+}
+
+// borrow makes the request of a sender what the first attempt of a destination
+// without placeholders gets, as save and savedRequest.request do with a copy.
+func (a *direct) borrow(r *http.Request, event *route.Event) {
+	a.url, a.without = r.URL, a.room[:0]
+	r.URL = (*url.URL)(withoutCredentials(r.URL, event))
+	for name, values := range r.Header {
+		if isCredential(name, event) {
+			a.without = append(a.without, headerField{name, values})
+			delete(r.Header, name)
+		}
+	}
+	if event.ID == "" {
+		r.Header[headerDeliveryID] = []string{standardID(event)}
+	}
+	r.Header[headerAttempt] = firstAttempt
+}
+
+// firstAttempt is a header's value, which nobody changes.
+var firstAttempt = []string{"1"}
+
+// giveBack undoes borrow.
+func (a *direct) giveBack(r *http.Request, event *route.Event) {
+	r.URL = a.url
+	delete(r.Header, headerAttempt)
+	if event.ID == "" {
+		delete(r.Header, headerDeliveryID)
+	}
+	for _, field := range a.without {
+		r.Header[field.name] = field.values
+	}
 }
 
 // serve has the destination's reverse proxy answer.
@@ -59,31 +125,18 @@ func (a *direct) serve(r *http.Request) {
 	a.conclude(a.to.answer(a, r))
 }
 
-// lend makes the request of a sender what it is at a destination that uses no
-// placeholders, as save and savedRequest.request do with a copy, and returns
-// what undoes it.
-func lend(r *http.Request, event *route.Event) (restore func()) {
-	header, target := r.Header, r.URL
-	r.Header = withoutCredentialHeaders(header, event)
-	if event.ID == "" {
-		r.Header[headerDeliveryID] = []string{standardID(event)}
-	}
-	r.Header[headerAttempt] = []string{"1"}
-	r.URL = (*url.URL)(withoutCredentials(target, event))
-	return func() { r.Header, r.URL = header, target }
-}
-
 // errLate is what the reverse proxy gets to know of an exchange that is late. By
 // context.Canceled it sees that no upstream is to blame.
 var errLate = fmt.Errorf("the app is late: %w", context.Canceled)
 
 // exchange has an exchange made, and returns what it comes to while the sender
 // waits.
-func (a *direct) exchange(r *http.Request, roundTrip func(*http.Request) (*http.Response, error)) (*http.Response, error) {
-	// If it is late, the sender's request ends before it, and its variables change.
-	ctx := context.WithValue(context.WithoutCancel(r.Context()), caddyhttp.VarsCtxKey, make(map[string]any))
-	ctx, a.cancel = context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))
-	a.to.of.crew.run(func() { a.run(r.WithContext(ctx), roundTrip) })
+func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error) {
+	a.ctx = detached{r.Context(), make(map[string]any)}
+	var ctx context.Context
+	ctx, a.cancel = context.WithTimeout(&a.ctx, time.Duration(a.to.of.Timeout))
+	apart := r.WithContext(ctx)
+	a.to.of.crew.run(func() { a.run(t, apart) })
 	select {
 	case <-a.decided:
 	case <-a.wait.C:
@@ -104,33 +157,31 @@ func (a *direct) exchange(r *http.Request, roundTrip func(*http.Request) (*http.
 // statusLate keeps what the reverse proxy makes of errLate from being the answer.
 const statusLate = 499
 
-// run makes the exchange.
-func (a *direct) run(r *http.Request, roundTrip func(*http.Request) (*http.Response, error)) {
-	response, err := roundTrip(r)
+// run makes the exchange. If it is late by then, it decides about the attempt.
+func (a *direct) run(t *Transport, r *http.Request) {
+	response, err := t.send(r)
 	if err == nil && response.StatusCode < http.StatusOK {
 		_ = response.Body.Close()
 		err = errors.New("the app switches protocols")
 	}
 	a.response, a.failure = response, err
-	late := !a.course.CompareAndSwap(undecided, inTime)
-	var unread io.ReadCloser
+	late := !a.makesIt()
 	switch {
-	case err != nil:
-		if late {
-			a.decide(0, nil, err)
-		}
+	case late && err != nil:
+		a.decide(0, nil, err)
 	case late:
 		a.decide(response.StatusCode, response.Header, nil)
-		unread = response.Body
-	case a.to.of.verdict(response.StatusCode) == deliver.Failed:
-		unread, response.Body = response.Body, http.NoBody // nobody waits for it
-	default:
-		close(a.decided)
+	case err == nil && a.to.of.verdict(response.StatusCode) != deliver.Failed:
+		close(a.decided) // the sender gets the rest
 		return
+	}
+	var unread io.ReadCloser
+	if err == nil {
+		unread, response.Body = response.Body, http.NoBody
 	}
 	close(a.decided)
 	if unread != nil {
-		_, _ = io.Copy(io.Discard, unread) // so that the connection is used again
+		_, _ = io.Copy(io.Discard, unread) // for the connection to be used again
 		_ = unread.Close()
 	}
 	a.cancel()

@@ -82,22 +82,27 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := CheckVerified(r); err != nil {
 		return nil, err
 	}
-	attempt := new(http.Request)
-	*attempt = *r
-	if held := heldBodyOf(r); held != nil {
-		held.send(attempt)
-	}
-	response, err := t.exchange(attempt)
+	response, err := t.exchange(r)
 	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
 		r.Header = nil
 	}
 	return response, err
 }
 
-// exchange sends a request, or has it sent so that it can be late.
+// exchange sends a copy of a request, or has it sent so that it can be late.
 func (t *Transport) exchange(r *http.Request) (*http.Response, error) {
 	if v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified); ok && v.direct != nil {
-		return v.direct.exchange(r, t.HTTPTransport.RoundTrip)
+		return v.direct.exchange(t, r)
+	}
+	attempt := new(http.Request)
+	*attempt = *r
+	return t.send(attempt)
+}
+
+// send sends a request, whose body it takes from memory if it is there.
+func (t *Transport) send(r *http.Request) (*http.Response, error) {
+	if held := heldBodyOf(r); held != nil {
+		held.send(r)
 	}
 	return t.HTTPTransport.RoundTrip(r)
 }
