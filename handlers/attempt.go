@@ -328,7 +328,7 @@ func (a *attempt) keepTrack(token string) string {
 	go func() {
 		<-a.decided
 		a.to.late.Add(-1)
-		a.to.of.countAttempt(a.to.fullName, a.outcome)
+		a.to.attempts[a.outcome.Verdict].Inc()
 		if a.outcome.Verdict != deliver.Delivered {
 			lateAttempts.Delete(key)
 			return

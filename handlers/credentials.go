@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -103,7 +104,8 @@ const (
 )
 
 // credentialPlaces returns where a request holds what proves who has sent it:
-// tokens and signatures, but for those in the body.
+// tokens and signatures, but for those in the body. Headers are in canonical
+// form.
 func credentialPlaces(spec *verify.Spec, config *verify.Config) []string {
 	var places []string
 	if spec.Token != nil {
@@ -123,6 +125,11 @@ func credentialPlaces(spec *verify.Spec, config *verify.Config) []string {
 	}
 	if config.Issued != nil {
 		places = append(places, "header."+config.Issued.HeaderName())
+	}
+	for i, place := range places {
+		if name, ok := strings.CutPrefix(place, "header."); ok {
+			places[i] = "header." + http.CanonicalHeaderKey(name)
+		}
 	}
 	return places
 }

@@ -1,45 +1,73 @@
 package handlers
 
-import "sync/atomic"
+import (
+	"context"
+	"sync"
+)
 
 // crew runs functions on goroutines of their own. One that has run a function
-// waits for the next: its stack has grown to what a reverse proxy needs, and
-// to grow another one takes longer than all else about a first attempt.
+// waits for the next: its stack has grown to what an exchange needs, and to grow
+// another one takes longer than all else about it. The last to have come back is
+// the first to go, for the sake of the processor's caches.
 type crew struct {
-	next    chan func()     // to one that waits
-	waiting atomic.Int32    // how many do
-	done    <-chan struct{} // closed when nobody is to wait any more
+	mu      sync.Mutex
+	waiting []chan func()
+	over    bool // nobody is to wait any more
 }
 
 // maxIdle bounds how many goroutines of a crew wait.
 const maxIdle = 64
 
-func newCrew(done <-chan struct{}) *crew { return &crew{next: make(chan func()), done: done} }
+// newCrew makes a crew whose members go home when the context ends.
+func newCrew(ctx context.Context) *crew {
+	c := new(crew)
+	context.AfterFunc(ctx, c.dismiss)
+	return c
+}
 
 // run has a member of the crew run a function, or a new one if none waits.
 func (c *crew) run(f func()) {
-	select {
-	case c.next <- f:
-	default:
+	c.mu.Lock()
+	last := len(c.waiting) - 1
+	if last < 0 {
+		c.mu.Unlock()
 		go c.work(f)
+		return
 	}
+	next := c.waiting[last]
+	c.waiting = c.waiting[:last]
+	c.mu.Unlock()
+	next <- f
 }
 
 func (c *crew) work(f func()) {
+	next := make(chan func(), 1)
 	for f != nil {
 		f()
-		f = c.wait()
+		if !c.wait(next) {
+			return
+		}
+		f = <-next
 	}
 }
 
-// wait returns the next function, or nil if there is to be none.
-func (c *crew) wait() (f func()) {
-	if c.waiting.Add(1) <= maxIdle {
-		select {
-		case f = <-c.next:
-		case <-c.done:
-		}
+// wait reports whether a member is to wait for its next function, or nil.
+func (c *crew) wait(next chan func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over || len(c.waiting) == maxIdle {
+		return false
 	}
-	c.waiting.Add(-1)
-	return f
+	c.waiting = append(c.waiting, next)
+	return true
+}
+
+func (c *crew) dismiss() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	for _, next := range c.waiting {
+		close(next)
+	}
+	c.waiting = nil
 }

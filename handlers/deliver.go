@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
@@ -87,7 +88,8 @@ type Destination struct {
 	fullName string // by which the store knows it
 	handlers chain  // what the routes come to; nil if there is something to decide between
 
-	onlyProxies bool // its first attempts can be direct
+	onlyProxies bool                  // its first attempts can be direct
+	attempts    [3]prometheus.Counter // first ones, by verdict
 	of          *Deliver
 	late        atomic.Int64 // first attempts that go on although their webhooks are stored
 }
@@ -134,7 +136,7 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	} else {
 		d.server = new(caddyhttp.Server)
 	}
-	d.crew = newCrew(ctx.Done())
+	d.crew = newCrew(ctx)
 	d.fillDefaults()
 	if err := d.check(); err != nil {
 		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
@@ -150,6 +152,9 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 		}
 		to.handlers = unconditional(&to.Subroute)
 		to.onlyProxies = to.onlyProxies && to.handlers != nil
+		for verdict := range to.attempts {
+			to.attempts[verdict] = d.metrics.attempts.WithLabelValues(to.fullName, verdictName(deliver.Verdict(verdict)))
+		}
 	}
 	return d.app.delivery.register(d, string(identity))
 }

@@ -26,17 +26,17 @@ import (
 // there it goes on if it is late and the sender has been answered.
 type direct struct {
 	attempt
-	wait *time.Timer // how long the sender may
+	patience time.Duration      // how long the sender may wait
+	alarm    *alarm             // tells when it has; nil before the exchange, as are the next
+	ctx      detached           // of the exchange
+	cancel   context.CancelFunc // gives it up
 
-	url     *url.URL       // of the sender's request; as are the next
-	without []headerField  // headers that the app does not get
-	room    [4]headerField // of those: most senders have one or two
-
-	ctx    detached           // of the exchange
-	cancel context.CancelFunc // gives it up; nil before it has begun
-
-	response *http.Response // what it came to, if it was in time; after decided
+	response *http.Response // what it came to, if it was in time
 	failure  error          // likewise
+
+	url     *url.URL       // of the sender's request
+	without []headerField  // its headers that the app does not get
+	room    [2]headerField // of those: most senders have one or two
 }
 
 // detached is the context of a request without its end. What the request's
@@ -46,9 +46,9 @@ type detached struct {
 	vars map[string]any
 }
 
-func (detached) Deadline() (deadline time.Time, ok bool) { return deadline, false }
-func (detached) Done() <-chan struct{}                   { return nil }
-func (detached) Err() error                              { return nil }
+func (*detached) Deadline() (deadline time.Time, ok bool) { return deadline, false }
+func (*detached) Done() <-chan struct{}                   { return nil }
+func (*detached) Err() error                              { return nil }
 
 func (c *detached) Value(key any) any {
 	if key == caddyhttp.VarsCtxKey {
@@ -57,25 +57,30 @@ func (c *detached) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// waits are timers that nobody uses.
-var waits = sync.Pool{New: func() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return timer
+// alarm wakes a sender that waits for an exchange. To make its parts for each
+// would cost as much as all else about them.
+type alarm struct {
+	timer *time.Timer
+	woken chan struct{} // gets one when the exchange is over or late, whichever is first
+	of    *direct
+}
+
+var alarms = sync.Pool{New: func() any {
+	a := &alarm{woken: make(chan struct{}, 1)}
+	a.timer = time.AfterFunc(time.Hour, func() { a.of.isLate() })
+	a.timer.Stop()
+	return a
 }}
 
 // askDirectly has the app of the only destination answer the sender.
 func (d *Deliver) askDirectly(w http.ResponseWriter, r *http.Request, v *verified) *attempt {
-	a := &direct{wait: waits.Get().(*time.Timer)}
-	a.to, a.direct, a.sender, a.decided = d.To[0], true, w, make(chan struct{})
-	a.wait.Reset(d.patience(v.event))
+	a := &direct{patience: min(d.patience(v.event), time.Duration(d.Timeout))}
+	a.to, a.direct, a.sender = d.To[0], true, w
 	a.borrow(r, v.event)
 	v.direct = a
 	a.serve(r)
 	v.direct = nil
 	a.giveBack(r, v.event)
-	a.wait.Stop()
-	waits.Put(a.wait)
 	if held := heldBodyOf(r); a.late() && held != nil {
 		a.outlive(held)
 	}
@@ -116,13 +121,24 @@ func (a *direct) giveBack(r *http.Request, event *route.Event) {
 
 // serve has the destination's reverse proxy answer.
 func (a *direct) serve(r *http.Request) {
-	defer func() {
-		if !a.late() && a.passes && a.cancel != nil {
-			a.cancel()
-		}
-	}()
+	defer a.finish()
 	defer a.catch()
 	a.conclude(a.to.answer(a, r))
+}
+
+// finish ends what belongs to the exchange when the sender has its answer, or
+// gets none.
+func (a *direct) finish() {
+	if a.alarm == nil || a.late() {
+		return
+	}
+	if a.failure != nil || a.passes {
+		a.cancel() // else it is still read
+	}
+	if a.alarm.timer.Stop() {
+		a.alarm.of = nil
+		alarms.Put(a.alarm)
+	}
 }
 
 // errLate is what the reverse proxy gets to know of an exchange that is late. By
@@ -134,15 +150,19 @@ var errLate = fmt.Errorf("the app is late: %w", context.Canceled)
 func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error) {
 	a.ctx = detached{r.Context(), make(map[string]any)}
 	var ctx context.Context
-	ctx, a.cancel = context.WithTimeout(&a.ctx, time.Duration(a.to.of.Timeout))
+	ctx, a.cancel = context.WithCancel(&a.ctx)
 	apart := r.WithContext(ctx)
+	alarm := alarms.Get().(*alarm)
+	a.alarm, alarm.of = alarm, a
+	alarm.timer.Reset(a.patience)
 	a.to.of.crew.run(func() { a.run(t, apart) })
 	select {
-	case <-a.decided:
-	case <-a.wait.C:
-		a.giveUp()
+	case <-alarm.woken:
 	case <-r.Context().Done(): // the sender has given up; its webhook is not
-		a.giveUp()
+		if alarm.timer.Stop() {
+			a.isLate()
+		}
+		<-alarm.woken
 	}
 	if a.late() {
 		a.status = statusLate
@@ -157,37 +177,63 @@ func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error)
 // statusLate keeps what the reverse proxy makes of errLate from being the answer.
 const statusLate = 499
 
+// isLate has the sender wait no longer, unless the answer has begun. The exchange may go on as long
+// as any attempt.
+func (a *direct) isLate() {
+	time.AfterFunc(time.Duration(a.to.of.Timeout)-a.patience, a.cancel)
+	a.decided = make(chan struct{})
+	if a.course.CompareAndSwap(undecided, tooLate) {
+		a.alarm.woken <- struct{}{}
+	}
+}
+
 // run makes the exchange. If it is late by then, it decides about the attempt.
 func (a *direct) run(t *Transport, r *http.Request) {
 	response, err := t.send(r)
-	if err == nil && response.StatusCode < http.StatusOK {
+	switch {
+	case err == nil && response.StatusCode < http.StatusOK:
 		_ = response.Body.Close()
 		err = errors.New("the app switches protocols")
+	case err != nil && r.Context().Err() != nil:
+		err = context.DeadlineExceeded // nothing else ends it
 	}
-	a.response, a.failure = response, err
-	late := !a.makesIt()
-	switch {
-	case late && err != nil:
-		a.decide(0, nil, err)
-	case late:
-		a.decide(response.StatusCode, response.Header, nil)
-	case err == nil && a.to.of.verdict(response.StatusCode) != deliver.Failed:
-		close(a.decided) // the sender gets the rest
+	if a.makesIt() {
+		a.handOver(response, err)
 		return
 	}
-	var unread io.ReadCloser
-	if err == nil {
-		unread, response.Body = response.Body, http.NoBody
+	if err != nil {
+		a.decide(0, nil, err)
+	} else {
+		a.decide(response.StatusCode, response.Header, nil)
 	}
 	close(a.decided)
-	if unread != nil {
-		_, _ = io.Copy(io.Discard, unread) // for the connection to be used again
-		_ = unread.Close()
+	if err == nil {
+		exhaust(response.Body)
 	}
 	a.cancel()
-	if late {
-		a.end()
+	a.end()
+}
+
+// handOver gives the sender what has come of the exchange. It reads the body
+// of an answer that is not a failure.
+func (a *direct) handOver(response *http.Response, err error) {
+	a.response, a.failure = response, err
+	if err != nil || a.to.of.verdict(response.StatusCode) != deliver.Failed {
+		a.alarm.woken <- struct{}{}
+		return
 	}
+	unread := response.Body
+	response.Body = http.NoBody
+	defer time.AfterFunc(a.patience, a.cancel).Stop()
+	a.alarm.woken <- struct{}{}
+	exhaust(unread)
+	a.cancel()
+}
+
+// exhaust reads the body of an answer that nobody gets, for the connection to be used again.
+func exhaust(body io.ReadCloser) {
+	_, _ = io.Copy(io.Discard, body)
+	_ = body.Close()
 }
 
 // onlyProxies reports whether routes, which every request takes, hand a webhook to

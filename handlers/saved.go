@@ -119,7 +119,7 @@ func isCredential(name string, event *route.Event) bool {
 		return true
 	}
 	for _, place := range event.Credentials {
-		if header, ok := strings.CutPrefix(place, "header."); ok && http.CanonicalHeaderKey(header) == name {
+		if header, ok := strings.CutPrefix(place, "header."); ok && header == name {
 			return true
 		}
 	}

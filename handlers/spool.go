@@ -126,7 +126,7 @@ type leftover struct {
 func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, token string) {
 	for i, a := range attempts {
 		if !a.late() {
-			d.countAttempt(a.to.fullName, a.outcome)
+			a.to.attempts[a.outcome.Verdict].Inc()
 			if a.outcome.Verdict == deliver.Delivered || a.outcome.Verdict == deliver.Refused && i == 0 {
 				continue // it is done, or the sender is told
 			}
@@ -208,11 +208,6 @@ func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
 			zap.String("provider", saved.Event.Provider), zap.String("event", saved.Event.Name),
 			zap.String("id", saved.Event.ID))
 	}
-}
-
-// countAttempt counts an attempt by how it ended.
-func (d *Deliver) countAttempt(destination string, outcome deliver.Outcome) {
-	d.metrics.attempts.WithLabelValues(destination, verdictName(outcome.Verdict)).Inc()
 }
 
 func verdictName(verdict deliver.Verdict) string {
