@@ -59,3 +59,89 @@ func TestDeliverLateBodiesCount(t *testing.T) {
 		eventually(t, "there is memory again", func() bool { return push(srv, body).Status != 503 })
 	}
 }
+
+// The body of an answer may take as long as an attempt; then it is broken off.
+func TestDeliverEndlessAnswer(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		up.Answer(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n timeout 1s\n "+proxy+" "+up.Addr()+"\n }"))
+		answer, err := webhooktest.Send(srv.NewRequest("POST", "/hook", strings.NewReader(validBody), webhooktest.GitHub(testSecret, "push", validBody)...))
+		if err == nil {
+			t.Errorf("the sender got a whole answer: %+v", answer)
+		}
+		up.Only()
+	})
+}
+
+// The sender does not wait for the end of a failure.
+func TestDeliverEndlessFailure(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		var asked atomic.Int64
+		end := make(chan struct{})
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == 1 {
+				w.Header().Set("X-App", "yes")
+				w.WriteHeader(500)
+				_ = http.NewResponseController(w).Flush()
+				<-end
+			}
+		})
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n timeout 1h\n "+proxy+" "+up.Addr()+"\n }"))
+		answer := push(srv, validBody)
+		checkAnswer(t, answer, 202, "")
+		if answer.Header.Get("X-App") != "" {
+			t.Error("the headers of a failure reach the sender")
+		}
+		reaches(t, up, 2)
+		close(end)
+	})
+}
+
+// An app that wants to speak another protocol has not taken the event.
+func TestDeliverSwitchingProtocols(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		var asked atomic.Int64
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) == 1 {
+				w.Header().Set("Connection", "Upgrade")
+				w.Header().Set("Upgrade", "other")
+				w.WriteHeader(101)
+			}
+		})
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		checkAnswer(t, push(srv, validBody), 202, "")
+		reaches(t, up, 2)
+	})
+}
+
+// When the sender hangs up, its webhook is stored, and the attempt goes on.
+func TestDeliverSenderHangsUp(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		asked, release := make(chan struct{}, 2), make(chan struct{})
+		up.Answer(func(http.ResponseWriter, *http.Request) {
+			asked <- struct{}{}
+			<-release
+		})
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1h\n timeout 2h\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		conn := srv.Dial()
+		if _, err := conn.Write(rawPush()); err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		_ = conn.Close()
+		eventually(t, "it is stored", func() bool { return strings.Contains(srv.Log.String(), `"because":"late"`) })
+		close(release)
+		eventually(t, "the late answer is seen", func() bool {
+			return strings.Contains(srv.Log.String(), "an app that was late has taken the webhook")
+		})
+		up.Only()
+	})
+}
