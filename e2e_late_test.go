@@ -92,7 +92,7 @@ func TestDeliverEndlessFailure(t *testing.T) {
 				<-end
 			}
 		})
-		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n timeout 1h\n "+proxy+" "+up.Addr()+"\n }"))
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1h\n timeout 1h\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
 		answer := push(srv, validBody)
 		checkAnswer(t, answer, 202, "")
 		if answer.Header.Get("X-App") != "" {
@@ -108,15 +108,21 @@ func TestDeliverSwitchingProtocols(t *testing.T) {
 	byEach(t, func(t *testing.T, proxy string) {
 		up := webhooktest.NewUpstream(t)
 		var asked atomic.Int64
+		closed := make(chan error, 1)
 		up.Answer(func(w http.ResponseWriter, _ *http.Request) {
 			if asked.Add(1) == 1 {
-				w.Header().Set("Connection", "Upgrade")
-				w.Header().Set("Upgrade", "other")
-				w.WriteHeader(101)
+				conn, wire, _ := http.NewResponseController(w).Hijack()
+				_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n"))
+				_, err := wire.ReadByte()
+				closed <- err
+				_ = conn.Close()
 			}
 		})
 		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
 		checkAnswer(t, push(srv, validBody), 202, "")
+		if err := <-closed; err == nil {
+			t.Error("it is spoken to")
+		}
 		reaches(t, up, 2)
 	})
 }

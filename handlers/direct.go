@@ -132,8 +132,8 @@ func (a *direct) finish() {
 	if a.alarm == nil || a.late() {
 		return
 	}
-	if a.failure != nil || a.passes {
-		a.cancel() // else it is still read
+	if a.passes {
+		a.cancel() // there may be more of the answer than the sender has taken
 	}
 	if a.alarm.timer.Stop() {
 		a.alarm.of = nil
@@ -210,7 +210,6 @@ func (a *direct) run(t *Transport, r *http.Request) {
 	if err == nil {
 		exhaust(response.Body)
 	}
-	a.cancel()
 	a.end()
 }
 
@@ -224,10 +223,9 @@ func (a *direct) handOver(response *http.Response, err error) {
 	}
 	unread := response.Body
 	response.Body = http.NoBody
-	defer time.AfterFunc(a.patience, a.cancel).Stop()
+	defer time.AfterFunc(time.Duration(a.to.of.Timeout), a.cancel).Stop()
 	a.alarm.woken <- struct{}{}
 	exhaust(unread)
-	a.cancel()
 }
 
 // exhaust reads the body of an answer that nobody gets, for the connection to be used again.
