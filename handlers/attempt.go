@@ -24,6 +24,7 @@ import (
 // known, and whether the answer goes to the sender.
 type attempt struct {
 	to      *Destination
+	saved   *savedRequest // what run makes the request of
 	header  http.Header
 	status  int             // 0: nothing was written
 	outcome deliver.Outcome // how it ended; after decided
@@ -76,12 +77,15 @@ func (to *Destination) attempt(ctx context.Context, d *deliver.Delivery) deliver
 		return outcome
 	}
 	a := to.newAttempt()
-	a.run(ctx, saved, d.Attempts+1)
+	a.make(ctx, saved, d.Attempts+1)
 	return a.outcome
 }
 
-// run has the destination's handlers answer.
-func (a *attempt) run(ctx context.Context, saved *savedRequest, number int) {
+// run makes a first attempt, also if the sender's request ends meanwhile.
+func (a *attempt) run() { a.make(context.Background(), a.saved, 1) }
+
+// make has the destination's handlers answer.
+func (a *attempt) make(ctx context.Context, saved *savedRequest, number int) {
 	defer a.end()
 	defer a.catch()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))

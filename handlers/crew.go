@@ -5,15 +5,17 @@ import (
 	"sync"
 )
 
-// crew runs functions on goroutines of their own. One that has run a function
-// waits for the next: its stack has grown to what an exchange needs, and to grow
-// another one takes longer than all else about it. The last to have come back is
-// the first to go, for the sake of the processor's caches.
+// crew runs jobs on goroutines of their own. One that has run a job waits for
+// the next: its stack has grown to what an exchange needs, and to grow another
+// one takes longer than all else about it. The last to have come back is the
+// first to go, for the sake of the processor's caches.
 type crew struct {
 	mu      sync.Mutex
-	waiting []chan func()
+	waiting []chan job
 	over    bool // nobody is to wait any more
 }
+
+type job interface{ run() }
 
 // maxIdle bounds how many goroutines of a crew wait.
 const maxIdle = 64
@@ -25,34 +27,34 @@ func newCrew(ctx context.Context) *crew {
 	return c
 }
 
-// run has a member of the crew run a function, or a new one if none waits.
-func (c *crew) run(f func()) {
+// have has a member of the crew run a job, or a new one if none waits.
+func (c *crew) have(j job) {
 	c.mu.Lock()
 	last := len(c.waiting) - 1
 	if last < 0 {
 		c.mu.Unlock()
-		go c.work(f)
+		go c.work(j)
 		return
 	}
 	next := c.waiting[last]
 	c.waiting = c.waiting[:last]
 	c.mu.Unlock()
-	next <- f
+	next <- j
 }
 
-func (c *crew) work(f func()) {
-	next := make(chan func(), 1)
-	for f != nil {
-		f()
+func (c *crew) work(j job) {
+	next := make(chan job, 1)
+	for j != nil {
+		j.run()
 		if !c.wait(next) {
 			return
 		}
-		f = <-next
+		j = <-next
 	}
 }
 
-// wait reports whether a member is to wait for its next function, or nil.
-func (c *crew) wait(next chan func()) bool {
+// wait reports whether a member is to wait for its next job, or nil.
+func (c *crew) wait(next chan job) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over || len(c.waiting) == maxIdle {

@@ -31,6 +31,9 @@ type direct struct {
 	ctx      detached           // of the exchange
 	cancel   context.CancelFunc // gives it up
 
+	transport *Transport // makes the exchange
+	request   *http.Request
+
 	response *http.Response // what it came to, if it was in time
 	failure  error          // likewise
 
@@ -43,6 +46,7 @@ type direct struct {
 // variables are set to stays apart: they may change when it has ended.
 type detached struct {
 	context.Context
+	once sync.Once
 	vars map[string]any
 }
 
@@ -52,6 +56,7 @@ func (*detached) Err() error                              { return nil }
 
 func (c *detached) Value(key any) any {
 	if key == caddyhttp.VarsCtxKey {
+		c.once.Do(func() { c.vars = make(map[string]any) }) // few exchanges ask for it
 		return c.vars
 	}
 	return c.Context.Value(key)
@@ -148,14 +153,14 @@ var errLate = fmt.Errorf("the app is late: %w", context.Canceled)
 // exchange has an exchange made, and returns what it comes to while the sender
 // waits.
 func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error) {
-	a.ctx = detached{r.Context(), make(map[string]any)}
+	a.ctx.Context = r.Context()
 	var ctx context.Context
 	ctx, a.cancel = context.WithCancel(&a.ctx)
-	apart := r.WithContext(ctx)
+	a.transport, a.request = t, r.WithContext(ctx)
 	alarm := alarms.Get().(*alarm)
 	a.alarm, alarm.of = alarm, a
 	alarm.timer.Reset(a.patience)
-	a.to.of.crew.run(func() { a.run(t, apart) })
+	a.to.of.crew.have(a)
 	select {
 	case <-alarm.woken:
 	case <-r.Context().Done(): // the sender has given up; its webhook is not
@@ -188,13 +193,13 @@ func (a *direct) isLate() {
 }
 
 // run makes the exchange. If it is late by then, it decides about the attempt.
-func (a *direct) run(t *Transport, r *http.Request) {
-	response, err := t.send(r)
+func (a *direct) run() {
+	response, err := a.transport.send(a.request)
 	switch {
 	case err == nil && response.StatusCode < http.StatusOK:
 		_ = response.Body.Close()
 		err = errors.New("the app switches protocols")
-	case err != nil && r.Context().Err() != nil:
+	case err != nil && a.request.Context().Err() != nil:
 		err = context.DeadlineExceeded // nothing else ends it
 	}
 	if a.makesIt() {

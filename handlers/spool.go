@@ -39,9 +39,10 @@ func (d *Deliver) queue(w http.ResponseWriter, r *http.Request, event *route.Eve
 // spool asks all destinations, and the answer of the first goes to the sender.
 // What they have not taken in time is stored for them before that.
 func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, v *verified) error {
-	var attempts []*attempt
+	var alone [1]*attempt
+	attempts := alone[:]
 	if d.To[0].onlyProxies && len(d.To) == 1 {
-		attempts = []*attempt{d.askDirectly(w, r, v)}
+		alone[0] = d.askDirectly(w, r, v)
 	} else {
 		attempts = d.askAll(w, r, v.event)
 	}
@@ -74,8 +75,8 @@ func (d *Deliver) askAll(w http.ResponseWriter, r *http.Request, event *route.Ev
 		first.others = &others{settled: make(chan struct{}), over: make(chan struct{})}
 	}
 	for _, a := range attempts {
-		saved := save(r, event)
-		d.crew.run(func() { a.run(context.Background(), saved, 1) })
+		a.saved = save(r, event)
+		d.crew.have(a)
 	}
 	d.await(r, event, attempts)
 	return attempts
