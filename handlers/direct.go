@@ -26,10 +26,9 @@ import (
 // there it goes on if it is late and the sender has been answered.
 type direct struct {
 	attempt
-	patience time.Duration      // how long the sender may wait
-	alarm    *alarm             // tells when it has; nil before the exchange, as are the next
-	ctx      detached           // of the exchange
-	cancel   context.CancelFunc // gives it up
+	patience time.Duration // how long the sender may wait
+	alarm    *alarm        // tells when it has; nil before the exchange, as are the next
+	ctx      detached      // of the exchange
 
 	transport *Transport // makes the exchange
 	request   *http.Request
@@ -42,40 +41,45 @@ type direct struct {
 	room    [2]headerField // of those: most senders have one or two
 }
 
-// detached is the context of a request without its end. What the request's
-// variables are set to stays apart: they may change when it has ended.
-type detached struct {
-	context.Context
-	once sync.Once
-	vars map[string]any
+// alarm is what wakes a sender that waits for an exchange, and what gives up the
+// exchange. To make its parts for each one would cost as much as all else about
+// it, so one that has not gone off is used again.
+type alarm struct {
+	timer  *time.Timer
+	woken  chan struct{} // gets one when the exchange is over or late, whichever is first
+	ctx    context.Context
+	cancel context.CancelFunc
+	of     *direct
 }
 
-func (*detached) Deadline() (deadline time.Time, ok bool) { return deadline, false }
-func (*detached) Done() <-chan struct{}                   { return nil }
-func (*detached) Err() error                              { return nil }
+var alarms = sync.Pool{New: func() any {
+	a := &alarm{woken: make(chan struct{}, 1)}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.timer = time.AfterFunc(time.Hour, func() { a.of.isLate() })
+	a.timer.Stop()
+	return a
+}}
+
+// detached is the context of an exchange: what the sender's request has, but
+// another end. What its variables are set to stays apart, because they may
+// change when it has ended.
+type detached struct {
+	context.Context // ends it
+	values          context.Context
+	once            sync.Once
+	vars            map[string]any
+}
 
 func (c *detached) Value(key any) any {
 	if key == caddyhttp.VarsCtxKey {
 		c.once.Do(func() { c.vars = make(map[string]any) }) // few exchanges ask for it
 		return c.vars
 	}
-	return c.Context.Value(key)
+	if value := c.Context.Value(key); value != nil {
+		return value // by which the package context knows its own
+	}
+	return c.values.Value(key)
 }
-
-// alarm wakes a sender that waits for an exchange. To make its parts for each
-// would cost as much as all else about them.
-type alarm struct {
-	timer *time.Timer
-	woken chan struct{} // gets one when the exchange is over or late, whichever is first
-	of    *direct
-}
-
-var alarms = sync.Pool{New: func() any {
-	a := &alarm{woken: make(chan struct{}, 1)}
-	a.timer = time.AfterFunc(time.Hour, func() { a.of.isLate() })
-	a.timer.Stop()
-	return a
-}}
 
 // askDirectly has the app of the only destination answer the sender.
 func (d *Deliver) askDirectly(w http.ResponseWriter, r *http.Request, v *verified) *attempt {
@@ -137,10 +141,10 @@ func (a *direct) finish() {
 	if a.alarm == nil || a.late() {
 		return
 	}
-	if a.passes {
-		a.cancel() // there may be more of the answer than the sender has taken
-	}
-	if a.alarm.timer.Stop() {
+	switch stopped := a.alarm.timer.Stop(); {
+	case a.aborted:
+		a.alarm.cancel()
+	case stopped && a.passes: // nobody else knows it any more
 		a.alarm.of = nil
 		alarms.Put(a.alarm)
 	}
@@ -153,12 +157,10 @@ var errLate = fmt.Errorf("the app is late: %w", context.Canceled)
 // exchange has an exchange made, and returns what it comes to while the sender
 // waits.
 func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error) {
-	a.ctx.Context = r.Context()
-	var ctx context.Context
-	ctx, a.cancel = context.WithCancel(&a.ctx)
-	a.transport, a.request = t, r.WithContext(ctx)
 	alarm := alarms.Get().(*alarm)
 	a.alarm, alarm.of = alarm, a
+	a.ctx.Context, a.ctx.values = alarm.ctx, r.Context()
+	a.transport, a.request = t, r.WithContext(&a.ctx)
 	alarm.timer.Reset(a.patience)
 	a.to.of.crew.have(a)
 	select {
@@ -185,7 +187,7 @@ const statusLate = 499
 // isLate has the sender wait no longer, unless the answer has begun. The exchange may go on as long
 // as any attempt.
 func (a *direct) isLate() {
-	time.AfterFunc(time.Duration(a.to.of.Timeout)-a.patience, a.cancel)
+	time.AfterFunc(time.Duration(a.to.of.Timeout)-a.patience, a.alarm.cancel)
 	a.decided = make(chan struct{})
 	if a.course.CompareAndSwap(undecided, tooLate) {
 		a.alarm.woken <- struct{}{}
@@ -228,7 +230,7 @@ func (a *direct) handOver(response *http.Response, err error) {
 	}
 	unread := response.Body
 	response.Body = http.NoBody
-	defer time.AfterFunc(time.Duration(a.to.of.Timeout), a.cancel).Stop()
+	defer time.AfterFunc(time.Duration(a.to.of.Timeout), a.alarm.cancel).Stop()
 	a.alarm.woken <- struct{}{}
 	exhaust(unread)
 }
