@@ -55,7 +55,7 @@ type alarm struct {
 var alarms = sync.Pool{New: func() any {
 	a := &alarm{woken: make(chan struct{}, 1)}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.timer = time.AfterFunc(time.Hour, func() { a.of.isLate() })
+	a.timer = time.AfterFunc(time.Hour, func() { a.of.timeIsUp() })
 	a.timer.Stop()
 	return a
 }}
@@ -167,7 +167,7 @@ func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error)
 	case <-alarm.woken:
 	case <-r.Context().Done(): // the sender has given up; its webhook is not
 		if alarm.timer.Stop() {
-			a.isLate()
+			a.timeIsUp()
 		}
 		<-alarm.woken
 	}
@@ -184,9 +184,9 @@ func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error)
 // statusLate keeps what the reverse proxy makes of errLate from being the answer.
 const statusLate = 499
 
-// isLate has the sender wait no longer, unless the answer has begun. The exchange may go on as long
-// as any attempt.
-func (a *direct) isLate() {
+// timeIsUp has the sender wait no longer, unless its answer has begun. The
+// exchange may go on as long as any attempt.
+func (a *direct) timeIsUp() {
 	time.AfterFunc(time.Duration(a.to.of.Timeout)-a.patience, a.alarm.cancel)
 	a.decided = make(chan struct{})
 	if a.course.CompareAndSwap(undecided, tooLate) {
@@ -235,7 +235,8 @@ func (a *direct) handOver(response *http.Response, err error) {
 	exhaust(unread)
 }
 
-// exhaust reads the body of an answer that nobody gets, for the connection to be used again.
+// exhaust reads the body of an answer that nobody gets, for the connection to be
+// used again.
 func exhaust(body io.ReadCloser) {
 	_, _ = io.Copy(io.Discard, body)
 	_ = body.Close()
