@@ -116,14 +116,14 @@ http://` + k.address + ` {
 			webhook_deliver spool {
 				wait 20ms
 				retry 10ms 20ms 50ms 100ms 200ms 500ms 1s 1s 1s
-				reverse_proxy ` + app + `
+				webhook_proxy ` + app + `
 			}
 		}
 		otherwise {
 			webhook_deliver queue {
 				mode queue
 				retry 10ms 20ms 50ms 100ms 200ms 500ms 1s 1s 1s
-				reverse_proxy ` + app + `
+				webhook_proxy ` + app + `
 			}
 		}
 	}
