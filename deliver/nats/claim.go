@@ -137,13 +137,16 @@ func (s *Store) lease(ctx context.Context, destination string, m jetstream.Msg) 
 	if early := time.Until(l.note.Due); early > 0 {
 		return nil, m.NakWithDelay(early)
 	}
+	if l.note.GivenUp {
+		return nil, s.bury(ctx, l, l.note.Failure, l.note.Attempts)
+	}
 	record, err := deliver.DecodeRecord(m.Data())
 	if err != nil {
-		return nil, s.bury(ctx, l, deliver.Failure{Reason: deliver.ReasonCorrupt}, l.note.Attempts, func() {
-			if s.observer.Corrupt != nil {
-				s.observer.Corrupt(destination)
-			}
-		})
+		err := s.bury(ctx, l, deliver.Failure{Reason: deliver.ReasonCorrupt}, l.note.Attempts)
+		if err == nil && s.observer.Corrupt != nil {
+			s.observer.Corrupt(destination)
+		}
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,40 +239,7 @@ func (s *Store) Retry(ctx context.Context, d *deliver.Delivery, at time.Time, fa
 	defer cancel()
 	n := l.note
 	n.Attempts, n.Due, n.Failure = n.Attempts+1, at, failure
-	if _, err := s.publish(ctx, s.stateSubject(l.sequence), n, nil); err != nil {
-		return err
-	}
-	s.drop(l)
-	if delay := time.Until(at); delay > 0 {
-		return l.message.NakWithDelay(delay)
-	}
-	return l.message.Nak()
-}
-
-// Dead implements deliver.Store.
-func (s *Store) Dead(ctx context.Context, d *deliver.Delivery, failure deliver.Failure) error {
-	l := s.held(d)
-	if l == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return s.bury(ctx, l, failure, l.note.Attempts+1, func() {})
-}
-
-// bury makes a dead letter of a message, once, whatever is done twice.
-func (s *Store) bury(ctx context.Context, l *lease, failure deliver.Failure, attempts int, buried func()) error {
-	n := l.note
-	n.Attempts, n.Due, n.Failure = attempts, time.Time{}, failure
-	once := jetstream.WithMsgID("dead-" + strconv.FormatUint(l.sequence, 10))
-	if _, err := s.publish(ctx, s.deadSubject(n.Destination), n, l.message.Data(), once); err != nil {
-		return err
-	}
-	if err := s.finish(ctx, l); err != nil {
-		return err
-	}
-	buried()
-	return nil
+	return s.putOff(ctx, l, n)
 }
 
 // Release implements deliver.Store.
@@ -298,7 +268,7 @@ func (s *Store) readState(ctx context.Context, sequence uint64, n *note) (bool, 
 	if err != nil {
 		return false, err
 	}
-	n.Attempts, n.Due, n.Failure = stated.Attempts, stated.Due, stated.Failure
+	n.Attempts, n.Due, n.Failure, n.GivenUp = stated.Attempts, stated.Due, stated.Failure, stated.GivenUp
 	return true, nil
 }
 

@@ -37,3 +37,6 @@ func (s *Store) Leader(ctx context.Context) string {
 	}
 	return about.Cluster.Leader
 }
+
+// SetBuryWait sets after how long a dead letter is tried again.
+func (s *Store) SetBuryWait(wait time.Duration) { s.buryWait = wait }

@@ -19,7 +19,8 @@ type note struct {
 	Attempts    int             `json:"attempts,omitempty"` // that have failed
 	Stored      time.Time       `json:"stored"`
 	Due         time.Time       `json:"due,omitzero"`
-	Failure     deliver.Failure `json:"failure"` // of the last attempt
+	Failure     deliver.Failure `json:"failure"`            // of the last attempt
+	GivenUp     bool            `json:"given_up,omitempty"` // it is to be a dead letter, for which there was no room
 }
 
 const noteHeader = "Webhook-Note"

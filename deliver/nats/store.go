@@ -45,6 +45,8 @@ type Store struct {
 	js       jetstream.JetStream
 	observer deliver.Observer
 	name     string
+	logger   *zap.Logger
+	buryWait time.Duration
 
 	waiting, dead, state jetstream.Stream
 
@@ -54,6 +56,7 @@ type Store struct {
 	mu        sync.Mutex
 	consumers map[string]jetstream.Consumer // by destination
 	leases    map[*lease]bool
+	noBurying time.Time // until when no dead letter is tried; zero if the last one could be stored
 	beating   sync.WaitGroup
 }
 
@@ -82,7 +85,7 @@ func Open(options Options, observer deliver.Observer) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		conn: conn, observer: observer, name: options.Name,
+		conn: conn, observer: observer, name: options.Name, logger: cmp.Or(options.Logger, zap.NewNop()), buryWait: buryWait,
 		consumers: make(map[string]jetstream.Consumer), leases: make(map[*lease]bool),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -133,7 +136,7 @@ func (s *Store) configure(options Options) ([]jetstream.Stream, error) {
 	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*"}
 	state.Description = "failed attempts of webhooks that wait"
 	state.Discard, state.MaxMsgsPerSubject, state.MaxBytes = jetstream.DiscardOld, 1, -1
-	all := streams{s.js, cmp.Or(options.Logger, zap.NewNop())}
+	all := streams{s.js, cmp.Or(options.Logger, s.logger)}
 	said := limits{replicas: options.Replicas, bytes: options.MaxSize}
 	return all.ensure(s.life, plan{waiting, said}, plan{dead, said}, plan{state, limits{replicas: options.Replicas}})
 }
@@ -195,18 +198,18 @@ func (s *Store) publish(
 ) (*jetstream.PubAck, error) {
 	m := &nats.Msg{Subject: subject, Header: n.header(), Data: data}
 	ack, err := s.js.PublishMsg(ctx, m, append(options, jetstream.WithRetryAttempts(electionTries), jetstream.WithRetryWait(electionWait))...)
-	var refused *jetstream.APIError
-	switch {
-	case err == nil:
+	if err == nil {
 		return ack, nil
-	case errors.As(err, &refused) && strings.Contains(refused.Description, "per subject exceeded"):
-		return nil, nil
-	case errors.As(err, &refused) && strings.Contains(refused.Description, "exceeded"):
-		return nil, fmt.Errorf("%w: %s", deliver.ErrFull, refused.Description)
-	case errors.Is(err, nats.ErrConnectionClosed):
-		return nil, deliver.ErrClosed
 	}
-	return nil, err
+	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
+		switch said := refused.Description; {
+		case strings.Contains(said, "per subject exceeded"):
+			return nil, nil
+		case strings.Contains(said, "exceeded"), strings.Contains(said, "insufficient"): // limits, the servers' disks
+			return nil, fmt.Errorf("%w: %s", deliver.ErrFull, said)
+		}
+	}
+	return nil, explain(err)
 }
 
 // Close implements deliver.Store. What was leased here is due at once.
