@@ -151,3 +151,16 @@ func TestDeliverSenderHangsUp(t *testing.T) {
 		up.Only()
 	})
 }
+
+// What the proxy adds to an answer reaches the sender beside what the app says.
+func TestDeliverCookies(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Set-Cookie", "app=1") })
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n "+proxy+" "+up.Addr()+" {\n lb_policy cookie policy secret\n }\n }"))
+		cookies := strings.Join(push(srv, validBody).Header.Values("Set-Cookie"), "; ")
+		if !strings.Contains(cookies, "app=1") || !strings.Contains(cookies, "policy=") {
+			t.Errorf("the cookies are %q", cookies)
+		}
+	})
+}

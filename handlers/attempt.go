@@ -247,7 +247,7 @@ func (a *attempt) Header() http.Header {
 // WriteHeader implements http.ResponseWriter. It waits until the answer may go
 // to the sender, if it does.
 func (a *attempt) WriteHeader(status int) {
-	if a.status != 0 || status < 200 {
+	if status < 200 || a.status != 0 { // in this order: interim ones are written by another goroutine
 		return // there are no interim answers, and no upgrades
 	}
 	a.status = status

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -177,6 +178,10 @@ func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error)
 	}
 	if a.failure == nil {
 		a.decide(a.response.StatusCode, a.response.Header, nil)
+	}
+	if a.passes && a.header != nil {
+		maps.Copy(a.sender.Header(), a.header) // the cookie of a policy
+		a.header = nil
 	}
 	return a.response, a.failure
 }
