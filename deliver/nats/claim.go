@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -45,6 +46,20 @@ func (s *Store) consumer(ctx context.Context, destination string) (jetstream.Con
 	defer s.mu.Unlock()
 	s.consumers[destination] = made
 	return made, nil
+}
+
+// isGone reports whether an error says that nobody answers for a consumer, as
+// when an operator has removed it.
+func isGone(err error) bool {
+	return errors.Is(err, jetstream.ErrConsumerDeleted) || errors.Is(err, jetstream.ErrConsumerNotFound) ||
+		errors.Is(err, nats.ErrNoResponders)
+}
+
+// forgetConsumer has the consumer of a destination made anew when it is needed.
+func (s *Store) forgetConsumer(destination string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.consumers, destination)
 }
 
 // pollTime is how long one question to the servers waits.
@@ -96,6 +111,14 @@ func (s *Store) fetch(ctx context.Context, destination string, limit int) ([]jet
 	if err != nil {
 		return nil, err
 	}
+	messages, err := fetchFrom(ctx, consumer, limit)
+	if isGone(err) {
+		s.forgetConsumer(destination)
+	}
+	return messages, err
+}
+
+func fetchFrom(ctx context.Context, consumer jetstream.Consumer, limit int) ([]jetstream.Msg, error) {
 	batch, err := consumer.FetchNoWait(limit)
 	if err != nil {
 		return nil, err
@@ -219,7 +242,11 @@ func (s *Store) Done(ctx context.Context, d *deliver.Delivery) error {
 
 // finish takes a message out of the stream of what waits.
 func (s *Store) finish(ctx context.Context, l *lease) error {
-	if err := l.message.DoubleAck(ctx); err != nil {
+	err := l.message.DoubleAck(ctx)
+	if isGone(err) {
+		err = s.waiting.DeleteMsg(ctx, l.sequence)
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
 		return err
 	}
 	s.drop(l)
