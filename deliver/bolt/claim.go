@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 )
 
 // Claim implements deliver.Store.
@@ -148,13 +148,9 @@ func (s *Store) intact(ctx context.Context, destination string, found []leased) 
 	return deliveries
 }
 
-// view reads in a transaction. bbolt panics where it finds its file damaged.
+// view reads in a transaction.
 func (s *Store) view(read func(*bolt.Tx) error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("reading the store: %v", r)
-		}
-	}()
+	defer boltfile.Recover(&err)
 	select {
 	case <-s.closing:
 		return deliver.ErrClosed

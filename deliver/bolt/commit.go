@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 )
 
 // Bounds of one transaction: what is above waits for the next.
@@ -149,11 +148,11 @@ func (s *Store) write(change func(*bolt.Tx) (bool, error)) (err error) {
 		return err
 	}
 	defer func() {
-		// bbolt panics where it finds its file damaged.
-		if r := recover(); r != nil {
-			err = s.fail(fmt.Errorf("writing the store: %v", r))
+		if errors.Is(err, boltfile.ErrDamaged) {
+			err = s.fail(err)
 		}
 	}()
+	defer boltfile.Recover(&err)
 	tx, err := s.db.Begin(true)
 	if err != nil {
 		return s.fail(err)
@@ -177,20 +176,12 @@ func (s *Store) failed() error {
 	return nil
 }
 
-// fail decides what an error of a transaction means. A disk that was full when
-// pages were written may have room again. After anything else, such as data
-// that could not be forced to disk, nobody knows what is on disk: the kernel
-// reports that once and forgets the data. Nothing is written then until the
-// store is opened anew, from what the disk really has.
+// fail decides what an error of a transaction means: see boltfile.IsFull.
 func (s *Store) fail(err error) error {
-	if write, ok := errors.AsType[*fs.PathError](err); ok && write.Op == "write" && isFull(err) {
+	if boltfile.IsFull(err) {
 		return fmt.Errorf("%w: %w", deliver.ErrFull, err)
 	}
 	err = fmt.Errorf("the store takes nothing until it is restarted: %w", err)
 	s.failure.CompareAndSwap(nil, &err)
 	return *s.failure.Load()
-}
-
-func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }

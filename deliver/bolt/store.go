@@ -10,25 +10,18 @@ package bolt
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 )
 
 // DefaultMaxSize is how many bytes are kept where nothing else is said.
 const DefaultMaxSize = 1 << 30
-
-// lockTimeout is how long Open waits for another process to free the file.
-const lockTimeout = time.Second
 
 // Store is a deliver.Store in a file.
 type Store struct {
@@ -61,22 +54,13 @@ type lease struct{ slot }
 // its owner only. A file that another process has open is refused. More than
 // maxSize bytes of records are refused with deliver.ErrFull.
 func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{
-		Timeout: lockTimeout,
+	db, err := boltfile.Open(path, bolt.Options{
 		// A list of free pages that has grown with a backlog would be written
 		// with each transaction. It is found again when the file is opened.
 		NoFreelistSync: true,
-		FreelistType:   bolt.FreelistMapType,
-		NoStatistics:   true,
-	})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is open in another process; give each its own store", path)
-	}
+	}, prepare)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
+		return nil, err
 	}
 	s := &Store{
 		db:         db,
@@ -88,21 +72,8 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 		changed:    make(map[string]chan struct{}),
 	}
 	s.SetMaxSize(maxSize)
-	if err := errors.Join(private(path), db.Update(prepare)); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), db.Close())
-	}
 	go s.commitAll()
 	return s, nil
-}
-
-// private takes away what others may do with the file, which a copy or an
-// older umask may have allowed.
-func private(path string) error {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&0o077 == 0 {
-		return err
-	}
-	return os.Chmod(path, info.Mode().Perm()&^fs.FileMode(0o077))
 }
 
 // SetMaxSize changes how many bytes of records may be kept.
@@ -204,7 +175,10 @@ func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		<-s.committed
-		err = s.db.Close()
+		// bbolt may hold the lock of a file that is damaged for ever.
+		if err = s.failed(); !errors.Is(err, boltfile.ErrDamaged) {
+			err = s.db.Close()
+		}
 	})
 	return err
 }

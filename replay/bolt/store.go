@@ -10,16 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"sync/atomic"
-	"syscall"
+	"sync"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 )
 
@@ -29,9 +25,6 @@ var (
 	expiryBucket = []byte("expiry")  // expiry, key: nothing
 )
 
-// lockTimeout is how long Open waits for another process to free the file.
-const lockTimeout = time.Second
-
 // maxForgotten is how many expired records a write takes away, at most: more
 // than it adds.
 const maxForgotten = 16
@@ -40,30 +33,26 @@ const maxForgotten = 16
 type Store struct {
 	*replay.Memory
 
-	db      *bolt.DB
-	now     func() time.Time
-	failure atomic.Pointer[error] // why nothing is written down any more
+	db  *bolt.DB
+	now func() time.Time
+
+	mu        sync.Mutex
+	gathering *batch // what the next transaction writes down; nil if nobody waits for it
+
+	writing sync.Mutex // held while a transaction is made
+	failure error      // why nothing is written down any more
 }
 
 // Open opens the file at path, and makes it if there is none, readable by its
 // owner only. What is in it is remembered in memory, which is new. A file that
 // another process has open is refused.
 func Open(path string, memory *replay.Memory, now func() time.Time) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	s := &Store{Memory: memory, now: now}
+	db, err := boltfile.Open(path, bolt.Options{}, s.load)
+	if err != nil {
 		return nil, err
 	}
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType, NoStatistics: true})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is open in another process; give each its own file", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, err)
-	}
-	db.MaxBatchDelay = 0 // what comes while one batch is written is the next
-	s := &Store{Memory: memory, db: db, now: now}
-	if err := db.Update(s.load); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), db.Close())
-	}
+	s.db = db
 	return s, nil
 }
 
@@ -105,46 +94,80 @@ func (s *Store) Release(ctx context.Context, claim replay.Claim) error {
 	return errors.Join(err, s.write(claim.Key))
 }
 
-// write writes down what is known of a key, and returns when that is on disk.
-func (s *Store) write(key replay.Key) error {
-	if err := s.failure.Load(); err != nil {
-		return *err
-	}
-	return s.fail(s.db.Batch(func(tx *bolt.Tx) error {
-		// What is known by now: a later change may have been written earlier.
-		record := s.Record(key)
-		if record.Phase == replay.Claimed {
-			return nil
-		}
-		if err := forget(tx, key[:]); err != nil {
-			return err
-		}
-		if err := forgetExpired(tx, s.now()); err != nil || record.Phase == replay.Absent {
-			return err
-		}
-		encoded, err := json.Marshal(record)
-		if err != nil {
-			return err
-		}
-		if err := tx.Bucket(expiryBucket).Put(expiryKey(record.Expires, key[:]), nil); err != nil {
-			return err
-		}
-		return tx.Bucket(recordBucket).Put(key[:], encoded)
-	}))
+// batch is what one transaction writes down.
+type batch struct {
+	keys []replay.Key
+	done chan struct{} // closed when it is on disk, or has failed
+	err  error
 }
 
-// fail decides what an error of a transaction means. A disk that was full when
-// pages were written may have room again. After anything else nobody knows what
-// is on disk, and writing more could spoil it: until the file is opened anew,
-// deliveries are remembered in memory only.
-func (s *Store) fail(err error) error {
-	write, ok := errors.AsType[*fs.PathError](err)
-	if err == nil || ok && write.Op == "write" && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+// write writes down what is known of a key, and returns when that is on disk.
+// Whoever comes while others write is in the next batch, which the first of its
+// members writes.
+func (s *Store) write(key replay.Key) error {
+	s.mu.Lock()
+	b, first := s.gathering, s.gathering == nil
+	if first {
+		b = &batch{done: make(chan struct{})}
+		s.gathering = b
+	}
+	b.keys = append(b.keys, key)
+	s.mu.Unlock()
+	if !first {
+		<-b.done
+		return b.err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.mu.Lock()
+	s.gathering = nil
+	s.mu.Unlock()
+	b.err = s.commit(b.keys)
+	close(b.done)
+	return b.err
+}
+
+// commit writes down what is known of keys by now: a later change of one may
+// have been written earlier.
+func (s *Store) commit(keys []replay.Key) error {
+	if s.failure != nil {
+		return s.failure
+	}
+	err := boltfile.Update(s.db, func(tx *bolt.Tx) error {
+		for i := range keys {
+			if err := s.put(tx, &keys[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil && !boltfile.IsFull(err) {
+		// Deliveries are remembered in memory only from now on.
+		err = fmt.Errorf("nothing is written down until the store is restarted: %w", err)
+		s.failure = err
+	}
+	return err
+}
+
+func (s *Store) put(tx *bolt.Tx, key *replay.Key) error {
+	record := s.Record(*key)
+	if record.Phase == replay.Claimed {
+		return nil
+	}
+	if err := forget(tx, key[:]); err != nil {
 		return err
 	}
-	err = fmt.Errorf("nothing is written down until the store is restarted: %w", err)
-	s.failure.CompareAndSwap(nil, &err)
-	return *s.failure.Load()
+	if err := forgetExpired(tx, s.now()); err != nil || record.Phase == replay.Absent {
+		return err
+	}
+	encoded, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	if err := tx.Bucket(expiryBucket).Put(expiryKey(record.Expires, key[:]), nil); err != nil {
+		return err
+	}
+	return tx.Bucket(recordBucket).Put(key[:], encoded)
 }
 
 func expiryKey(at time.Time, key []byte) []byte {
@@ -183,7 +206,15 @@ func forgetExpired(tx *bolt.Tx, now time.Time) error {
 	return nil
 }
 
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
+// Close closes the file. One that is damaged stays open: bbolt may hold its lock
+// for ever.
+func (s *Store) Close() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if errors.Is(s.failure, boltfile.ErrDamaged) {
+		return s.failure
+	}
+	return s.db.Close()
+}
 
 var _ replay.Store = (*Store)(nil)

@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -140,5 +141,56 @@ func TestForgets(t *testing.T) {
 		if got := s.Record(replay.Key{byte(n & 255), byte(n >> 8)}); got.Phase != want {
 			t.Errorf("%d is in phase %v, want %v", n, got.Phase, want)
 		}
+	}
+}
+
+// A file that is damaged while it is in use ends neither the process nor the
+// memory: who asks is told that nothing is written down.
+func TestDamagedWhileOpen(t *testing.T) {
+	c := &clock{at: time.Unix(1_700_000_000, 0)}
+	path := filepath.Join(t.TempDir(), "replay.db")
+	s, err := bolt.Open(path, replay.NewMemory(10_000, c.now, func() {}), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accept := func(n int) error {
+		claim := replay.Claim{Key: replay.Key{byte(n), byte(n >> 8)}, Owner: "o", Lease: time.Minute, TTL: time.Hour}
+		if _, err := s.Reserve(t.Context(), claim); err != nil {
+			return err
+		}
+		return s.Done(t.Context(), claim, 200)
+	}
+	for n := range 500 {
+		if err := accept(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	head := int64(2 * os.Getpagesize()) // which says where the rest is
+	if _, err := file.WriteAt(bytes.Repeat([]byte{0xff}, int(info.Size()-head)), head); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for n := range 50 {
+		all.Go(func() {
+			if err := accept(1000 + n); err == nil || !strings.Contains(err.Error(), "nothing is written down until") {
+				t.Errorf("the error is %v", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := s.Len(); n != 550 {
+		t.Errorf("%d are remembered, want 550", n)
+	}
+	if err := s.Close(); err == nil {
+		t.Error("a damaged file is closed as if nothing had happened")
 	}
 }
