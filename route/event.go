@@ -52,9 +52,9 @@ type Event struct {
 	provider     *verify.Provider // nil for one that was stored
 	signedFields []string         // see Snapshot
 
-	finder    *payload.Finder  // what is read of the payload
-	rewritten *payload.Finder  // the same, once it was rewritten
-	facts     *[len(facts)]any // what expressions know besides; nil before one asks, see fact
+	finder    *payload.Finder // what is read of the payload
+	rewritten *payload.Finder // the same, once it was rewritten
+	facts     [len(facts)]any // what expressions know besides; each nil before one asks, see fact
 	env       *env
 }
 
@@ -139,7 +139,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
 		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
 	}
-	e.env, e.facts = nil, nil // made before the name and the id were known
+	e.env, e.facts = nil, [len(facts)]any{} // made before the name and the id were known
 	return e, nil
 }
 
@@ -177,7 +177,7 @@ func (e *Event) Arrived() *payload.Body {
 func (e *Event) Outgoing(method string, target *url.URL, header http.Header, body []byte) *Event {
 	out := *e
 	out.method, out.url, out.header = method, target, header
-	out.facts = nil
+	clear(out.facts[:])
 	out.SetBody(body, header.Get("Content-Type"))
 	return &out
 }

@@ -107,9 +107,6 @@ func (s *slotted) release(m *machine) {
 
 // fact returns what is known of an event under a name of facts.
 func (e *Event) fact(i int) any {
-	if e.facts == nil {
-		e.facts = new([len(facts)]any)
-	}
 	if e.facts[i] == nil {
 		e.facts[i] = e.namedFact(facts[i])
 	}
