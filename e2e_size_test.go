@@ -214,6 +214,47 @@ func TestContinue(t *testing.T) {
 	}
 }
 
+// Who was asked for the body and writes all of it gets the answer, too, when it is
+// refused on the way.
+func TestRefusedAfterContinue(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	large := bytes.Repeat([]byte("x"), 20_000_000)
+	chunked := append(chunk(large), "0\r\n\r\n"...)
+	for name, test := range map[string]struct {
+		length string
+		body   []byte
+		option string // that the body does not fit
+		status int
+		reason string
+	}{
+		"too large":         {"Transfer-Encoding: chunked", chunked, "max_size 1MiB", 413, "too_large"},
+		"no memory is left": {"Content-Length: 20000000", large, "max_size 32MiB", 503, "overloaded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := webhooktest.Start(t, "{\n\twebhooks {\n\t\tmax_buffered 8MiB\n\t}\n}\n"+endpoint(up, "jelp", "token test-token", test.option))
+			conn := srv.Dial()
+			head := rawHead("Authorization: Bearer "+testToken, "X-Tell: yes", test.length, "Expect: 100-continue")
+			if _, err := io.WriteString(conn, head); err != nil {
+				t.Fatal(err)
+			}
+			asked, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil || asked.StatusCode != http.StatusContinue {
+				t.Fatalf("answer is %v (%v), want 100", asked, err)
+			}
+			asked.Body.Close()
+			if _, err := conn.Write(test.body); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := webhooktest.ReadResponse(conn)
+			if err != nil {
+				t.Fatalf("the sender got no answer: %v", err)
+			}
+			checkReason(t, answer, test.status, test.reason)
+		})
+	}
+	up.None()
+}
+
 func TestOldAndEmptyRequests(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	srv := webhooktest.Start(t, endpoint(up, "github test-secret"))

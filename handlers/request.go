@@ -82,6 +82,9 @@ func readBody(w http.ResponseWriter, r *http.Request, body *buffer, limit int64,
 	if limited {
 		endLimit(w)
 	}
+	if len(body.data) > 0 {
+		delete(r.Header, "Expect") // the sender was asked for the body
+	}
 	if err != nil {
 		return err
 	}
