@@ -3,7 +3,6 @@ package replay_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 	"time"
 
@@ -11,44 +10,26 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
 
-// clock is a time that passes when a test says so.
-type clock struct {
-	mu   sync.Mutex
-	time time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.time
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.time = c.time.Add(d)
-}
-
 func TestMemory(t *testing.T) {
-	var c clock
+	var c replaytest.Clock
 	replaytest.Run(t, replaytest.Harness{
-		New:     func(testing.TB) replay.Store { return replay.NewMemory(100, c.now, func() {}) },
+		New:     func(testing.TB) replay.Store { return replay.NewMemory(100, c.Now, func() {}) },
 		Unit:    time.Second,
-		Advance: c.advance,
+		Advance: c.Advance,
 	})
 }
 
 // full is a Memory with room for three, and a count of what it has evicted.
 type full struct {
 	*replay.Memory
-	clock
+	replaytest.Clock
 	t       *testing.T
 	evicted int
 }
 
 func newFull(t *testing.T) *full {
 	f := &full{t: t}
-	f.Memory = replay.NewMemory(3, f.now, func() { f.evicted++ })
+	f.Memory = replay.NewMemory(3, f.Now, func() { f.evicted++ })
 	return f
 }
 
@@ -134,7 +115,7 @@ func TestFullOfClaims(t *testing.T) {
 func TestExpiredMakesRoom(t *testing.T) {
 	f := newFull(t)
 	f.accept(1, 2)
-	f.advance(time.Hour)
+	f.Advance(time.Hour)
 	f.accept(3)
 	f.check(1, 0)
 }
@@ -153,7 +134,7 @@ func TestSmallerLimit(t *testing.T) {
 func TestLapsedClaimIsTakenOver(t *testing.T) {
 	f := newFull(t)
 	f.reserve(claim(1), replay.Reserved)
-	f.advance(time.Minute)
+	f.Advance(time.Minute)
 	second := claim(1)
 	second.Owner = "second"
 	f.reserve(second, replay.Reserved)

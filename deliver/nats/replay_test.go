@@ -2,7 +2,6 @@ package nats_test
 
 import (
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -11,32 +10,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
 
-// clock is one that a test sets.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(by)
-}
-
 func TestReplayConformance(t *testing.T) {
 	s := serve(t)
-	c := &clock{at: time.Now()}
+	c := replaytest.NewClock(time.Now())
 	replaytest.Run(t, replaytest.Harness{
-		Unit: time.Minute, Advance: c.advance,
+		Unit: time.Minute, Advance: c.Advance,
 		New: func(t testing.TB) replay.Store {
 			store := openReplay(t, s.ClientURL(), fmt.Sprint("TEST", places.Add(1)))
-			store.SetClock(c.now)
+			store.SetClock(c.Now)
 			return store
 		},
 	})

@@ -14,27 +14,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
 
-// clock is one that a test sets.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(by)
-}
-
-func open(t testing.TB, path string, limit int, c *clock) *bolt.Store {
+func open(t testing.TB, path string, limit int, c *replaytest.Clock) *bolt.Store {
 	t.Helper()
-	s, err := bolt.Open(path, replay.NewMemory(limit, c.now, func() {}), c.now)
+	s, err := bolt.Open(path, replay.NewMemory(limit, c.Now, func() {}), c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,9 +25,9 @@ func open(t testing.TB, path string, limit int, c *clock) *bolt.Store {
 }
 
 func TestConformance(t *testing.T) {
-	c := &clock{at: time.Unix(1_700_000_000, 0)}
+	c := replaytest.NewClock(time.Unix(1_700_000_000, 0))
 	replaytest.Run(t, replaytest.Harness{
-		Unit: time.Minute, Advance: c.advance,
+		Unit: time.Minute, Advance: c.Advance,
 		New: func(t testing.TB) replay.Store { return open(t, filepath.Join(t.TempDir(), "replay.db"), 1000, c) },
 	})
 }
@@ -53,7 +35,7 @@ func TestConformance(t *testing.T) {
 // What was accepted is known after a restart, and so is the payload that a key
 // is bound to; what the app was being asked about is let through.
 func TestRestart(t *testing.T) {
-	c := &clock{at: time.Unix(1_700_000_000, 0)}
+	c := replaytest.NewClock(time.Unix(1_700_000_000, 0))
 	path := filepath.Join(t.TempDir(), "sub", "replay.db")
 	claim := func(key byte, payload byte, bound bool) replay.Claim {
 		return replay.Claim{
@@ -80,7 +62,7 @@ func TestRestart(t *testing.T) {
 	must(s.Release(t.Context(), claim(1, 1, true)))
 	must(s.Release(t.Context(), claim(2, 1, false)))
 	must(s.Done(t.Context(), replay.Claim{Key: replay.Key{4}, Owner: "o", TTL: time.Second}, 200))
-	if _, err := bolt.Open(path, replay.NewMemory(1, c.now, nil), c.now); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := bolt.Open(path, replay.NewMemory(1, c.Now, nil), c.Now); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("a second one: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -88,7 +70,7 @@ func TestRestart(t *testing.T) {
 	}
 	must(s.Close())
 
-	c.advance(2 * time.Second)
+	c.Advance(2 * time.Second)
 	s = open(t, path, 1000, c)
 	reserve(claim(0, 2, false), replay.Outcome{State: replay.Done, Status: 202})
 	reserve(claim(1, 2, true), replay.Outcome{State: replay.Swapped})
@@ -97,7 +79,7 @@ func TestRestart(t *testing.T) {
 	reserve(claim(4, 1, false), replay.Outcome{State: replay.Reserved})
 	must(s.Close())
 
-	c.advance(2 * time.Hour)
+	c.Advance(2 * time.Hour)
 	s = open(t, path, 1000, c)
 	reserve(claim(0, 2, false), replay.Outcome{State: replay.Reserved})
 }
@@ -105,7 +87,7 @@ func TestRestart(t *testing.T) {
 // The file does not grow by what has expired, and a smaller memory takes what is
 // remembered longest.
 func TestForgets(t *testing.T) {
-	c := &clock{at: time.Unix(1_700_000_000, 0)}
+	c := replaytest.NewClock(time.Unix(1_700_000_000, 0))
 	path := filepath.Join(t.TempDir(), "replay.db")
 	s := open(t, path, 1000, c)
 	accept := func(n int, ttl time.Duration) {
@@ -121,7 +103,7 @@ func TestForgets(t *testing.T) {
 	for n := range 100 {
 		accept(n, time.Minute)
 	}
-	c.advance(time.Hour)
+	c.Advance(time.Hour)
 	for n := range 10 {
 		accept(1000+n, time.Duration(n+1)*time.Hour)
 	}
@@ -147,9 +129,9 @@ func TestForgets(t *testing.T) {
 // A file that is damaged while it is in use ends neither the process nor the
 // memory: who asks is told that nothing is written down.
 func TestDamagedWhileOpen(t *testing.T) {
-	c := &clock{at: time.Unix(1_700_000_000, 0)}
+	c := replaytest.NewClock(time.Unix(1_700_000_000, 0))
 	path := filepath.Join(t.TempDir(), "replay.db")
-	s, err := bolt.Open(path, replay.NewMemory(10_000, c.now, func() {}), c.now)
+	s, err := bolt.Open(path, replay.NewMemory(10_000, c.Now, func() {}), c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
