@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Turns a run of the harness into results.json, results.md and ratios.svg.
+"""Turns a run of the harness, and one of go test -bench on package route, into
+results.json, results.md and ratios.svg.
 
-	bench/report.py RUN.json DIRECTORY
+	bench/report.py RUN.json BENCH.txt DIRECTORY
 """
 import datetime
 import html
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from statistics import median, quantiles
@@ -55,6 +57,15 @@ def summarize(run):
     return [r for r in rows if r]
 
 
+def in_process(output):
+    """What verifying, finding the event and one rule take without a server."""
+    runs = re.findall(r"^BenchmarkRequest/signed\S*\s.*?([\d.]+) ns/op.*?(\d+) allocs/op", output, re.MULTILINE)
+    if not runs:
+        sys.exit("there is no BenchmarkRequest/signed in the output of go test")
+    return {"what": "Verify, event and one rule, 6 KB", "microseconds": round(median(float(ns) for ns, _ in runs) / 1e3, 1),
+            "allocations": max(int(n) for _, n in runs), "at_most": [12, 5], "aim": [4.5, 3]}
+
+
 def machine():
     name = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
@@ -79,6 +90,16 @@ def table(results):
     for r in results["ratios"]:
         low, high = r["quartiles"]
         lines.append(f"| {r['what']} | **{r['ratio']:.2f}** | {low:.2f} to {high:.2f} | {shown(r['at_most'])} | {shown(r['aim'])} |")
+    costs = lambda time, allocations: f"{time} µs, {allocations} allocations"
+    p = results["in_process"]
+    lines += [
+        "",
+        "Without a server, by `go test ./route -bench Request/signed`, the median of several runs:",
+        "",
+        "| what | cost | at most | aim |",
+        "|---|---|---|---|",
+        f"| {p['what']} | **{costs(p['microseconds'], p['allocations'])}** | {costs(*p['at_most'])} | {costs(*p['aim'])} |",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -110,10 +131,12 @@ def plot(results):
     return "\n".join(parts) + "\n"
 
 
-def main(source, directory):
+def main(source, stages, directory):
     with open(source) as f:
         run = json.load(f)
-    results = {"date": datetime.date.today().isoformat(), "machine": machine(), "ratios": summarize(run)}
+    with open(stages) as f:
+        alone = in_process(f.read())
+    results = {"date": datetime.date.today().isoformat(), "machine": machine(), "ratios": summarize(run), "in_process": alone}
     for name, content in (("results.json", json.dumps(results, indent=2) + "\n"), ("results.md", table(results)),
                           ("ratios.svg", plot(results))):
         with open(os.path.join(directory, name), "w") as f:
