@@ -171,7 +171,8 @@ func TestHTTP2(t *testing.T) {
 	client := &http.Client{Transport: transport}
 	send := func(body []byte, length int64, mac string) (int, string) {
 		t.Helper()
-		request := srv.NewRequest("POST", "/hook", io.NopCloser(bytes.NewReader(body)), mac, "X-GitHub-Event: push",
+		unsent := bytes.NewReader(body)
+		request := srv.NewRequest("POST", "/hook", io.NopCloser(unsent), mac, "X-GitHub-Event: push",
 			"X-Tell: yes", "Webhook-Event: fake")
 		request.ContentLength = length
 		answer, err := client.Do(request)
@@ -185,6 +186,9 @@ func TestHTTP2(t *testing.T) {
 		text, err := io.ReadAll(answer.Body)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if unsent.Len() > 0 {
+			t.Errorf("the answer comes while %d bytes are not sent", unsent.Len())
 		}
 		return answer.StatusCode, string(text)
 	}

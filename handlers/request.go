@@ -107,19 +107,28 @@ const maxDrain = 32 << 20
 
 // drain reads what is left of a refused request's body. A sender that waits to
 // be asked for the body, or announces more than would be read, is told with
-// the answer that the connection ends.
+// the answer that the connection ends. In HTTP/2 its stream ends, which takes the
+// answer away from senders that use an older libcurl.
 func drain(w http.ResponseWriter, r *http.Request, timeout time.Duration) {
-	if r.ProtoMajor != 1 || r.Body == nil || r.ContentLength == 0 {
+	if r.ProtoMajor > 2 || r.Body == nil || r.ContentLength == 0 {
 		return
 	}
 	if r.Header.Get("Expect") != "" || r.ContentLength > maxDrain {
-		w.Header().Set("Connection", "close")
+		endConnection(w, r)
 		return
 	}
 	if limitRead(w, timeout) {
 		defer endLimit(w)
 	}
 	if _, err := io.CopyN(io.Discard, r.Body, maxDrain); !errors.Is(err, io.EOF) {
+		endConnection(w, r)
+	}
+}
+
+// endConnection has the connection end with the answer, unless other requests may
+// be on it.
+func endConnection(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 }
