@@ -2,8 +2,13 @@ package verify_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -57,6 +62,42 @@ func TestSource(t *testing.T) {
 		h := hook{header: with("Authorization", "Bearer t"), address: test.address}
 		if _, got := h.send(t, v); got != test.want {
 			t.Errorf("%s with sources %q: refused for %q; want %q", test.address, test.sources, got, test.want)
+		}
+	}
+}
+
+// A signature of another length than the scheme's is refused before the body is
+// read; of one that is wrong nobody can tell by then.
+func TestSignatureLength(t *testing.T) {
+	hex := func(bytes int) string { return strings.Repeat("0a", bytes) }
+	const key = "3e1fbf3f7b1b2a6f0b7bd2d0e7b1de5b1a0a6d8c6f3e2d1c0b9a8f7e6d5c4b3a"
+	tests := []struct {
+		provider, secret, header, value string
+		want                            verify.Reason
+	}{
+		{"github", secret, "X-Hub-Signature-256", "sha256=" + hex(32), ""},
+		{"github", secret, "X-Hub-Signature-256", "sha256=" + hex(31), verify.BadSignature},
+		{"github", secret, "X-Hub-Signature-256", "sha256=" + hex(64), verify.BadSignature},
+		{"github", secret, "X-Hub-Signature-256", "sha256=", verify.BadSignature},
+		{"shopify", secret, "X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(make([]byte, 32)), ""},
+		{"shopify", secret, "X-Shopify-Hmac-Sha256", base64.StdEncoding.EncodeToString(make([]byte, 20)), verify.BadSignature},
+		{"intercom", secret, "X-Hub-Signature", "sha1=" + hex(20), ""},
+		{"intercom", secret, "X-Hub-Signature", "sha1=" + hex(32), verify.BadSignature},
+		{"discord", key, "X-Signature-Ed25519", hex(64), ""},
+		{"discord", key, "X-Signature-Ed25519", hex(32), verify.BadSignature},
+	}
+	for _, test := range tests {
+		v := builtin(t, test.provider, &verify.Config{Secrets: []string{test.secret}})
+		r := &verify.Request{
+			Method: http.MethodPost, URL: &url.URL{Path: "/"}, Received: time.Now(),
+			Header: with(test.header, test.value, "X-Signature-Timestamp", strconv.FormatInt(time.Now().Unix(), 10)),
+		}
+		got := verify.Reason("")
+		if refused, ok := errors.AsType[*verify.Error](v.Admit(r)); ok {
+			got = refused.Reason
+		}
+		if got != test.want {
+			t.Errorf("%s with %s: refused for %q, want %q", test.provider, test.value, got, test.want)
 		}
 	}
 }

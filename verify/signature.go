@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -54,6 +55,7 @@ type signatureReader struct {
 	spec         Signature
 	from         []field
 	encoding     encoding
+	size         int // bytes of a signature; 0 where that depends on the key
 	timestampTag string
 }
 
@@ -68,6 +70,10 @@ func compileSignature(spec *Spec) (*signatureReader, error) {
 	var ok bool
 	if s.encoding, ok = encodings[s.spec.Encoding]; !ok {
 		return nil, fmt.Errorf("signature: encoding is %q; it can be hex, base64 or base64url", s.spec.Encoding)
+	}
+	var err error
+	if s.size, err = signatureSize(spec); err != nil {
+		return nil, err
 	}
 	for _, from := range s.spec.From {
 		f, err := parseField(from)
@@ -86,6 +92,22 @@ func compileSignature(spec *Spec) (*signatureReader, error) {
 		return nil, errors.New("timestamp: tag needs a signature list with assign, or must be " + firstEntry)
 	}
 	return s, nil
+}
+
+// signatureSize returns how many bytes a signature has, or 0.
+func signatureSize(spec *Spec) (int, error) {
+	switch spec.Scheme {
+	case "hmac", "digest":
+		newHash, err := spec.NewHash()
+		if err != nil {
+			return 0, err
+		}
+		return newHash().Size(), nil
+	case "ed25519":
+		return ed25519.SignatureSize, nil
+	default:
+		return 0, nil
+	}
 }
 
 // firstEntry is the timestamp's tag where a list has no tags, and its first
@@ -139,7 +161,7 @@ func (s *signatureReader) read(m *message) error {
 	case missing:
 		return refuse(MissingSignature, "%s is absent or empty", s.places())
 	case len(found.decoded) == 0:
-		return refuse(BadSignature, "%s holds no readable signature", s.places())
+		return refuse(BadSignature, "%s holds no signature, which is %s", s.places(), s.form())
 	case s.timestampTag != "" && found.timestamp == "":
 		return refuse(BadSignature, "%s has no timestamp %q", s.places(), s.timestampTag)
 	}
@@ -230,9 +252,21 @@ func (s *signatureReader) add(text string, found *signatures) {
 	if len(found.decoded) > 0 {
 		room = nil
 	}
-	if decoded, err := s.encoding.decode(room, text); err == nil {
+	if decoded, err := s.encoding.decode(room, text); err == nil && (s.size == 0 || len(decoded) == s.size) {
 		found.decoded = append(found.decoded, decoded)
 	}
+}
+
+// form describes signatures to the operator.
+func (s *signatureReader) form() string {
+	form := s.spec.Encoding
+	if s.size > 0 {
+		form = fmt.Sprintf("%d bytes in %s", s.size, form)
+	}
+	if s.spec.Prefix != "" {
+		form += fmt.Sprintf(" after %q", s.spec.Prefix)
+	}
+	return form
 }
 
 func (s *signatureReader) places() string { return strings.Join(s.spec.From, " or ") }
