@@ -172,6 +172,32 @@ func TestBrokenBody(t *testing.T) {
 	up.None()
 }
 
+// A large body, which is hashed while it arrives, is accepted or refused as a
+// small one.
+func TestLargeBody(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	srv := webhooktest.Start(t, endpoint(up, "github old-secret "+testSecret, "max_size 8MiB"))
+	wrong := slices.Concat(oversize[1:], []byte("y"))
+	for name, test := range map[string]struct {
+		body   io.Reader
+		status int
+	}{
+		"declared":        {bytes.NewReader(oversize), 200},
+		"chunked":         {webhooktest.Stream(oversize), 200},
+		"wrong, declared": {bytes.NewReader(wrong), 401},
+		"wrong, chunked":  {webhooktest.Stream(wrong), 401},
+	} {
+		t.Run(name, func(t *testing.T) {
+			checkStatus(t, srv.Do(srv.NewRequest("POST", "/hook", test.body, oversizeMAC())), test.status)
+			if test.status != 200 {
+				up.None()
+			} else if got := up.Only(); !bytes.Equal(got.Body, oversize) {
+				t.Errorf("the upstream got %d bytes, want %d", len(got.Body), len(oversize))
+			}
+		})
+	}
+}
+
 // A sender that waits for 100 Continue is asked for the body only when all that
 // can be checked without it is right.
 func TestContinue(t *testing.T) {

@@ -49,8 +49,9 @@ const (
 )
 
 // readFrom reads a body of at most limit bytes, of which the sender has
-// announced a number, or -1.
-func (b *buffer) readFrom(r io.Reader, announced, limit int64) error {
+// announced a number, or -1. It shows what has
+// arrived, if that is wanted.
+func (b *buffer) readFrom(r io.Reader, announced, limit int64, arrived func([]byte)) error {
 	for {
 		if len(b.data) == cap(b.data) {
 			if err := b.grow(nextSize(int64(cap(b.data)), announced, limit)); err != nil {
@@ -59,6 +60,9 @@ func (b *buffer) readFrom(r io.Reader, announced, limit int64) error {
 		}
 		n, err := r.Read(b.data[len(b.data):cap(b.data)])
 		b.data = b.data[:len(b.data)+n]
+		if arrived != nil {
+			arrived(b.data[len(b.data)-n:])
+		}
 		switch {
 		case int64(len(b.data)) > limit:
 			return &verify.Error{Reason: verify.TooLarge, Detail: "more than " + strconv.FormatInt(limit, 10) + " bytes"}

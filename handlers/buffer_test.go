@@ -14,7 +14,7 @@ import (
 func read(t *testing.T, size int, announced, limit int64) (*buffer, error) {
 	t.Helper()
 	b := &buffer{budget: 1 << 30}
-	return b, b.readFrom(bytes.NewReader(bytes.Repeat([]byte("x"), size)), announced, limit)
+	return b, b.readFrom(bytes.NewReader(bytes.Repeat([]byte("x"), size)), announced, limit, nil)
 }
 
 // A body is read to its end and no further, whatever was announced.
@@ -45,7 +45,7 @@ func TestBufferReads(t *testing.T) {
 func TestBufferGrowsWithTheData(t *testing.T) {
 	b := &buffer{budget: 1 << 30}
 	arrived := []byte("{")
-	err := b.readFrom(io.MultiReader(bytes.NewReader(arrived), iotest.ErrReader(io.ErrUnexpectedEOF)), 1<<29, 1<<30)
+	err := b.readFrom(io.MultiReader(bytes.NewReader(arrived), iotest.ErrReader(io.ErrUnexpectedEOF)), 1<<29, 1<<30, nil)
 	if err == nil || b.charged > firstRead {
 		t.Errorf("%d bytes are reserved, %v", b.charged, err)
 	}
@@ -54,18 +54,18 @@ func TestBufferGrowsWithTheData(t *testing.T) {
 
 func TestBufferHasABudget(t *testing.T) {
 	first := &buffer{budget: 1 << 20}
-	if err := first.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20); err != nil {
+	if err := first.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20, nil); err != nil {
 		t.Fatal(err)
 	}
 	second := &buffer{budget: 1 << 20}
-	err := second.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20)
+	err := second.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20, nil)
 	if refusal, ok := errors.AsType[*verify.Error](err); !ok || refusal.Reason != verify.Overloaded {
 		t.Errorf("the second body: %v", err)
 	}
 	second.end(context.Background())
 	first.end(context.Background())
 	third := &buffer{budget: 1 << 20}
-	if err := third.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20); err != nil {
+	if err := third.readFrom(bytes.NewReader(make([]byte, 700_000)), 700_000, 1<<20, nil); err != nil {
 		t.Errorf("after the first has ended: %v", err)
 	}
 	third.end(context.Background())

@@ -81,7 +81,7 @@ func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify
 	if !ok || !a.near.due(refused) {
 		return err
 	}
-	if request.Body == nil && readBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody)) != nil || len(body.data) > diagnose.MaxNear {
+	if request.Body == nil && readBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody), nil) != nil || len(body.data) > diagnose.MaxNear {
 		return err
 	}
 	if !diagnosing.TryLock() {

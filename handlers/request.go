@@ -66,8 +66,11 @@ func clientURL(r *http.Request, requested *url.URL) url.URL {
 	return full
 }
 
-// readBody reads a whole body of at most limit bytes within the given time.
-func readBody(w http.ResponseWriter, r *http.Request, body *buffer, limit int64, timeout time.Duration) error {
+// readBody reads a whole body of at most limit bytes within the given time. It
+// shows what has arrived, piece by piece, if that is wanted.
+func readBody(
+	w http.ResponseWriter, r *http.Request, body *buffer, limit int64, timeout time.Duration, arrived func([]byte),
+) error {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
@@ -78,7 +81,7 @@ func readBody(w http.ResponseWriter, r *http.Request, body *buffer, limit int64,
 		}
 	}
 	limited := limitRead(w, timeout)
-	err := body.readFrom(r.Body, r.ContentLength, limit)
+	err := body.readFrom(r.Body, r.ContentLength, limit, arrived)
 	if limited {
 		endLimit(w)
 	}

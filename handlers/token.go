@@ -132,7 +132,7 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	}
 	body := &buffer{budget: math.MaxInt64} // token.MaxBody is little
 	defer func() { body.end(r.Context()) }()
-	err := readBody(w, r, body, token.MaxBody, time.Duration(defaultReadBody))
+	err := readBody(w, r, body, token.MaxBody, time.Duration(defaultReadBody), nil)
 	if unread, ok := errors.AsType[*verify.Error](err); ok {
 		return t.refuse(w, r, refusedToken{
 			status: statuses[unread.Reason], outcome: string(unread.Reason),

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -61,24 +62,44 @@ func (h hook) request(t testing.TB, v *verify.Verifier) *verify.Request {
 }
 
 // send returns what a Verifier makes of a webhook; the Reason is empty where
-// it is accepted.
+// it is accepted. It makes the same of one that it hashes as it arrives.
 func (h hook) send(t testing.TB, v *verify.Verifier) (*verify.Result, verify.Reason) {
+	t.Helper()
+	result, refused, _ := h.arrive(t, v, "")
+	if _, got, hashed := h.arrive(t, v, h.body); hashed && got != refused {
+		t.Errorf("refused for %q, but for %q if it is hashed as it arrives", refused, got)
+	}
+	return result, refused
+}
+
+// arrive is send for a webhook of which the Verifier hashes something, in small
+// pieces, before the body is there. Hashed is whether it has wanted to.
+func (h hook) arrive(t testing.TB, v *verify.Verifier, content string) (_ *verify.Result, refused verify.Reason, hashed bool) {
 	t.Helper()
 	r := h.request(t, v)
 	body := r.Body
 	r.Body = nil // as it is until Admit has let the request pass
 	if err := v.Admit(r); err != nil {
-		return nil, reason(t, err)
+		return nil, reason(t, err), false
+	}
+	if content != "" {
+		hash := v.Hash(r)
+		if hash == nil {
+			return nil, "", false
+		}
+		for part := range slices.Chunk([]byte(content), 7) {
+			_, _ = hash.Write(part)
+		}
 	}
 	r.Body = body
 	result, err := v.Verify(r)
 	if err != nil {
-		return nil, reason(t, err)
+		return nil, reason(t, err), true
 	}
 	if result == nil {
 		t.Fatal("Verify returned neither a result nor an error")
 	}
-	return result, ""
+	return result, "", true
 }
 
 // reason returns the word for a refusal.

@@ -37,7 +37,15 @@ type hmacKey struct {
 // hashState is a hash, and room for its result.
 type hashState struct {
 	hash.Hash
-	code [sha512.Size]byte
+	key     *hmacKey
+	written int // bytes of the body, see Verifier.Hash
+	code    [sha512.Size]byte
+}
+
+// Write counts what it hashes.
+func (s *hashState) Write(p []byte) (int, error) {
+	s.written += len(p)
+	return s.Hash.Write(p)
 }
 
 func newHMAC(p *Provider, secrets []string) (*hmacKeys, error) {
@@ -63,9 +71,9 @@ func (h *hmacKeys) newKey(secret []byte) *hmacKey {
 	key := &hmacKey{secret: secret}
 	key.states.New = func() any {
 		if h.keyed {
-			return &hashState{Hash: hmac.New(h.newHash, secret)}
+			return &hashState{Hash: hmac.New(h.newHash, secret), key: key}
 		}
-		return &hashState{Hash: h.newHash()}
+		return &hashState{Hash: h.newHash(), key: key}
 	}
 	return key
 }
@@ -96,12 +104,16 @@ func (h *hmacKeys) check(m *message, signatures [][]byte) (bool, error) {
 }
 
 func (h *hmacKeys) matches(key *hmacKey, m *message, signatures [][]byte) (bool, error) {
-	state := key.states.Get().(*hashState)
-	defer key.states.Put(state)
-	code, err := h.code(key, state, m)
-	if err != nil {
-		return false, err
+	state := m.hashed(key)
+	if state == nil {
+		state = key.states.Get().(*hashState)
+		if err := h.write(key, state, m); err != nil {
+			key.states.Put(state)
+			return false, err
+		}
 	}
+	defer key.states.Put(state)
+	code := state.Sum(state.code[:0])
 	for _, signature := range signatures {
 		if hmac.Equal(signature, code) {
 			return true, nil
@@ -110,12 +122,16 @@ func (h *hmacKeys) matches(key *hmacKey, m *message, signatures [][]byte) (bool,
 	return false, nil
 }
 
-// code computes the authentication code of a message. It stands in the state.
-func (h *hmacKeys) code(key *hmacKey, state *hashState, m *message) ([]byte, error) {
+// write writes what is signed of a message.
+func (h *hmacKeys) write(key *hmacKey, state *hashState, m *message) error {
 	state.Reset()
 	m.key = key.secret
-	if err := h.provider.content.writeTo(state, m); err != nil {
-		return nil, err
-	}
-	return state.Sum(state.code[:0]), nil
+	return h.provider.content.writeTo(state, m)
+}
+
+// code computes the authentication code of a message.
+func (h *hmacKeys) code(key *hmacKey, m *message) ([]byte, error) {
+	state := key.states.New().(*hashState)
+	err := h.write(key, state, m)
+	return state.Sum(nil), err
 }

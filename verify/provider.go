@@ -14,6 +14,7 @@ type Provider struct {
 	Spec *Spec
 
 	content     *content
+	endsInBody  bool             // see signsBodyLast
 	signature   *signatureReader // nil without a signature
 	timestamp   *timestampReader
 	bodyHash    *field // nil where nothing states it
@@ -63,6 +64,7 @@ func Compile(spec *Spec) (*Provider, error) {
 	if err := p.checkContent(); err != nil {
 		return nil, err
 	}
+	p.endsInBody = p.signsBodyLast()
 	p.prepare()
 	p.findSignatureHeaders()
 	return p, nil
@@ -284,11 +286,13 @@ type message struct {
 	provider   *Provider
 	publicURL  *url.URL
 	signatures signatures
-	key        []byte   // the secret being tried
-	hmac       string   // what a handshake is answered with
-	covered    Coverage // by a scheme of others; empty for built-in ones
-	otherPort  bool     // the URL is tried with, or without, its standard port
-	item       []byte   // the element of an array that is being checked
+	begun      *hashState // the code that Hash has begun; nil if it has none
+	key        []byte     // the secret being tried
+	hmac       string     // what a handshake is answered with
+	covered    Coverage   // by a scheme of others; empty for built-in ones
+	deferred   bool       // Admit left the credentials to Verify
+	otherPort  bool       // the URL is tried with, or without, its standard port
+	item       []byte     // the element of an array that is being checked
 	itemSpans  []payload.Span
 }
 

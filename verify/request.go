@@ -19,7 +19,6 @@ type Request struct {
 	Received time.Time     // when it arrived
 	Body     *payload.Body // nil until Admit has let the request pass
 
-	deferred bool    // Admit left the credentials to Verify
 	claims   *claims // of the token that Admit has checked
 	checking message // what is known in the course of it
 	result   Result

@@ -127,7 +127,7 @@ func (p *Provider) compute(m *message, secret string) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		return keys.code(keys.keys[0], keys.keys[0].states.New().(*hashState), m)
+		return keys.code(keys.keys[0], m)
 	}
 	key, err := parsePrivateKey(secret)
 	if err != nil {

@@ -184,7 +184,7 @@ func (v *Verifier) Admit(r *Request) error {
 	for i := range v.provider.handshakes {
 		if h := &v.provider.handshakes[i]; h.matches(m) {
 			handshake = true
-			r.deferred = r.deferred || h.spec.Verify != "signature"
+			m.deferred = m.deferred || h.spec.Verify != "signature"
 		}
 	}
 	if !handshake {
@@ -195,7 +195,7 @@ func (v *Verifier) Admit(r *Request) error {
 	if err := v.checkSource(r); err != nil {
 		return err
 	}
-	if !r.deferred {
+	if !m.deferred {
 		if err := v.admit(m); err != nil {
 			return err
 		}
@@ -225,7 +225,7 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 	if answer, err := v.handshake(m, false); answer != nil || err != nil {
 		return &Result{Signed: SignedNothing, Handshake: answer}, err
 	}
-	if r.deferred {
+	if m.deferred {
 		if err := v.admit(m); err != nil {
 			return nil, err
 		}
