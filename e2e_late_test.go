@@ -2,15 +2,18 @@ package caddywebhooks_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
+	"github.com/caddyserver/caddy/v2"
 )
 
 // A late app gets its webhook whole, although the sender's request is over and
@@ -136,7 +139,7 @@ func TestDeliverSenderHangsUp(t *testing.T) {
 			asked <- struct{}{}
 			<-release
 		})
-		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1h\n timeout 2h\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n wait 1h\n timeout 1h\n retry 1ms\n "+proxy+" "+up.Addr()+"\n }"))
 		conn := srv.Dial()
 		if _, err := conn.Write(rawPush()); err != nil {
 			t.Fatal(err)
@@ -161,6 +164,51 @@ func TestDeliverCookies(t *testing.T) {
 		cookies := strings.Join(push(srv, validBody).Header.Values("Set-Cookie"), "; ")
 		if !strings.Contains(cookies, "app=1") || !strings.Contains(cookies, "policy=") {
 			t.Errorf("the cookies are %q", cookies)
+		}
+	})
+}
+
+// panicky is a module of a transport that fails as none should.
+type panicky struct{}
+
+func (panicky) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.network_proxy.panics", New: func() caddy.Module { return new(panicky) }}
+}
+
+func (panicky) ProxyFunc() func(*http.Request) (*url.URL, error) {
+	return func(*http.Request) (*url.URL, error) { panic("on purpose") }
+}
+
+func init() { caddy.RegisterModule(panicky{}) }
+
+// A panic in an exchange is a failure of the attempt.
+func TestDeliverPanicOfTransport(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		protocol := map[string]string{"reverse_proxy": "http", "webhook_proxy": "webhook"}[proxy]
+		srv := webhooktest.Start(t, delivering(t, "webhook_deliver {\n retry 1h\n "+proxy+" 127.0.0.1:1\n }"),
+			webhooktest.Set("reverse_proxy", "transport",
+				map[string]any{"protocol": protocol, "network_proxy": map[string]any{"from": "panics"}}))
+		checkStatus(t, push(srv, validBody), 202)
+	})
+}
+
+// What a proxy logs of an answer that is broken off is without credentials.
+func TestDeliverLogsNoCredentials(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		up := webhooktest.NewUpstream(t)
+		up.Answer(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			_, _ = io.WriteString(w, "half")
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		})
+		store := filepath.Join(t.TempDir(), "deliveries.db")
+		srv := webhooktest.Start(t, storing(store, "provider own token {\n event header.X-GitHub-Event\n token query.key\n }")+
+			site("handle_webhook /hook own "+testToken+" {\n otherwise {\n webhook_deliver {\n "+proxy+" "+up.Addr()+"\n }\n }\n }"))
+		_, _ = webhooktest.Send(srv.NewRequest("POST", "/hook?a=b&key="+testToken, strings.NewReader(validBody)))
+		logged := srv.Log.Wait(t, webhooktest.Message("aborting with incomplete response"))
+		if text := fmt.Sprint(logged); strings.Contains(text, testToken) || !strings.Contains(text, "/hook?a=b") {
+			t.Errorf("the log says %s", text)
 		}
 	})
 }

@@ -102,11 +102,14 @@ func (a *attempt) catch() {
 	if p := recover(); p != nil {
 		a.aborted = a.status != 0
 		if p != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
-			a.to.of.logger.Error("a handler of a destination panicked",
-				zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
+			a.tellPanic("a handler of a destination panicked", p)
 		}
 		a.decide(0, nil, errors.New("the destination's handlers panicked"))
 	}
+}
+
+func (a *attempt) tellPanic(what string, p any) {
+	a.to.of.logger.Error(what, zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
 }
 
 // conclude sees to what the destination's handlers return if they have written
@@ -314,8 +317,14 @@ func (a *attempt) result() error {
 
 // lateAttempts are first attempts that were not over when their webhooks were
 // stored, by savedRequest.Late and destination. They are not given up: what
-// they come to is the outcome of the next attempt, if that is a success.
+// they come to is the outcome of the next attempt, if that is a success. Nothing
+// else of them is kept.
 var lateAttempts sync.Map
+
+type lateAttempt struct {
+	over    chan struct{} // closed when the outcome is known
+	outcome deliver.Outcome
+}
 
 // lateMemory is how long it is remembered that a late attempt was a success.
 const lateMemory = time.Hour
@@ -327,10 +336,13 @@ func (a *attempt) keepTrack(token string) string {
 		token = uuid.NewString()
 	}
 	key := token + " " + a.to.fullName
-	lateAttempts.Store(key, a)
+	kept := &lateAttempt{over: make(chan struct{})}
+	lateAttempts.Store(key, kept)
 	a.to.late.Add(1)
 	go func() {
 		<-a.decided
+		kept.outcome = a.outcome
+		close(kept.over)
 		a.to.late.Add(-1)
 		a.to.attempts[a.outcome.Verdict].Inc()
 		if a.outcome.Verdict != deliver.Delivered {
@@ -352,11 +364,11 @@ func lateOutcome(ctx context.Context, token, destination string) (outcome delive
 	if !ok {
 		return outcome, false
 	}
-	a := found.(*attempt)
+	late := found.(*lateAttempt)
 	select {
-	case <-a.decided:
+	case <-late.over:
 		lateAttempts.Delete(token + " " + destination)
-		return a.outcome, true
+		return late.outcome, true
 	case <-ctx.Done():
 		return outcome, false
 	}

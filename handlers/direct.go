@@ -28,6 +28,7 @@ import (
 type direct struct {
 	attempt
 	patience time.Duration // how long the sender may wait
+	began    time.Time     // the exchange
 	alarm    *alarm        // tells when it has; nil before the exchange, as are the next
 	ctx      detached      // of the exchange
 
@@ -38,6 +39,7 @@ type direct struct {
 	failure  error          // likewise
 
 	url     *url.URL       // of the sender's request
+	uri     string         // likewise
 	without []headerField  // its headers that the app does not get
 	room    [2]headerField // of those: most senders have one or two
 }
@@ -100,8 +102,11 @@ func (d *Deliver) askDirectly(w http.ResponseWriter, r *http.Request, v *verifie
 // borrow makes the request of a sender what the first attempt of a destination
 // without placeholders gets, as save and savedRequest.request do with a copy.
 func (a *direct) borrow(r *http.Request, event *route.Event) {
-	a.url, a.without = r.URL, a.room[:0]
-	r.URL = (*url.URL)(withoutCredentials(r.URL, event))
+	a.url, a.uri, a.without = r.URL, r.RequestURI, a.room[:0]
+	if len(r.URL.RawQuery) > 0 {
+		r.URL = (*url.URL)(withoutCredentials(r.URL, event))
+		r.RequestURI = r.URL.RequestURI() // which a reverse proxy logs
+	}
 	for name, values := range r.Header {
 		if isCredential(name, event) {
 			a.without = append(a.without, headerField{name, values})
@@ -119,7 +124,7 @@ var firstAttempt = []string{"1"}
 
 // giveBack undoes borrow.
 func (a *direct) giveBack(r *http.Request, event *route.Event) {
-	r.URL = a.url
+	r.URL, r.RequestURI = a.url, a.uri
 	delete(r.Header, headerAttempt)
 	if event.ID == "" {
 		delete(r.Header, headerDeliveryID)
@@ -162,6 +167,7 @@ func (a *direct) exchange(t *Transport, r *http.Request) (*http.Response, error)
 	a.alarm, alarm.of = alarm, a
 	a.ctx.Context, a.ctx.values = alarm.ctx, r.Context()
 	a.transport, a.request = t, r.WithContext(&a.ctx)
+	a.began = time.Now()
 	alarm.timer.Reset(a.patience)
 	a.to.of.crew.have(a)
 	select {
@@ -192,7 +198,7 @@ const statusLate = 499
 // timeIsUp has the sender wait no longer, unless its answer has begun. The
 // exchange may go on as long as any attempt.
 func (a *direct) timeIsUp() {
-	time.AfterFunc(time.Duration(a.to.of.Timeout)-a.patience, a.alarm.cancel)
+	time.AfterFunc(time.Until(a.began.Add(time.Duration(a.to.of.Timeout))), a.alarm.cancel)
 	a.decided = make(chan struct{})
 	if a.course.CompareAndSwap(undecided, tooLate) {
 		a.alarm.woken <- struct{}{}
@@ -201,7 +207,7 @@ func (a *direct) timeIsUp() {
 
 // run makes the exchange. If it is late by then, it decides about the attempt.
 func (a *direct) run() {
-	response, err := a.transport.send(a.request)
+	response, err := a.send()
 	switch {
 	case err == nil && response.StatusCode < http.StatusOK:
 		_ = response.Body.Close()
@@ -225,8 +231,19 @@ func (a *direct) run() {
 	a.end()
 }
 
-// handOver gives the sender what has come of the exchange. It reads the body
-// of an answer that is not a failure.
+// send sends the request. Nobody else would end a panic on this goroutine.
+func (a *direct) send() (response *http.Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			a.tellPanic("the exchange with an app panicked", p)
+			err = errors.New("the exchange panicked")
+		}
+	}()
+	return a.transport.send(a.request)
+}
+
+// handOver gives the sender what has come of the exchange. The sender reads the
+// body of an answer; that of a failure is read here.
 func (a *direct) handOver(response *http.Response, err error) {
 	a.response, a.failure = response, err
 	if err != nil || a.to.of.verdict(response.StatusCode) != deliver.Failed {
