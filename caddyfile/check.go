@@ -56,14 +56,29 @@ func (b *Branch) takesAllOf(later *Branch) bool {
 	return b.When == "" && route.Patterns(b.Events).Cover(wanted)
 }
 
-// checkSigned refuses rules that read what the provider does not sign.
-func (p *parser) checkSigned() error {
+// signedOnly returns what refuses to read what the provider does not sign.
+func (p *parser) signedOnly() (func(name string) error, error) {
 	config := &p.webhook.Config
 	provider, err := verify.Compile(config.Effective(p.spec))
 	if err != nil {
+		return nil, err
+	}
+	signed := len(config.Secrets) > 0 || config.JWT != nil && p.spec.PublishesKeys()
+	return func(name string) error {
+		if signed && provider.Signs(name) {
+			return nil
+		}
+		return fmt.Errorf("reads %s, which %s does not sign%s", name, p.spec.Name, signedList(provider, signed))
+	}, nil
+}
+
+// checkSigned refuses rules that read what the provider does not sign.
+func (p *parser) checkSigned() error {
+	check, err := p.signedOnly()
+	if err != nil {
 		return err
 	}
-	signs := func(name string) bool { return len(config.Secrets) > 0 && provider.Signs(name) }
+	p.webhook.SignedOnly = check
 	for i := range p.webhook.Branches {
 		branch := &p.webhook.Branches[i]
 		var read []string
@@ -78,9 +93,8 @@ func (p *parser) checkSigned() error {
 			read = append(read, rule.Reads()...)
 		}
 		for _, name := range read {
-			if !signs(name) {
-				return branch.at.Errf("require_signed: this on reads %s, which %s does not sign%s",
-					name, p.spec.Name, signedList(provider, len(config.Secrets) > 0))
+			if err := check(name); err != nil {
+				return branch.at.Errf("require_signed: this on %v", err)
 			}
 		}
 	}

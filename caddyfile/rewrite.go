@@ -26,21 +26,43 @@ import (
 //	        subject <expr>
 //	    }
 //	}
-func ParseRewrite(d *caddyfile.Dispenser) (*route.Rewrite, error) {
+//
+// If signedOnly is not nil, it refuses the names of values that may not be read.
+func ParseRewrite(d *caddyfile.Dispenser, signedOnly func(name string) error) (*route.Rewrite, error) {
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
 	rewrite := new(route.Rewrite)
 	start := *d
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		line := *d
 		if err := parseRewriteLine(d, rewrite); err != nil {
 			return nil, err
+		}
+		if signedOnly != nil {
+			if err := checkReads(rewrite, signedOnly); err != nil {
+				return nil, line.Errf("require_signed: this %s %v", line.Val(), err)
+			}
 		}
 	}
 	if _, err := route.NewRewriter(rewrite); err != nil {
 		return nil, start.WrapErr(err)
 	}
 	return rewrite, nil
+}
+
+// checkReads refuses a rewrite that reads what may not be read.
+func checkReads(rewrite *route.Rewrite, signedOnly func(name string) error) error {
+	rewriter, err := route.NewRewriter(rewrite)
+	if err != nil {
+		return nil //nolint:nilerr // it is told of when the block has ended
+	}
+	for _, name := range rewriter.Reads() {
+		if err := signedOnly(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func parseRewriteLine(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {

@@ -18,6 +18,10 @@ type Webhook struct {
 	Branches  []Branch             // the on blocks, in their order
 	Otherwise *caddyfile.Dispenser // the otherwise block; nil: pass
 	pass      bool                 // otherwise pass
+
+	// SignedOnly refuses to read what the provider does not sign, by its name;
+	// nil where everything may be read.
+	SignedOnly func(name string) error
 }
 
 // Branch is an on block.

@@ -232,7 +232,7 @@ func (a *Auth) authenticate(
 			return nil, nil, nil, err
 		}
 	}
-	event.Credentials = a.secrets
+	event.Credentials, event.RequireSigned = a.secrets, a.RequireSigned
 	setBody(r, v.held.hold(body.data, body.shared()))
 	return event, claim, nil, nil
 }

@@ -113,7 +113,7 @@ func (a *direct) borrow(r *http.Request, event *route.Event) {
 			delete(r.Header, name)
 		}
 	}
-	if event.ID == "" {
+	if readableID(event) == "" {
 		r.Header[headerDeliveryID] = []string{standardID(event)}
 	}
 	r.Header[headerAttempt] = firstAttempt
@@ -126,7 +126,7 @@ var firstAttempt = []string{"1"}
 func (a *direct) giveBack(r *http.Request, event *route.Event) {
 	r.URL, r.RequestURI = a.url, a.uri
 	delete(r.Header, headerAttempt)
-	if event.ID == "" {
+	if readableID(event) == "" {
 		delete(r.Header, headerDeliveryID)
 	}
 	for _, field := range a.without {

@@ -33,12 +33,20 @@ func ParseAuth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 // caddyfile.ParseRewrite for its syntax.
 func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
-	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser)
+	check, _ := h.BlockState[signedOnly].(func(string) error)
+	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser, check)
 	if err != nil {
 		return nil, err
 	}
+	if rewrite.Body != "" || rewrite.Edits != nil || rewrite.CloudEvents != nil {
+		delete(h.BlockState, signedOnly) // what may be read of the new payload is known when it is there
+	}
 	return &Rewrite{Rewrite: *rewrite}, nil
 }
+
+// signedOnly is what ParseHandleWebhook tells the directives inside it by: what
+// refuses the names of values that they may not read.
+const signedOnly = "webhook_signed_only"
 
 // ParseSign sets up a handler from the directive webhook_sign. See
 // caddyfile.ParseSign for its syntax.
@@ -119,6 +127,10 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	}
 	if webhook.Config.Replay > 0 && webhook.Config.Endpoint == "" {
 		webhook.Config.Endpoint = place
+	}
+	if webhook.SignedOnly != nil {
+		h.BlockState[signedOnly] = webhook.SignedOnly
+		defer delete(h.BlockState, signedOnly)
 	}
 	routes, err := branchRoutes(h, webhook)
 	if err != nil {

@@ -110,14 +110,22 @@ func eventPlaceholder(v *verified, key string) (any, bool) {
 	switch name {
 	case "provider":
 		return event.Provider, true
+	case "signed":
+		return string(event.Signed), true
+	case "error":
+		return "", true // it was not refused
+	}
+	if !event.MayRead(name) {
+		tellUnsigned(event, name)
+		return "", true
+	}
+	switch name {
 	case "event":
 		return event.Name, true
 	case "id":
 		return event.ID, true
 	case "timestamp":
 		return event.Timestamp.UTC().Format(time.RFC3339Nano), true
-	case "signed":
-		return string(event.Signed), true
 	}
 	if path, ok := strings.CutPrefix(name, "body."); ok && v.keep() {
 		value, _ := event.Lookup(path)
@@ -181,9 +189,10 @@ func keepTokens(lines []string) []string {
 	return kept
 }
 
-// addEventHeaders tells the upstream what was verified.
+// addEventHeaders tells the upstream what was verified. Where only what is signed
+// may be read, that is all it tells.
 func addEventHeaders(r *http.Request, event *route.Event) {
-	values := [...]string{event.Provider, event.Name, event.ID}
+	values := [...]string{event.Provider, readableName(event), readableID(event)}
 	for i, name := range [...]string{headerProvider, headerEvent, headerDeliveryID} {
 		if values[i] != "" {
 			values[i] = route.HeaderText(values[i])

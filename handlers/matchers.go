@@ -77,6 +77,10 @@ func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
 	if !ok {
 		return false, errNotVerified
 	}
+	if !event.MayRead("event") {
+		tellUnsigned(event, "event")
+		return false, caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_event failed"))
+	}
 	matched := route.Patterns(m).Match(event.Name)
 	event.Judge(func() route.Verdict { return route.Verdict{Events: route.Patterns(m), Matched: matched} })
 	return matched, nil

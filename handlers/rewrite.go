@@ -76,7 +76,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		rw.show(event)
 	}
 	if outcome.Body != nil {
-		event.SetBody(outcome.Body, outcome.ContentType)
+		event.SetOutcome(outcome)
 		setBody(r, new(heldBody).hold(outcome.Body, v.holder(outcome.Body)))
 		removeStale(r.Header, event.StaleHeaders)
 		r.Header.Set("Content-Type", outcome.ContentType)

@@ -31,6 +31,9 @@ type Routes struct {
 
 	byName map[string][]*NamedRoute // what an event may take, by the names that routes ask for
 	others []*NamedRoute            // what an event of another name may take
+
+	unnamed    []*NamedRoute // what does not ask for the event's name
+	ruleErrors *prometheus.CounterVec
 }
 
 // NamedRoute is one way that a verified webhook can take.
@@ -60,6 +63,7 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	rs.ruleErrors = m.ruleErrors
 	for i := range rs.Routes {
 		way := &rs.Routes[i]
 		if err := way.Provision(ctx, nil); err != nil {
@@ -105,6 +109,9 @@ func (rs *Routes) sort() {
 				rs.byName[name] = append(rs.byName[name], way)
 			}
 		}
+		if len(way.events) == 0 {
+			rs.unnamed = append(rs.unnamed, way)
+		}
 		if len(way.events) == 0 || strings.Contains(strings.Join(way.events, ""), "*") {
 			rs.others = append(rs.others, way)
 		}
@@ -136,11 +143,7 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_routes works only after webhook_auth or inside handle_webhook"))
 	}
-	candidates, named := rs.byName[event.Name]
-	if !named {
-		candidates = rs.others
-	}
-	for _, way := range candidates {
+	for _, way := range rs.candidates(event) {
 		if !way.mayTake(event.Name) {
 			continue
 		}
@@ -155,6 +158,22 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// candidates returns the routes that an event may take, in their order. Where
+// its name may not be read, these are the ones that do not ask for it.
+func (rs *Routes) candidates(event *route.Event) []*NamedRoute {
+	if !event.MayRead("event") {
+		if len(rs.unnamed) < len(rs.Routes) {
+			tellUnsigned(event, "event")
+			rs.ruleErrors.WithLabelValues(event.Provider).Inc()
+		}
+		return rs.unnamed
+	}
+	if named, ok := rs.byName[event.Name]; ok {
+		return named
+	}
+	return rs.others
 }
 
 // chain is a list of handlers of which each calls the one after it. Unlike a

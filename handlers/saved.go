@@ -66,7 +66,7 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 	if held := heldBodyOf(r); held != nil {
 		s.body, s.source = held.content, held.source
 	}
-	if s.Event.ID == "" {
+	if readableID(event) == "" {
 		s.Event.ID = standardID(event)
 		s.Header[headerDeliveryID] = []string{s.Event.ID}
 	}

@@ -80,11 +80,12 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // standardID returns an event's id, or a hash where it has none or one that
 // cannot be signed.
 func standardID(event *route.Event) string {
-	if isStandardID(event.ID) {
-		return event.ID
+	id := readableID(event)
+	if isStandardID(id) {
+		return id
 	}
-	sum := sha256.Sum256([]byte(event.Provider + "\n" + event.ID))
-	if event.ID == "" {
+	sum := sha256.Sum256([]byte(event.Provider + "\n" + id))
+	if id == "" {
 		sum = sha256.Sum256([]byte(event.Digest()))
 	}
 	return "msg_" + hex.EncodeToString(sum[:16])

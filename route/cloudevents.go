@@ -116,6 +116,12 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 		made.DataBase64 = base64.StdEncoding.EncodeToString(e.Body.Bytes())
 		made.DataContentType = e.header.Get("Content-Type")
 	}
+	if out.vouched != vouchedWhole {
+		out.vouched = vouchedNot // any name may stand under data
+		if e.MayRead("body") {
+			out.vouched = vouchedWhole
+		}
+	}
 	out.Body, err = encodeCloudEvent(made)
 	out.ContentType = "application/cloudevents+json"
 	return err
@@ -132,13 +138,29 @@ func encodeCloudEvent(made *cloudEvent) ([]byte, error) {
 	return payload.Set(envelope, payload.Path{"data"}, data)
 }
 
+// defaults sets what no expression has to say, as far as it may be read.
+func (c *cloudEventer) defaults(made *cloudEvent, e *Event) error {
+	if c.kind == nil {
+		if err := e.checkRead("event"); err != nil {
+			return err
+		}
+		made.Type = e.Name
+	}
+	if e.MayRead("id") {
+		made.ID = e.ID
+	}
+	stamp := e.Timestamp
+	if !e.MayRead("timestamp") {
+		stamp = e.Received
+	}
+	made.Time = stamp.UTC().Format(time.RFC3339Nano)
+	return nil
+}
+
 func (c *cloudEventer) attributes(e *Event) (*cloudEvent, error) {
-	made := &cloudEvent{
-		SpecVersion: "1.0",
-		ID:          e.ID,
-		Source:      "/webhooks/" + url.PathEscape(e.Provider),
-		Type:        e.Name,
-		Time:        e.Timestamp.UTC().Format(time.RFC3339Nano),
+	made := &cloudEvent{SpecVersion: "1.0", Source: "/webhooks/" + url.PathEscape(e.Provider)}
+	if err := c.defaults(made, e); err != nil {
+		return nil, err
 	}
 	for _, attribute := range []struct {
 		value *Value

@@ -22,6 +22,10 @@ type Event struct {
 	Received  time.Time       // when it arrived
 	Signed    verify.Coverage // how much of the request the provider signed
 
+	// RequireSigned forbids to read what the provider has not signed: by
+	// expressions, rewrites and Lookup, see MayRead.
+	RequireSigned bool
+
 	// AnswerWithin is how long the provider waits for an answer; 0 where unknown.
 	AnswerWithin time.Duration
 
@@ -44,6 +48,7 @@ type Event struct {
 	Credentials []string
 
 	arrived *payload.Body // the payload as it came; nil while Body is that one
+	vouched vouched       // what of Body may be read if RequireSigned
 
 	method string
 	url    *url.URL
@@ -154,7 +159,8 @@ func (e *Event) isAmbiguous(err error) bool {
 	return e.Signed != verify.SignedBody && errors.Is(err, payload.ErrDuplicateName)
 }
 
-// SetBody replaces the payload, which later rules and rewrites then see.
+// SetBody replaces the payload, which later rules and rewrites then see. Where
+// only signed values may be read, none of it is one.
 func (e *Event) SetBody(document []byte, contentType string) {
 	if e.arrived == nil {
 		e.arrived = e.Body
@@ -162,6 +168,13 @@ func (e *Event) SetBody(document []byte, contentType string) {
 	e.Body = payload.New(document, contentType, "")
 	e.finder = e.rewritten
 	e.env = nil
+	e.vouched = vouchedNot
+}
+
+// SetOutcome replaces the payload by the one that a rewrite has made.
+func (e *Event) SetOutcome(out *Outcome) {
+	e.SetBody(out.Body, out.ContentType)
+	e.vouched = out.vouched
 }
 
 // Arrived returns the payload as it came.
@@ -173,11 +186,12 @@ func (e *Event) Arrived() *payload.Body {
 }
 
 // Outgoing returns the event as an app sees it that gets a request: rules can
-// then be asked about what a rewrite has made.
+// then be asked about what a rewrite has made. They may read all of it.
 func (e *Event) Outgoing(method string, target *url.URL, header http.Header, body []byte) *Event {
 	out := *e
 	out.method, out.url, out.header = method, target, header
 	clear(out.facts[:])
+	out.RequireSigned = false
 	out.SetBody(body, header.Get("Content-Type"))
 	return &out
 }
@@ -194,8 +208,12 @@ func (e *Event) signs(field string) bool {
 func (e *Event) query(name string) string { return e.url.Query().Get(name) }
 
 // Lookup returns the value at a path of the payload as text: a string as it
-// is, a number as it was written, objects and arrays as JSON.
+// is, a number as it was written, objects and arrays as JSON. What may not be
+// read is not there.
 func (e *Event) Lookup(path string) (string, bool) {
+	if !e.MayRead("body." + path) {
+		return "", false
+	}
 	raw, err := e.Body.Lookup(e.finder, path)
 	if err != nil || raw == nil {
 		return "", false

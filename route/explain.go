@@ -63,6 +63,9 @@ var ownWords = strings.Fields("argument array as base64 bool budget byte cannot 
 // in a log: a word that is neither the expression's nor an explanation's is left
 // out, because functions repeat values of the payload that they cannot use.
 func Failure(err error) string {
+	if unsigned, ok := errors.AsType[*UnsignedError](err); ok {
+		return unsigned.Error() // the name is that in the configuration
+	}
 	at, ok := errors.AsType[*file.Error](err)
 	if !ok {
 		return "failed"

@@ -42,6 +42,7 @@ type program struct {
 	compiled *vm.Program
 	usesBody bool
 	slotted  *slotted // the same for most; nil if it needs the payload as a whole
+	guard    *guard   // see Event.RequireSigned
 }
 
 // Rule is an expression that is true or false for an event.
@@ -110,7 +111,7 @@ func compile(source string, environment any, options ...expr.Option) (program, e
 	if check.err != nil {
 		return program{}, check.err
 	}
-	p := program{source: source, compiled: compiled, usesBody: check.usesBody}
+	p := program{source: source, compiled: compiled, usesBody: check.usesBody, guard: newGuard(compiled)}
 	if _, ok := environment.(env); ok {
 		p.slotted = compileSlots(source, options)
 	}
@@ -229,6 +230,9 @@ func (p *program) String() string { return p.source }
 // run evaluates an expression on an event: by the values it needs if they are
 // enough, else on the payload, or on as much of it as the expression looks at.
 func (p *program) run(e *Event) (any, error) {
+	if err := p.guard.check(e); err != nil {
+		return nil, err
+	}
 	if p.slotted == nil {
 		return p.runOn(e, e.Body.Value)
 	}

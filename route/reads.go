@@ -11,8 +11,9 @@ import (
 // Reads names what an expression reads of the request, as fields of a
 // provider's description are named: "body.job.id", "header.X-Event". What it
 // computes the name of is named by its beginning, at worst "body".
-func (p *program) Reads() []string {
-	root := p.compiled.Node()
+func (p *program) Reads() []string { return p.guard.reads() }
+
+func reads(root ast.Node) []string {
 	r := &reader{
 		chains:   make(map[ast.Node]payload.Path),
 		extended: make(map[ast.Node]bool),
@@ -33,6 +34,37 @@ func (p *program) Reads() []string {
 	}
 	slices.Sort(r.found)
 	return slices.Compact(r.found)
+}
+
+// Reads names what a rewrite reads of the request, save the payload that it edits.
+func (r *Rewriter) Reads() []string {
+	var found []string
+	add := func(v *Value) {
+		if v != nil {
+			found = append(found, v.Reads()...)
+		}
+	}
+	add(r.body)
+	add(r.uri)
+	for _, header := range r.headers {
+		add(header.value)
+	}
+	for _, edit := range r.edits {
+		add(edit.value)
+		if edit.name == "rename" {
+			found = append(found, "body."+edit.path.String())
+		}
+	}
+	if c := r.cloudEvents; c != nil {
+		for _, v := range []*Value{c.kind, c.source, c.id, c.stamp, c.subject} {
+			add(v)
+		}
+		if c.kind == nil {
+			found = append(found, "event")
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // reader follows member chains that begin at body. Nodes are visited from the

@@ -80,6 +80,8 @@ type Outcome struct {
 	Headers     []HeaderEdit // in their order
 	URI         string       // the new path and query; empty: unchanged
 	CloudEvent  bool         // headers that begin with Ce- are the sender's, and wrong
+
+	vouched vouched // of Body
 }
 
 // HeaderEdit is a header to set, or to remove where Value is nil.
@@ -159,6 +161,18 @@ func (r *Rewriter) Apply(e *Event, room Room) (*Outcome, error) {
 	return out, nil
 }
 
+// vouches says what of the new payload may be read.
+func (r *Rewriter) vouches(e *Event) vouched {
+	switch {
+	case r.body != nil:
+		return vouchedWhole
+	case slices.ContainsFunc(r.edits, editor.moves) && !e.MayRead("body"):
+		return vouchedNot
+	default:
+		return e.vouched
+	}
+}
+
 // maxGrowth is how many bytes edits may add beside four times the payload.
 const maxGrowth = 4 << 20
 
@@ -194,7 +208,7 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event, room Room) error {
 			return errors.New("the edits make the payload too large")
 		}
 	}
-	out.Body, out.ContentType = document, "application/json"
+	out.Body, out.ContentType, out.vouched = document, "application/json", r.vouches(e)
 	return nil
 }
 
@@ -236,6 +250,14 @@ func compileEdit(e *Edit) (editor, error) {
 	return ed, nil
 }
 
+// moves reports whether the edit may move elements of a list, so that others
+// than before are where they were.
+func (ed editor) moves() bool {
+	return ed.name != "set" && slices.ContainsFunc(ed.path, func(step string) bool {
+		return step == payload.Every || strings.Trim(step, "0123456789") == ""
+	})
+}
+
 func (ed editor) String() string { return ed.name + " " + ed.path.String() }
 
 // apply edits a document, which may be the event's payload itself.
@@ -253,6 +275,9 @@ func (ed editor) apply(document []byte, e *Event, isPayload bool, room Room) ([]
 		}
 		return payload.Set(document, ed.path, value)
 	case "rename":
+		if err := e.checkRead("body." + ed.path.String()); err != nil {
+			return nil, err
+		}
 		return payload.Rename(document, ed.path, ed.to)
 	default:
 		return payload.Delete(document, ed.path)

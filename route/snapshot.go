@@ -23,10 +23,12 @@ type Snapshot struct {
 	Received     time.Time       `json:"received"`
 	Signed       verify.Coverage `json:"signed"`
 	SignedFields []string        `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
-	Signatures   []string        `json:"signatures,omitempty"`    // Event.StaleHeaders
-	FormField    string          `json:"form_field,omitempty"`    // where the JSON document of a form is
-	Method       string          `json:"method"`                  // as the client sent it
-	URL          *SnapshotURL    `json:"url"`                     // that the client asked for
+	Required     bool            `json:"required,omitempty"`      // Event.RequireSigned
+	Vouched      vouched         `json:"vouched,omitempty"`
+	Signatures   []string        `json:"signatures,omitempty"` // Event.StaleHeaders
+	FormField    string          `json:"form_field,omitempty"` // where the JSON document of a form is
+	Method       string          `json:"method"`               // as the client sent it
+	URL          *SnapshotURL    `json:"url"`                  // that the client asked for
 
 	// What is still at hand in the process that made the snapshot.
 	provider          *verify.Provider
@@ -61,6 +63,8 @@ func (e *Event) Snapshot() Snapshot {
 		Received:     e.Received,
 		Signed:       e.Signed,
 		SignedFields: e.signedFields,
+		Required:     e.RequireSigned,
+		Vouched:      e.vouched,
 		Signatures:   e.StaleHeaders,
 		FormField:    e.Body.FormField(),
 		Method:       e.method,
@@ -94,6 +98,9 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 		finder:       finder,
 		rewritten:    rewritten,
 		signedFields: s.SignedFields,
+
+		RequireSigned: s.Required,
+		vouched:       s.Vouched,
 	}
 }
 

@@ -81,8 +81,10 @@ type Config struct {
 	// client asked for.
 	PublicURL string `json:"public_url,omitempty"`
 
-	// Rules may read only what the provider signs. It is checked when a
-	// Caddyfile is adapted; in JSON it has no effect. Default: false.
+	// Nothing can be read but what the provider signs: by matchers, routes,
+	// rewrites, placeholders and the headers that the upstream gets. What a
+	// Caddyfile shows to read more is an error while it is adapted; else a rule
+	// fails, a rewrite is a 500, and a placeholder is empty. Default: false.
 	RequireSigned bool `json:"require_signed,omitempty"`
 
 	// Answer Amazon SNS's verified request to confirm the subscription of an

@@ -1,0 +1,38 @@
+package handlers
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+)
+
+// unsignedReads keeps what is told of values that may not be read from filling
+// the log: every request may cause it.
+var unsignedReads sampler
+
+// tellUnsigned says that require_signed keeps a value from being read.
+func tellUnsigned(event *route.Event, name string) {
+	left, tell := unsignedReads.take(event.Provider, event.Received)
+	if !tell {
+		return
+	}
+	caddy.Log().Named("http.handlers.webhook_auth").Warn("require_signed: a value is not read, because the provider does not sign it",
+		zap.String("provider", event.Provider), zap.String("value", name), zap.Int("left_out", left))
+}
+
+// readableName is the event's name, unless it may not be read.
+func readableName(event *route.Event) string {
+	if event.MayRead("event") {
+		return event.Name
+	}
+	return ""
+}
+
+// readableID is the delivery's id, unless it may not be read.
+func readableID(event *route.Event) string {
+	if event.MayRead("id") {
+		return event.ID
+	}
+	return ""
+}
