@@ -121,6 +121,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
+	if most := largest(a.budget); a.MaxSize > most {
+		a.logger.Warn("max_size allows webhooks for which max_buffered never has room; raise max_buffered, or lower max_size",
+			zap.String("provider", a.Provider), zap.Int64("max_size", a.MaxSize), zap.Int64("largest", most))
+	}
 	if a.ReadBody == 0 {
 		a.ReadBody = defaultReadBody
 	}
@@ -157,7 +161,7 @@ func (a *Auth) Validate() error {
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v := &verified{body: buffer{budget: a.budget}}
-	defer func() { v.end(r.Context()) }()
+	defer func() { v.body.end(r.Context()) }()
 	event, claim, answer, err := a.authenticate(w, r, v)
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.body, err)
@@ -309,6 +313,7 @@ func (a *Auth) forward(
 // for the operator.
 func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, body *buffer, err error) error {
 	if !body.whole {
+		body.drop() // before the rest is drained, for which a sender may take its time
 		drain(w, r, time.Duration(a.ReadBody))
 	}
 	// An error route may proxy, too: not what was refused, nor in our name.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,35 +29,18 @@ var errReleased = errors.New("the request has ended")
 func (b *heldBody) send(attempt *http.Request) {
 	attempt.ContentLength = int64(len(b.content))
 	attempt.Body = b.again()
-	if !b.lent() {
-		attempt.GetBody = func() (io.ReadCloser, error) { return b.again(), nil }
-		return
-	}
-	written := b.source.send()
-	if trace := httptrace.ContextClientTrace(attempt.Context()); trace != nil && trace.WroteRequest == nil {
-		// The reverse proxy has made it for this attempt. To add another one
-		// would cost more than the attempt's other preparations.
-		trace.WroteRequest = func(httptrace.WroteRequestInfo) { written() }
-	}
 	// net/http asks for another one if a connection has died idle.
-	attempt.GetBody = func() (io.ReadCloser, error) {
-		b.source.send() // there is no telling any more when it was written
-		return b.again(), nil
-	}
+	attempt.GetBody = func() (io.ReadCloser, error) { return b.again(), nil }
 }
 
 // again returns the whole body once more. net/http sends a small one along with
 // the head, but only if it sees such a reader.
 func (b *heldBody) again() io.ReadCloser {
-	if b.source == nil || b.source.small() {
+	if b.source == nil {
 		return io.NopCloser(bytes.NewReader(b.content))
 	}
 	return new(heldBody).hold(b.content, b.source)
 }
-
-// lent reports whether attempts read memory, without a lock, that may be used
-// again: it has to be known when they have written it.
-func (b *heldBody) lent() bool { return b.source != nil && b.source.small() }
 
 func (b *heldBody) hold(content []byte, source *buffer) *heldBody {
 	b.content, b.source = content, source

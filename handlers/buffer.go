@@ -4,48 +4,47 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"math/bits"
-	"runtime/debug"
 	"strconv"
 	"sync"
-	"sync/atomic"
 
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// buffer is the memory of one request's body. It grows as data arrives, so that
-// announcing a large body reserves nothing, and counts against the budget of
-// all requests until the request ends. Its memory is used again.
+// buffer is the memory of one request's body. It grows by doubling as data arrives,
+// so what is announced reserves nothing, and counts against the budget of all
+// requests until the handler returns.
 //
-// A body that was accepted may still be read when its handler has returned: by
-// handlers around it, and by a connection to an upstream that answered early. So
-// its memory goes to another request only when the server has ended this one,
-// and readers that can be later than that take the lock. A small body is sent
-// without: whether it was sent is noted instead.
+// The body has these readers, one after the other or at the same time:
+//
+//  1. webhook_auth, on the goroutine of the request: it fills the buffer and verifies.
+//  2. Handlers, rules and placeholders on that goroutine, also those around
+//     webhook_auth after it has returned, until net/http ends the request.
+//  3. The goroutine of an upstream's connection. net/http may go on reading
+//     Request.Body after RoundTrip has returned, if the upstream answers early
+//     (https://pkg.go.dev/net/http#RoundTripper), so it may be the last.
+//
+// A small body is left to the garbage collector. A large one, of more than 64 KiB,
+// costs too much for that: its memory goes to another request when net/http has
+// ended this one (release, on a goroutine of the request's context). A reader of
+// the third kind may come after that, so those of large bodies take the lock and
+// get errReleased. Who keeps a body for later (keep, retain) prevents the release.
 type buffer struct {
 	data  []byte
 	whole bool // the body has been read to its end
 
-	budget  int64 // how much all requests together may hold
+	budget  int64 // how much all requests together may hold; 0: they are counted, not limited
 	charged int64 // how much of it this one holds
 
-	sending atomic.Int32 // how far the sending of a small body is
-
-	mu       sync.Mutex
-	ctx      context.Context // of the request, whose end frees a small body
-	ended    bool            // the handler has returned
-	kept     bool            // somebody reads what was left behind: it is not used again
-	released bool            // the memory is another request's
+	mu       sync.Mutex // of what follows, for large bodies
+	ended    bool       // the handler has returned
+	kept     bool       // somebody reads it after that: the memory is not used again
+	released bool       // the memory is another request's
 }
-
-// buffered is how much all requests hold, in bytes. It is the process's, so that
-// a reload neither frees nor forgets anything.
-var buffered atomic.Int64
 
 const (
 	firstRead = 8 << 10  // room for a body of which nothing has arrived
-	smallBody = 64 << 10 // room for one that has begun to, and what is sent in one piece
+	smallBody = 64 << 10 // the memory of larger ones is used again
 )
 
 // readFrom reads a body of at most limit bytes, of which the sender has
@@ -75,17 +74,12 @@ func (b *buffer) readFrom(r io.Reader, announced, limit int64, arrived func([]by
 	}
 }
 
-// nextSize returns how much room a body needs that has filled what it had. One
-// byte more than announced or allowed shows where it ends.
+// nextSize returns how much room a body needs that has filled what it had: twice
+// as much, but not more than announced. One byte more than announced or allowed
+// shows where it ends.
 func nextSize(have, announced, limit int64) int64 {
-	next := 4 * have
-	switch {
-	case have == 0:
-		next = firstRead
-	case have < smallBody:
-		next = smallBody
-	}
-	if announced >= have && (announced < next || have >= smallBody) {
+	next := max(2*have, firstRead)
+	if announced >= have && announced < next {
 		next = announced + 1
 	}
 	return max(min(next, limit+1), have+1)
@@ -94,21 +88,24 @@ func nextSize(have, announced, limit int64) int64 {
 // grow makes room for size bytes.
 func (b *buffer) grow(size int64) error {
 	capacity, pool := pooledSize(size)
-	if buffered.Add(capacity) > b.budget {
-		buffered.Add(-capacity)
-		return &verify.Error{Reason: verify.Overloaded, Detail: "webhooks that are being handled fill the memory set aside for them (max_buffered)"}
+	if err := reserve(capacity-int64(cap(b.data)), capacity, b.budget); err != nil {
+		return err
 	}
+	b.charged += capacity - int64(cap(b.data))
 	outgrown := b.data
 	b.data = append(newRoom(capacity, pool), outgrown...)
 	recycle(outgrown)
-	buffered.Add(-b.charged)
-	b.charged = capacity
 	return nil
 }
 
-// room makes room for a body that is made here of one that counts already.
-func (b *buffer) room(size int) {
-	b.data, b.whole = newRoom(pooledSize(int64(size))), true
+// charge counts memory that is made of the body, such as decoded values, until
+// the handler returns. The error is a refusal.
+func (b *buffer) charge(bytes int64) error {
+	if err := reserve(bytes, int64(cap(b.data)), b.budget); err != nil {
+		return err
+	}
+	b.charged += bytes
+	return nil
 }
 
 // holds reports whether the memory is what a payload is in.
@@ -116,71 +113,39 @@ func (b *buffer) holds(payload []byte) bool {
 	return len(payload) > 0 && cap(b.data) > 0 && &b.data[:1][0] == &payload[0]
 }
 
-// end says that the handler has returned. What it has read can be read on, by
-// those around it, until the server ends the request.
+// end says that the handler has returned: the body does not count any more, and
+// its memory is released with the request.
 func (b *buffer) end(ctx context.Context) {
-	buffered.Add(-b.charged)
-	b.charged = 0
+	b.discharge()
 	if b.shared() == nil {
 		return
 	}
 	b.mu.Lock()
-	b.ended, b.ctx = true, ctx
+	b.ended = true
 	b.mu.Unlock()
-	if b.small() {
-		if capacity, pool := sizeClass(int64(cap(b.data))); capacity == int64(cap(b.data)) {
-			pool.Put(b) // it is asked whether it is free when somebody needs it
-		}
-		return
-	}
 	context.AfterFunc(ctx, b.release)
-}
-
-// The states of the sending of a small body, which is read without the lock.
-const (
-	notSent   = iota
-	beingSent // an attempt has begun
-	sent      // it is over: nobody reads the body any more
-	sentAgain // another attempt has begun, which may never be heard of
-)
-
-// send notes that an attempt begins to read a small body, and returns what is
-// to be called when it has been written.
-func (b *buffer) send() (written func()) {
-	if !b.sending.CompareAndSwap(notSent, beingSent) {
-		b.sending.Store(sentAgain)
-	}
-	return func() { b.sending.CompareAndSwap(beingSent, sent) }
-}
-
-// take returns the memory of a small body that is used no more, or nil.
-func (b *buffer) take() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	state := b.sending.Load()
-	if b.kept || b.released || b.ctx.Err() == nil || state == beingSent || state == sentAgain {
-		return nil
-	}
-	b.released = true
-	return b.data
 }
 
 // drop gives up a body that nobody has seen but its verifier.
 func (b *buffer) drop() {
+	b.discharge()
 	recycle(b.data)
 	b.data = nil
 }
 
-// shared returns the buffer if its memory can be used again.
+// discharge has nothing of the request count any more.
+func (b *buffer) discharge() {
+	buffered.Add(-b.charged)
+	b.charged = 0
+}
+
+// shared returns the buffer if its memory is used again, else nil.
 func (b *buffer) shared() *buffer {
-	if cap(b.data) <= minPooled {
+	if cap(b.data) <= smallBody {
 		return nil
 	}
 	return b
 }
-
-// small reports whether the body is sent in one piece with the head.
-func (b *buffer) small() bool { return cap(b.data) <= smallBody }
 
 // release gives the memory to other requests.
 func (b *buffer) release() {
@@ -211,19 +176,20 @@ func (b *buffer) retain() {
 	b.kept = true
 }
 
-// classes are the pools of buffers, four sizes for each doubling. What is in
-// them is freed when it is not used for a while.
+// classes are the pools of memory, four sizes for each doubling. What is in them is
+// freed when it is not used for a while. Small sizes come back only from bodies that
+// have outgrown them, or that were refused: nobody else has seen those.
 var classes [4 * (maxBits - minBits)]sync.Pool
 
-// The sizes of buffers that are used again: more than 4 KiB, up to 16 MiB.
+// The sizes that are used again: more than 4 KiB, up to 16 MiB.
 const (
 	minBits, maxBits = 12, 24
 
 	minPooled = 1 << minBits
 )
 
-// sizeClass returns the size that a buffer of more than minPooled is made in,
-// and its pool: nil for those that are too large to be kept.
+// sizeClass returns the size that memory of more than minPooled is made in, and its
+// pool: nil for what is too large to be kept.
 func sizeClass(size int64) (int64, *sync.Pool) {
 	doubling := bits.Len64(uint64(size - 1)) //nolint:gosec // sizes are positive
 	step := int64(1) << (doubling - 3)
@@ -247,25 +213,14 @@ func pooledSize(size int64) (int64, *sync.Pool) {
 // newRoom returns memory that is used again, or new.
 func newRoom(capacity int64, pool *sync.Pool) []byte {
 	if pool != nil {
-		if room := reuse(pool); room != nil {
-			return room
+		if used, ok := pool.Get().(*[]byte); ok {
+			return (*used)[:0]
 		}
 	}
 	return make([]byte, 0, capacity)
 }
 
-// reuse returns memory out of a pool; nil if there is none that is free.
-func reuse(pool *sync.Pool) []byte {
-	switch used := pool.Get().(type) {
-	case *[]byte:
-		return (*used)[:0]
-	case *buffer:
-		return used.take()[:0]
-	}
-	return nil
-}
-
-// recycle puts the memory of a buffer into its pool.
+// recycle puts memory into its pool.
 func recycle(data []byte) {
 	if cap(data) <= minPooled {
 		return
@@ -274,14 +229,4 @@ func recycle(data []byte) {
 		used := data
 		pool.Put(&used)
 	}
-}
-
-// defaultBudget is how much all requests may hold where nothing is said: a
-// quarter of the memory limit, which Caddy sets by what the machine or its
-// container has; without a limit, 1 GiB.
-func defaultBudget() int64 {
-	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
-		return limit / 4
-	}
-	return 1 << 30
 }

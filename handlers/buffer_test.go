@@ -41,15 +41,50 @@ func TestBufferReads(t *testing.T) {
 	}
 }
 
-// Announcing a large body reserves little.
+// A buffer is at most twice what has arrived, whatever was announced.
 func TestBufferGrowsWithTheData(t *testing.T) {
-	b := &buffer{budget: 1 << 30}
-	arrived := []byte("{")
-	err := b.readFrom(io.MultiReader(bytes.NewReader(arrived), iotest.ErrReader(io.ErrUnexpectedEOF)), 1<<29, 1<<30, nil)
-	if err == nil || b.charged > firstRead {
-		t.Errorf("%d bytes are reserved, %v", b.charged, err)
+	for _, arrived := range []int{1, 8_000, 9_000, 68_000, 300_000, 3_000_000} {
+		b := &buffer{budget: 1 << 30}
+		data := io.MultiReader(bytes.NewReader(make([]byte, arrived)), iotest.ErrReader(io.ErrUnexpectedEOF))
+		if err := b.readFrom(data, 1<<29, 1<<30, nil); err == nil || b.charged > max(firstRead, 2*int64(arrived)) {
+			t.Errorf("%d bytes are reserved for %d, %v", b.charged, arrived, err)
+		}
+		b.end(context.Background())
 	}
-	b.end(context.Background())
+	if n := buffered.Load(); n != 0 {
+		t.Errorf("%d bytes are still counted", n)
+	}
+}
+
+// A part of the budget is for small bodies, and half of it for the smallest. What
+// is made of a body counts as it does.
+func TestBudgetKeepsRoomForSmallBodies(t *testing.T) {
+	const budget = 1 << 20
+	fill := func(size int64) (reserved int64) {
+		t.Helper()
+		for reserve(size, size, budget) == nil {
+			reserved += size
+		}
+		return reserved
+	}
+	defer func(before int64) { buffered.Store(before) }(buffered.Load())
+	if large := fill(100_000); large > budget*3/4 || largest(budget) != budget*3/4 {
+		t.Errorf("large bodies take %d", large)
+	}
+	if middle := fill(9_000); buffered.Load() > budget*7/8 || middle < budget/8 {
+		t.Errorf("bodies of middle size take %d", middle)
+	}
+	b := buffer{data: make([]byte, 0, 6_000), budget: budget}
+	if err := b.charge(60_000); err != nil || b.charged != 60_000 {
+		t.Errorf("what is made of a small body is refused: %v", err)
+	}
+	if err := b.charge(budget / 8); err == nil || b.charged != 60_000 {
+		t.Errorf("more than there is room for: %v", err)
+	}
+	b.end(t.Context())
+	if small := fill(6_000); small < budget/8-6_000 {
+		t.Errorf("small bodies take %d", small)
+	}
 }
 
 func TestBufferHasABudget(t *testing.T) {
@@ -120,52 +155,5 @@ func TestSizeClasses(t *testing.T) {
 	}
 	if _, pool := sizeClass(1<<maxBits + 1); pool != nil {
 		t.Error("larger ones are kept")
-	}
-}
-
-// A small body's memory is used again when its request has ended and what has
-// sent it is done with it, and not before.
-func TestSmallBufferIsUsedAgain(t *testing.T) {
-	fill := func(ctx context.Context, before func(*buffer)) []byte {
-		t.Helper()
-		b, err := read(t, 6_000, 6_000, 1<<20)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before(b)
-		b.end(ctx)
-		return b.take()
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	for name, test := range map[string]struct {
-		ctx    context.Context
-		before func(*buffer)
-		want   bool
-	}{
-		"not sent":          {ended, func(*buffer) {}, true},
-		"request goes on":   {t.Context(), func(*buffer) {}, false},
-		"sent":              {ended, func(b *buffer) { b.send()() }, true},
-		"being sent":        {ended, func(b *buffer) { b.send() }, false},
-		"sent twice":        {ended, func(b *buffer) { b.send()(); b.send()() }, false},
-		"told late":         {ended, func(b *buffer) { first := b.send(); b.send(); first() }, false},
-		"wanted afterwards": {ended, func(b *buffer) { b.ended = true; b.keep() }, false},
-	} {
-		if got := fill(test.ctx, test.before); (got != nil) != test.want {
-			t.Errorf("%s: used again is %t, want %t", name, got != nil, test.want)
-		}
-	}
-	b, err := read(t, 6_000, 6_000, 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := new(heldBody).hold(b.data, b.shared())
-	b.end(ended)
-	b.take()
-	if n, err := held.Read(make([]byte, 10)); n != 0 || !errors.Is(err, errReleased) {
-		t.Errorf("a late reader gets %d bytes, %v", n, err)
-	}
-	if b.keep() || b.take() != nil {
-		t.Error("it is there twice")
 	}
 }

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -44,55 +43,21 @@ func VerifiedEvent(r *http.Request) (*route.Event, bool) {
 
 func verifiedOf(r *http.Request) (*verified, bool) {
 	v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified)
-	return v, ok && v.keep()
+	return v, ok && v.body.keep()
 }
 
-// verified is an event and what its payload is in.
+// verified is an event and what its payload came in.
 type verified struct {
 	event *route.Event
 	body  buffer
 	held  heldBody // the request's body, as it came
 
-	rewritten []*buffer // what the payload is in after webhook_rewrite, the last at the end
-
 	direct *direct // who makes the exchanges of the request's reverse proxy; nil: it does itself
 }
 
-// keep is buffer.keep for all that the event's payload is, or was, in.
-func (v *verified) keep() bool {
-	there := v.body.keep()
-	for _, b := range v.rewritten {
-		there = b.keep() && there
-	}
-	return there
-}
-
-// end is buffer.end for all that the event's payload is, or was, in.
-func (v *verified) end(ctx context.Context) {
-	v.body.end(ctx)
-	for _, b := range v.rewritten {
-		b.end(ctx)
-	}
-}
-
-// room makes room for a rewritten payload.
-func (v *verified) room(capacity int) []byte {
-	b := new(buffer)
-	b.room(capacity)
-	v.rewritten = append(v.rewritten, b)
-	return b.data
-}
-
-// holder returns the buffer that a rewritten payload is in: one that was made
-// for it, or the one it came in, where nothing was changed. It is nil if it is in
-// other memory.
+// holder returns what a rewritten payload is in: the buffer it came in, where
+// nothing was changed and its memory is used again, else nil.
 func (v *verified) holder(payload []byte) *buffer {
-	for _, b := range v.rewritten {
-		if b.holds(payload) {
-			b.data = payload
-			return b.shared()
-		}
-	}
 	if v.body.holds(payload) {
 		return v.body.shared()
 	}
@@ -127,7 +92,7 @@ func eventPlaceholder(v *verified, key string) (any, bool) {
 	case "timestamp":
 		return event.Timestamp.UTC().Format(time.RFC3339Nano), true
 	}
-	if path, ok := strings.CutPrefix(name, "body."); ok && v.keep() {
+	if path, ok := strings.CutPrefix(name, "body."); ok && v.body.keep() {
 		value, _ := event.Lookup(path)
 		return value, true
 	}

@@ -55,7 +55,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))
 	}
 	event := v.event
-	outcome, err := rw.rewriter.Apply(event, v.room)
+	outcome, err := rw.rewriter.Apply(event)
 	if errors.Is(err, route.ErrAmbiguous) {
 		rw.logger.Warn("a webhook is not rewritten and not forwarded",
 			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
@@ -101,7 +101,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 // show rewrites what operators are shown of the event, which then holds nothing
 // that was left out, however it is rewritten.
 func (rw *Rewrite) show(event *route.Event) {
-	outcome, err := rw.rewriter.Apply(event.Shown, nil)
+	outcome, err := rw.rewriter.Apply(event.Shown)
 	switch {
 	case err != nil:
 		event.Shown = nil // it needs what was left out

@@ -152,7 +152,7 @@ func BenchmarkRewriteSet(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		arrived := e.Outgoing("POST", new(url.URL), nil, body)
-		if _, err := rewriter.Apply(arrived, nil); err != nil {
+		if _, err := rewriter.Apply(arrived); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -55,7 +55,7 @@ func rewritten(e *route.Event, rewrite *route.Rewrite) (*route.Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rewriter.Apply(e, nil)
+	return rewriter.Apply(e)
 }
 
 // readings are all ways to read a value.

@@ -132,12 +132,8 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 	return &r, nil
 }
 
-// Room gives memory for a new payload: an empty slice of at least a capacity.
-type Room func(capacity int) []byte
-
-// Apply computes all that is to change, from the event as it is before. The new
-// payload is in the room, if there is one and a single value is set in place.
-func (r *Rewriter) Apply(e *Event, room Room) (*Outcome, error) {
+// Apply computes all that is to change, from the event as it is before.
+func (r *Rewriter) Apply(e *Event) (*Outcome, error) {
 	out := new(Outcome)
 	var err error
 	if r.uri != nil {
@@ -152,7 +148,7 @@ func (r *Rewriter) Apply(e *Event, room Room) (*Outcome, error) {
 		}
 		out.Headers = append(out.Headers, edit)
 	}
-	if err := r.rewriteBody(out, e, room); err != nil {
+	if err := r.rewriteBody(out, e); err != nil {
 		return nil, err
 	}
 	if r.cloudEvents != nil {
@@ -177,7 +173,7 @@ func (r *Rewriter) vouches(e *Event) vouched {
 const maxGrowth = 4 << 20
 
 // rewriteBody makes the new payload, if there is to be one.
-func (r *Rewriter) rewriteBody(out *Outcome, e *Event, room Room) error {
+func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 	if r.body == nil && r.edits == nil {
 		return nil
 	}
@@ -191,14 +187,11 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event, room Room) error {
 	if len(document) == 0 {
 		return errors.New("the payload is not JSON, so it cannot be edited in place; write body")
 	}
-	if room == nil || len(r.edits) > 1 {
-		room = func(capacity int) []byte { return make([]byte, 0, capacity) }
-	}
 	largest := 4*len(document) + maxGrowth
 	for i, edit := range r.edits {
 		// The payload as it came is read already.
 		arrived := i == 0 && r.body == nil
-		if document, err = edit.apply(document, e, arrived, room); err != nil {
+		if document, err = edit.apply(document, e, arrived); err != nil {
 			if e.isAmbiguous(err) {
 				err = fmt.Errorf("%w: %w", ErrAmbiguous, err)
 			}
@@ -261,7 +254,7 @@ func (ed editor) moves() bool {
 func (ed editor) String() string { return ed.name + " " + ed.path.String() }
 
 // apply edits a document, which may be the event's payload itself.
-func (ed editor) apply(document []byte, e *Event, isPayload bool, room Room) ([]byte, error) {
+func (ed editor) apply(document []byte, e *Event, isPayload bool) ([]byte, error) {
 	switch ed.name {
 	case "set":
 		value, err := ed.value.document(e)
@@ -270,7 +263,7 @@ func (ed editor) apply(document []byte, e *Event, isPayload bool, room Room) ([]
 		}
 		if isPayload {
 			if at, err := e.Body.Locate(e.finder, ed.place); err == nil && at.Found() {
-				return payload.AppendSet(room(len(document)+len(value)), document, at, value), nil
+				return payload.AppendSet(make([]byte, 0, len(document)+len(value)), document, at, value), nil
 			}
 		}
 		return payload.Set(document, ed.path, value)

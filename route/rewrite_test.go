@@ -15,7 +15,7 @@ func apply(t *testing.T, e *route.Event, rewrite route.Rewrite) (*route.Outcome,
 	if err != nil {
 		t.Fatal(err)
 	}
-	return r.Apply(e, nil)
+	return r.Apply(e)
 }
 
 func TestRewriteBody(t *testing.T) {
