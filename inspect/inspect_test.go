@@ -111,11 +111,14 @@ func TestBody(t *testing.T) {
 	r := inspect.Redactor{
 		Credentials: verify.Credentials{Paths: []payload.Path{path(t, "sig")}},
 		Bodies:      true,
-		Paths:       []payload.Path{path(t, "a.b"), path(t, "items.*.phone")},
+		Paths:       []payload.Path{path(t, "a.b"), path(t, "items.*.phone"), path(t, "customers.*.email")},
 	}
 	for document, want := range map[string]inspect.Text{
 		`{"sig":"x","a":{"b":{"c":1}},"items":[{"phone":1},{},{"phone":null}]}`: {
 			Content: `{"sig":"[redacted]","a":{"b":"[redacted]"},"items":[{"phone":"[redacted]"},{},{"phone":"[redacted]"}]}`,
+		},
+		`{"customers":{"c1":{"email":"ann@x.test"},"*":{"email":"bob@x.test"},"c3":1}}`: {
+			Content: `{"customers":{"c1":{"email":"[redacted]"},"*":{"email":"[redacted]"},"c3":1}}`,
 		},
 		`{"other":1}`:                 {Content: `{"other":1}`},
 		`{"a":1}`:                     {Content: `{"a":1}`},

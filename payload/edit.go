@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// Every is the part of a path that stands for all elements of an array.
+// Every is the part of a path that stands for all elements of an array, or all
+// members of an object.
 const Every = "*"
 
 // Set returns a document in which the value at a path is another one, given as
@@ -47,6 +48,9 @@ func Delete(document []byte, path Path) ([]byte, error) {
 // its place. It is the same document if the first path leads nowhere.
 func Rename(document []byte, from, to Path) ([]byte, error) {
 	last := len(from) - 1
+	if from[last] == Every || to[len(to)-1] == Every {
+		return nil, errors.New("a path that ends in * cannot be renamed")
+	}
 	if len(to) == len(from) && slices.Equal(from[:last], to[:last]) {
 		return editDocument(document, from, &edition{rename: to[last]})
 	}
@@ -84,6 +88,10 @@ type edition struct {
 	rename string
 	budget int // the largest result in bytes
 }
+
+// creates reports whether what a path names is made where it is missing. There
+// is nothing to make of all members of something that is not there.
+func (e *edition) creates(path Path) bool { return e.create != nil && !slices.Contains(path, Every) }
 
 // editDocument applies an edition to a document, which must be a single JSON
 // value.
@@ -125,9 +133,10 @@ func edit(doc []byte, path Path, e *edition) ([]byte, error) {
 	case '"':
 		return editString(doc, path, e)
 	case 'n':
-		if e.create != nil {
+		if e.creates(path) {
 			return wrap(path, e.create), nil
 		}
+		return doc, nil
 	}
 	if e.create != nil {
 		return nil, fmt.Errorf("%s lies inside a value that is no object", path)
@@ -199,12 +208,15 @@ func editObject(doc []byte, path Path, e *edition) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path[0] == Every {
+		return editEvery(doc, all, path[1:], e)
+	}
 	i, err := find(doc, all, path[0])
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case i < 0 && e.create == nil:
+	case i < 0 && !e.creates(path):
 		return doc, nil
 	case i < 0:
 		return insert(doc, all, closing, quote(path[0]), wrap(path[1:], e.create))
@@ -229,39 +241,41 @@ func editArray(doc []byte, path Path, e *edition) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path[0] == Every {
+		return editEvery(doc, all, path[1:], e)
+	}
 	at, isIndex := index(path[0])
 	switch {
-	case path[0] == Every:
 	case !isIndex && e.create != nil:
 		return nil, fmt.Errorf("%q is no index of an array", path[0])
-	case !isIndex || at >= len(all) && e.create == nil:
+	case !isIndex || at >= len(all) && !e.creates(path):
 		return doc, nil
 	case at == len(all):
 		return insert(doc, all, closing, nil, wrap(path[1:], e.create))
 	case at > len(all):
 		return nil, fmt.Errorf("index %d is beyond the end of an array of %d", at, len(all))
 	}
-	if path[0] == Every && len(path) == 1 && e.remove {
-		if len(all) == 0 {
-			return doc, nil
-		}
-		return splice(doc, all[0].start, all[len(all)-1].end, nil), nil
+	if len(path) == 1 && e.remove {
+		return removeMember(doc, all, at), nil
 	}
-	if path[0] != Every {
-		if len(path) == 1 && e.remove {
-			return removeMember(doc, all, at), nil
-		}
-		all = all[at : at+1]
-	}
-	return editElements(doc, all, path[1:], e)
+	return editEach(doc, all[at:at+1], path[1:], e)
 }
 
-// editElements edits the values of an array in one pass: a copy for each would
-// cost the square of the array's size.
-func editElements(doc []byte, elements []member, path Path, e *edition) ([]byte, error) {
+// editEvery edits all that an object or array holds. What path names is below
+// each of its members.
+func editEvery(doc []byte, all []member, path Path, e *edition) ([]byte, error) {
+	if len(path) == 0 && e.remove && len(all) > 0 {
+		return splice(doc, all[0].nameStart, all[len(all)-1].end, nil), nil
+	}
+	return editEach(doc, all, path, e)
+}
+
+// editEach edits values in one pass: a copy for each would cost the square of
+// their number.
+func editEach(doc []byte, members []member, path Path, e *edition) ([]byte, error) {
 	out := make([]byte, 0, len(doc))
 	copied := 0
-	for _, m := range elements {
+	for _, m := range members {
 		value, err := edit(doc[m.start:m.end], path, e)
 		if err != nil {
 			return nil, err

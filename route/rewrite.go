@@ -32,8 +32,8 @@ type Rewrite struct {
 }
 
 // Edit is one change of a payload in place: set, rename or delete. Paths are
-// dotted; a star stands for all elements of an array, and a path may lead into
-// a string that holds JSON.
+// dotted; a star stands for all elements of an array or all members of an
+// object, and a path may lead into a string that holds JSON.
 type Edit struct {
 	// The path whose value is set. What is missing on the way is made.
 	Set string `json:"set,omitempty"`
@@ -209,7 +209,7 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 type editor struct {
 	name     string
 	path, to payload.Path
-	place    *payload.Chain // that of path
+	place    *payload.Chain // that of path; nil if it names several values
 	value    *Value         // of set
 }
 
@@ -230,7 +230,9 @@ func compileEdit(e *Edit) (editor, error) {
 	if ed.path, err = payload.ParsePath(text); err != nil {
 		return ed, fmt.Errorf("%s: %w", ed.name, err)
 	}
-	ed.place = payload.NewPathChain(ed.path)
+	if !slices.Contains(ed.path, payload.Every) {
+		ed.place = payload.NewPathChain(ed.path)
+	}
 	switch ed.name {
 	case "set":
 		ed.value, err = CompileValue(e.Value)
@@ -261,7 +263,7 @@ func (ed editor) apply(document []byte, e *Event, isPayload bool) ([]byte, error
 		if err != nil {
 			return nil, err
 		}
-		if isPayload {
+		if isPayload && ed.place != nil {
 			if at, err := e.Body.Locate(e.finder, ed.place); err == nil && at.Found() {
 				return payload.AppendSet(make([]byte, 0, len(document)+len(value)), document, at, value), nil
 			}
