@@ -2,7 +2,6 @@ package caddyfile
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -10,22 +9,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
-
-// checkEvents warns of names that the provider does not document. They are no
-// errors: catalogues grow.
-func (p *parser) checkEvents(d *caddyfile.Dispenser, events []string) {
-	if len(p.spec.Events) == 0 {
-		return
-	}
-	for _, event := range events {
-		if !slices.ContainsFunc(p.spec.Events, route.Patterns{event}.Match) {
-			warn(d, "unknown event "+event+" for "+p.spec.Name+suggest.DidYouMean(event, p.spec.Events))
-		}
-	}
-}
 
 // checkReachable warns of blocks that never get an event, because one before
 // them takes all that they could.

@@ -198,6 +198,17 @@ func parseField(d *caddyfile.Dispenser, field reflect.Value) error {
 		return parseMember(d, value, func(text string) string { return text })
 	case *map[string]any:
 		return parseMember(d, value, literal)
+	case *map[string][]string:
+		name, list, err := parseGroup(d)
+		if *value == nil {
+			*value = make(map[string][]string)
+		}
+		(*value)[name] = append((*value)[name], list...)
+		return err
+	case *[]verify.Category:
+		name, list, err := parseGroup(d)
+		*value = append(*value, verify.Category{Name: name, Events: list})
+		return err
 	}
 	switch field.Kind() {
 	case reflect.Pointer:
@@ -229,6 +240,16 @@ func parseMember[V any](d *caddyfile.Dispenser, to *map[string]V, convert func(s
 	}
 	(*to)[args[0]] = convert(args[1])
 	return noBlock(d, name)
+}
+
+// parseGroup reads "<name> <value...>"; the line may be repeated.
+func parseGroup(d *caddyfile.Dispenser) (name string, values []string, err error) {
+	field := d.Val()
+	args := d.RemainingArgs()
+	if len(args) < 2 {
+		return "", nil, d.Errf("%s needs a name and at least one value", field)
+	}
+	return args[0], args[1:], noBlock(d, field)
 }
 
 // literal reads a value that is a number or a boolean in JSON, or else text.

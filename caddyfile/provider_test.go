@@ -88,14 +88,18 @@ func writeField(t *testing.T, out *strings.Builder, name string, field reflect.V
 	case verify.Duration:
 		fmt.Fprintln(out, name, value)
 	case []string:
-		quoted := make([]string, len(value))
-		for i := range value {
-			quoted[i] = quote(value[i])
-		}
-		fmt.Fprintln(out, name, strings.Join(quoted, " "))
+		fmt.Fprintln(out, name, quoted(value))
 	case map[string]string:
 		for key, text := range value {
 			fmt.Fprintln(out, name, quote(key), quote(text))
+		}
+	case map[string][]string:
+		for key, list := range value {
+			fmt.Fprintln(out, name, quote(key), quoted(list))
+		}
+	case []verify.Category:
+		for _, category := range value {
+			fmt.Fprintln(out, name, quote(category.Name), quoted(category.Events))
 		}
 	case map[string]any:
 		for key, member := range value {
@@ -128,6 +132,15 @@ func writeObjects(t *testing.T, out *strings.Builder, name string, field reflect
 
 // quote writes a token that is taken as it is.
 func quote(text string) string { return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"` }
+
+// quoted writes tokens that are taken as they are.
+func quoted(texts []string) string {
+	tokens := make([]string, len(texts))
+	for i, text := range texts {
+		tokens[i] = quote(text)
+	}
+	return strings.Join(tokens, " ")
+}
 
 // Every field that a description can have is understood, so that a new one
 // cannot be forgotten here.
@@ -168,7 +181,13 @@ func fill(t *testing.T, value reflect.Value) {
 		value.Set(reflect.Append(value, element))
 	case reflect.Map:
 		value.Set(reflect.MakeMap(value.Type()))
-		value.SetMapIndex(reflect.ValueOf("x"), reflect.ValueOf("y"))
+		element := reflect.New(value.Type().Elem()).Elem()
+		if element.Kind() == reflect.Interface {
+			element.Set(reflect.ValueOf("y"))
+		} else {
+			fill(t, element)
+		}
+		value.SetMapIndex(reflect.ValueOf("x"), element)
 	case reflect.Struct:
 		for i := range value.NumField() {
 			switch {

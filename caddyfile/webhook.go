@@ -145,7 +145,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
-	p.checkEvents(&start, p.fixedEvents())
+	p.checkNames(&start)
 	p.checkReachable(&start)
 	return nil
 }
@@ -170,20 +170,6 @@ func findProvider(name string, own map[string]*verify.Spec) (*verify.Spec, error
 		return spec, nil
 	}
 	return nil, verify.UnknownProvider(name, slices.Collect(maps.Keys(own)))
-}
-
-// fixedEvents returns the names that an event subdirective gives.
-func (p *parser) fixedEvents() []string {
-	spec := *p.spec
-	spec.Event = p.webhook.Config.Event
-	provider, err := verify.Compile(&spec)
-	if err != nil {
-		return nil
-	}
-	if name, ok := provider.FixedEvent(); ok {
-		return []string{name}
-	}
-	return nil
 }
 
 // subdirectives are the names that a block may contain.
@@ -245,7 +231,6 @@ func (p *parser) on(d *caddyfile.Dispenser) error {
 	if p.webhook.Otherwise != nil || p.webhook.pass {
 		return segment.Err("on must stand before otherwise, which takes all events that are left")
 	}
-	p.checkEvents(segment, branch.Events)
 	if branch.Block = block(segment); branch.Block == nil {
 		return segment.Err("on needs a block of directives")
 	}

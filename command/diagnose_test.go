@@ -23,7 +23,7 @@ func TestDiagnose(t *testing.T) {
 		{"another secret", []string{"--secret", "other", signed}, 1, []string{
 			"not found\n", "- header.Instaleap-Signature holds 32 bytes in hex, as SHA256 makes them\n", "- check the secret",
 		}},
-		{"unsigned", []string{"--secret", key, "../testdata/detrack/requests/v1-form.http"}, 1, []string{"not found\n- no header, parameter or field has the form of a signature"}},
+		{"unsigned", []string{"--secret", key, "../testdata/detrack-v1/requests/form.http"}, 1, []string{"not found\n- no header, parameter or field has the form of a signature"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

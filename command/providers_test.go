@@ -30,7 +30,7 @@ func TestProviders(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{
-		"instaleap ": " fields ", "github ": " header.X-GitHub-Event ", "jelp ": " order_update:{body.queueName} +1 ",
+		"instaleap ": " fields ", "github ": " header.X-GitHub-Event ", "jelp ": " expression ", "shippify ": " body.status +1 ",
 	} {
 		for _, line := range lines {
 			if strings.HasPrefix(line, name) && !strings.Contains(line, want) {

@@ -158,7 +158,38 @@ func (s *sample) complete(spec *verify.Spec, event string) error {
 		s.body = changed
 		return err
 	}
+	if s.nameByExpression(spec, event) {
+		return nil
+	}
 	return fmt.Errorf("%s has no field for the event %s to be written to; give a payload with --payload", spec.Name, event)
+}
+
+// nameByExpression writes the event's name into a field that the provider's
+// expression reads, if there is one out of which the expression then reads it.
+func (s *sample) nameByExpression(spec *verify.Spec, event string) bool {
+	source, ok := strings.CutPrefix(spec.Event[0], "=")
+	if !ok {
+		return false
+	}
+	expression, err := route.CompileValue(source)
+	if err != nil {
+		return false
+	}
+	for _, field := range expression.Reads() {
+		path, inBody := strings.CutPrefix(field, "body.")
+		if !inBody {
+			continue
+		}
+		named := *s
+		if named.body, err = changeField(s.body, path, func(string) string { return event }); err != nil {
+			continue
+		}
+		if name, err := named.event(spec); err == nil && name == event {
+			s.body = named.body
+			return true
+		}
+	}
+	return false
 }
 
 // firstHeader returns the header that the first of some sources reads.

@@ -158,12 +158,13 @@ func TestSendEvent(t *testing.T) {
 		{"github", "", "push"},
 		{"instaleap", "CANCELLED", "CANCELLED"}, // in the body, signed
 		{"instaleap", "", "ALLOCATED"},
-		{"detrack", "failed", "failed"},
+		{"detrack", "failed", "failed"}, // in a field that an expression reads
+		{"detrack", "scheduled", "scheduled"},
 		{"jelp", "order_update:comment", "order_update:comment"}, // by the shape of a sample
 		{"jelp", "order_update:tracking", "order_update:tracking"},
 		{"jelp", "order_update:complete_order", "order_update:complete_order"},
 		{"jelp", "", "order_update:assign_driver"},
-		{"shippify", "completed", "completed"}, // the second source
+		{"shippify", "returned", "returned"},
 	}
 	for _, test := range tests {
 		spec, _ := verify.Builtin(test.provider)
@@ -176,7 +177,7 @@ func TestSendEvent(t *testing.T) {
 		}
 	}
 	// Events that no field and no sample has.
-	for provider, event := range map[string]string{"jelp": "order_update:unheard_of", "instaleap-chat": "other"} {
+	for provider, event := range map[string]string{"jelp": "unheard_of", "instaleap-chat": "other"} {
 		s := receive(t, provider, &verify.Config{Unverified: true})
 		if _, code, err := run("send", provider, "--to", s.URL, "--event", event); code != 2 || err == nil || s.header != nil {
 			t.Errorf("%s %s: exit code %d, %v; want 2 and nothing sent", provider, event, code, err)

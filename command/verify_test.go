@@ -44,7 +44,7 @@ func TestVerify(t *testing.T) {
 		{"tampered", []string{"--provider", "instaleap", "--secret", key, "../testdata/instaleap/requests/tampered-type.http"}, 1, "refused: bad_signature\n"},
 		{"no signature", []string{"--provider", "instaleap", "--secret", key, "../testdata/instaleap/requests/token.http"}, 1, "refused: missing_signature\n"},
 		{"token", []string{"--provider", "instaleap", "--token", "X-Instaleap-Token=test-token-instaleap", "../testdata/instaleap/requests/token.http"}, 0, "signed: none\n"},
-		{"basic", []string{"--provider", "detrack", "--basic", "test-user:test-password-detrack", "../testdata/detrack/requests/v1-form.http"}, 0, "event: Delivered\n"},
+		{"basic", []string{"--provider", "detrack-v1", "--basic", "test-user:test-password-detrack-v1", "../testdata/detrack-v1/requests/form.http"}, 0, "event: Delivered\n"},
 		{"event by expression", []string{"--provider", "jelp", "--basic", "test-user:test-password-jelp", "../testdata/jelp/requests/basic.http"}, 0, "event: order_update:assign_driver\n"},
 		{"method", []string{"--provider", "github", "--secret", key, "../testdata/shippify/requests/put.http"}, 1, "refused: method\n"},
 	}

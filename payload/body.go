@@ -29,7 +29,8 @@ type Body struct {
 }
 
 // New wraps the bytes that came over the wire. Where formField is not empty
-// and the body is a form, the JSON document is the value of that field.
+// and the body is a form, the JSON document is the value of that field; Every
+// stands for the only field that holds an object.
 func New(raw []byte, contentType, formField string) *Body {
 	b := new(Body)
 	b.Init(raw, contentType, formField)
@@ -88,10 +89,33 @@ func (b *Body) findDocument() []byte {
 		return nil
 	}
 	form, err := b.Form()
-	if values := form[b.formField]; err == nil && len(values) == 1 {
+	switch values := form[b.formField]; {
+	case err != nil:
+		return nil
+	case b.formField == Every:
+		return onlyObject(form)
+	case len(values) == 1:
 		return []byte(values[0])
 	}
 	return nil
+}
+
+// onlyObject returns the JSON object that one field of a form holds. There is
+// none if several do, because readers would not agree on one.
+func onlyObject(form url.Values) []byte {
+	var found []byte
+	for _, values := range form {
+		for _, value := range values {
+			if !strings.HasPrefix(strings.TrimLeft(value, " \t\r\n"), "{") {
+				continue
+			}
+			if found != nil {
+				return nil
+			}
+			found = []byte(value)
+		}
+	}
+	return found
 }
 
 // Value returns what rules see as body: the decoded JSON document, or a form

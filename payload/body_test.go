@@ -37,6 +37,10 @@ func TestBody(t *testing.T) {
 		{"form without the field", `a=1`, formType, "payload", true, ``, map[string]any{"a": "1"}},
 		{"form with the field twice", `payload=1&payload=2`, formType, "payload", true, ``, map[string]any{"payload": []any{"1", "2"}}},
 		{"form with the field empty", `payload=&a=1`, formType, "payload", true, ``, map[string]any{"payload": "", "a": "1"}},
+		{"form with an object in any field", `data=%20%7B%22a%22%3A1%7D&x=1`, formType, "*", true, ` {"a":1}`, map[string]any{"a": 1}},
+		{"form with two objects", `a=%7B%7D&b=%7B%7D`, formType, "*", true, ``, map[string]any{"a": "{}", "b": "{}"}},
+		{"form with an object twice", `a=%7B%7D&a=%7B%7D`, formType, "*", true, ``, map[string]any{"a": []any{"{}", "{}"}}},
+		{"form with a list, but no object", `a=%5B%5D&b=1`, formType, "*", true, ``, map[string]any{"a": "[]", "b": "1"}},
 		{"form as a map", `a=1&b=x+y&c=%26`, formType, "", true, ``, map[string]any{"a": "1", "b": "x y", "c": "&"}},
 		{"form with repeated fields", `a=1&b=2&a=3`, formType, "", true, ``, map[string]any{"a": []any{"1", "3"}, "b": "2"}},
 		{"form with a name alone", `a`, formType, "", true, ``, map[string]any{"a": ""}},
@@ -75,6 +79,7 @@ func TestBodyRefuses(t *testing.T) {
 		{"broken JSON", `{"a":1`, jsonType, ""},
 		{"duplicate name", `{"a":1,"a":2}`, jsonType, ""},
 		{"broken JSON in a form field", `payload=%7B`, formType, "payload"},
+		{"broken JSON in any form field", `data=%7B`, formType, "*"},
 		{"form with a broken escape", `a=%zz`, formType, ""},
 		{"form with a semicolon", `a=1;b=2`, formType, ""},
 	}

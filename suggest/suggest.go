@@ -4,8 +4,14 @@ package suggest
 import "strings"
 
 // Nearest returns the candidate that a misspelt name most likely stands for,
-// or an empty string if none is near.
+// or an empty string if none is near. A name that is a candidate but for words in
+// front stands for it, as assign_driver does for order_update:assign_driver.
 func Nearest(name string, candidates []string) string {
+	for _, candidate := range candidates {
+		if endsIn(candidate, name) || endsIn(name, candidate) {
+			return candidate
+		}
+	}
 	nearest, least := "", max(2, len(name)/3)+1
 	for _, candidate := range candidates {
 		if d := distance(strings.ToLower(name), strings.ToLower(candidate)); d < least {
@@ -13,6 +19,12 @@ func Nearest(name string, candidates []string) string {
 		}
 	}
 	return nearest
+}
+
+// endsIn reports whether a name ends in another one, before which a word ends.
+func endsIn(long, short string) bool {
+	at := len(long) - len(short)
+	return short != "" && at > 0 && strings.EqualFold(long[at:], short) && strings.IndexByte("_-.:/ ", long[at-1]) >= 0
 }
 
 // DidYouMean returns "; did you mean X?", or nothing if no candidate is near.

@@ -21,6 +21,8 @@ func TestNearest(t *testing.T) {
 		{"gitlab", "github"},
 		{"completely different", ""},
 		{"stripe", ""},
+		{"acme-github", "github"},
+		{"Chat", "instaleap-chat"},
 	}
 	for _, test := range tests {
 		if got := suggest.Nearest(test.name, names); got != test.want {

@@ -166,11 +166,11 @@ func TestUnreadableBodies(t *testing.T) {
 	}{
 		{"text", "Hello, World!", "", ""},
 		{"empty", "", "", ""},
-		{"trailing garbage", `{"queueName":"comment"}x`, "", ""},
-		{"duplicate event", `{"queueName":"comment","queueName":"tracking"}`, "", verify.Malformed},
-		{"duplicate elsewhere", `{"queueName":"comment","x":{"y":1,"y":2}}`, "order_update:comment", ""},
+		{"trailing garbage", `{"status":"completed"}x`, "", ""},
+		{"duplicate event", `{"status":"completed","status":"returned"}`, "", verify.Malformed},
+		{"duplicate elsewhere", `{"status":"completed","x":{"y":1,"y":2}}`, "completed", ""},
 	}
-	v := builtin(t, "jelp", &verify.Config{Tokens: []string{"t"}})
+	v := builtin(t, "shippify", &verify.Config{Tokens: []string{"t"}})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			result, refused := hook{header: with("Authorization", "Bearer t"), body: test.body}.send(t, v)

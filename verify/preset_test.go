@@ -339,6 +339,7 @@ func TestPresetFiles(t *testing.T) {
 		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "signature", "token", "jwt",
 		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
 		"event", "id", "handshakes", "methods", "sources", "answer_within", "events",
+		"event_sources", "synonyms", "categories", "personal", "secrets",
 	}
 	for _, name := range verify.BuiltinNames() {
 		data, err := os.ReadFile("providers/" + name + ".json")

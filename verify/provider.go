@@ -28,6 +28,8 @@ type Provider struct {
 	itemFinder  payload.Finder
 
 	signatureHeaders []string
+
+	personal, secretPaths []payload.Path
 }
 
 // Compile checks a Spec.
@@ -59,6 +61,9 @@ func Compile(spec *Spec) (*Provider, error) {
 		}
 	}
 	if p.handshakes, err = compileHandshakes(spec); err != nil {
+		return nil, err
+	}
+	if err := p.compileCatalogue(); err != nil {
 		return nil, err
 	}
 	if err := p.checkContent(); err != nil {

@@ -86,7 +86,8 @@ type Spec struct {
 	// Header values that must be as given, such as the version of a scheme.
 	Require map[string]string `json:"require,omitempty"`
 
-	// The form field that holds the JSON payload when a request is a form.
+	// The form field that holds the JSON payload when a request is a form. A
+	// star stands for the only field that holds a JSON object, whatever its name.
 	FormField string `json:"form_field,omitempty"`
 
 	// Where the event's name is: the first of these that is present. An entry
@@ -112,9 +113,41 @@ type Spec struct {
 	// The event names the provider documents. Other names are never refused.
 	Events []string `json:"events,omitempty"`
 
+	// Event names that one source alone gives, by that source as event has it.
+	// A rule on such a name at an endpoint without the source is a warning. A
+	// source that is a fixed name stands for endpoints of their own, whose
+	// subdirective event gives that name.
+	EventSources map[string][]string `json:"event_sources,omitempty"`
+
+	// What the provider's pages or older versions call events that have another
+	// name here, with that name. A rule on such a word is a warning that says so.
+	Synonyms map[string]string `json:"synonyms,omitempty"`
+
+	// Groups of events, by which they can be routed together. An event may be
+	// in several.
+	Categories []Category `json:"categories,omitempty"`
+
+	// The paths of personal data in the payload, such as names, addresses and
+	// telephone numbers. A star in a path stands for all elements of an array,
+	// or all members of an object.
+	Personal []string `json:"personal,omitempty"`
+
+	// The paths of values in the payload that open something for whoever has
+	// them, such as tokens, codes, and links with a token.
+	Secrets []string `json:"secrets,omitempty"`
+
 	// contentID are the id's sources that content means, whatever an operator
 	// makes the delivery's id.
 	contentID []string
+}
+
+// Category is a group of events.
+type Category struct {
+	// The name of the group: lower case, with hyphens.
+	Name string `json:"name,omitempty"`
+
+	// The names of its events. A star stands for any characters.
+	Events []string `json:"events,omitempty"`
 }
 
 // Signature says where a signature is and how it is written.

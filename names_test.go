@@ -1,0 +1,88 @@
+package caddywebhooks_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
+)
+
+// warnings adapts the block of a handle_webhook, in which "; " stands for the end
+// of a line, and returns what it warns of. The provider acme is described by the
+// global option.
+func warnings(t *testing.T, provider, block, acme string) []string {
+	t.Helper()
+	log := webhooktest.CaptureLog(t)
+	config := "{; webhooks {; provider acme token {; " + acme + "; }; }; }; http://:0 {; handle_webhook " + provider + " {; " +
+		block + "; otherwise pass; }; }; "
+	if _, err := webhooktest.Adapt(strings.ReplaceAll(config, "; ", "\n")); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, entry := range log.Find(func(e webhooktest.Entry) bool { return e["level"] == "warn" }) {
+		if entry.Text("logger") == "config.adapter.caddyfile" {
+			found = append(found, entry.Text("msg"))
+		}
+	}
+	return found
+}
+
+// A name that no event of an endpoint can have is a warning, which says why, and
+// what to write. What may come is none.
+func TestNamesThatNeverComeAreWarnings(t *testing.T) {
+	const (
+		jelp = "jelp"
+		v1   = "detrack-v1"
+	)
+	tests := []struct{ provider, block, want string }{
+		// A name that the endpoint itself must give.
+		{jelp, "on order_new {; respond 204; }", `no event is named order_new: jelp gives it only where "event order_new" says so`},
+		{jelp, "on folio_* {; respond 204; }", `no event is named folio_update: jelp gives it only where "event folio_update" says so`},
+		{jelp, "event order_new; on order_new {; respond 204; }", ""},
+		{jelp, "on order_new {; respond 204; }; event order_new", ""},
+		{jelp, "event order_new; on order_update:* {; respond 204; }", "no event is named order_update:*: all events of this endpoint are named order_new"},
+		{jelp, "on order {; respond 204; }; on order_* {; respond 204; }", ""},
+		{jelp, "on assign_driver {; respond 204; }", "unknown event assign_driver for jelp; did you mean order_update:assign_driver?"},
+		// A source that only counts where another one is absent.
+		{"shippify", "on DELIVERY_COMPLETED {; respond 204; }",
+			"shippify names an event DELIVERY_COMPLETED only where body.status is absent; write event body.eventType to have that name it always"},
+		{"shippify", "event body.eventType; on DELIVERY_COMPLETED {; respond 204; }", ""},
+		{"shippify", "event body.eventType; on completed {; respond 204; }", `no event is named completed: shippify gives it only where "event body.status" says so`},
+		{"shippify", "on DELIVERY_CANCELED {; respond 204; }", "unknown event DELIVERY_CANCELED for shippify; did you mean canceled?"},
+		{"shippify", "on cancelled {; respond 204; }", "unknown event cancelled for shippify, which calls it canceled"},
+		{"shippify", "on draft returning pending_to_review {; respond 204; }", ""},
+		{"shippify", "on pending_review {; respond 204; }", "unknown event pending_review for shippify; did you mean pending_to_review?"},
+		// A payload that the operator has had made.
+		{"shippify", "event body.estado; on ENTREGADO {; respond 204; }", ""},
+		{"shippify", "event form.estado body.status; on ENTREGADO completed {; respond 204; }", ""},
+		{"shippify", "event \"=upper(body.estado)\"; on ENTREGADO {; respond 204; }", ""},
+		{"instaleap", "event {body.type}.{body.job.status}; on CANCELLED.DONE {; respond 204; }", ""},
+		// Words of another version.
+		{"detrack", "on \"Partially Completed\" {; respond 204; }",
+			"unknown event Partially Completed for detrack, which calls it completed_partial; the provider detrack-v1 has it"},
+		{"detrack", "on Deleted {; respond 204; }", "unknown event Deleted for detrack; the provider detrack-v1 has it"},
+		{"detrack", "on \"Heading To\" {; respond 204; }", "unknown event Heading To for detrack, which calls it head_to_*; the provider detrack-v1 has it"},
+		{"detrack", "on scheduled dispatched head_to_* {; respond 204; }", ""},
+		{v1, "on completed_partial {; respond 204; }", "unknown event completed_partial for detrack-v1, which calls it Partially Completed; the provider detrack has it"},
+		{v1, "on \"Heading To\" Deleted {; respond 204; }", ""},
+		// In rules.
+		{"instaleap", "on when `event in [\"CANCELLED\", \"CANCELED\"]` {; respond 204; }", "unknown event CANCELED for instaleap; did you mean CANCELLED?"},
+		{"instaleap", "on when `event == \"ALOCATED\"` {; respond 204; }", "unknown event ALOCATED for instaleap; did you mean ALLOCATED?"},
+		{"instaleap", "on when `event == \"ALLOCATED\"` {; respond 204; }", ""},
+		// A provider without names.
+		{"acme", "on push {; respond 204; }", "no event is named push: acme does not say where an event's name is; write it with event"},
+		{"acme", "event body.kind; on push {; respond 204; }", ""},
+	}
+	for _, test := range tests {
+		provider := test.provider
+		if provider == "instaleap" {
+			test.block = "secret x; " + test.block
+		} else {
+			test.block = "token x; " + test.block
+		}
+		got := warnings(t, provider, test.block, "")
+		if test.want == "" && len(got) > 0 || test.want != "" && (len(got) != 1 || got[0] != test.want) {
+			t.Errorf("%s %s\nwarns %q\nwant  %q", provider, test.block, got, test.want)
+		}
+	}
+}
