@@ -105,6 +105,9 @@ func positiveDuration(d *caddyfile.Dispenser) (time.Duration, error) {
 // stand in paths, metrics and the store.
 var deliverName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+// likeUpstream is the address of an app: with a port, or a URL.
+var likeUpstream = regexp.MustCompile(`^(?:[A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]):[0-9]+(?:-[0-9]+)?(?:/.*)?$|^[a-z][a-z0-9+.]*://.|^unix/|^\{`)
+
 // IsDeliverName reports whether deliveries and destinations may be called so:
 // up to 64 letters, digits, dots, hyphens and underscores, of which the first is
 // a letter or a digit.
@@ -134,6 +137,10 @@ func ParseDeliver(d *caddyfile.Dispenser) (*Deliver, error) {
 	start := *d
 	if d.NextArg() {
 		if config.Name = d.Val(); !IsDeliverName(config.Name) {
+			if likeUpstream.MatchString(config.Name) {
+				return nil, d.Errf("%q cannot be a name; upstreams stand in the block: to app %s", config.Name,
+					strings.Join(append([]string{config.Name}, d.RemainingArgs()...), " "))
+			}
 			return nil, d.Errf("%q cannot be a name; use letters, digits, dots, hyphens and underscores", config.Name)
 		}
 	}
@@ -182,6 +189,10 @@ func parseTo(d *caddyfile.Dispenser, config *Deliver) error {
 	}
 	to := DeliverTo{Name: args[0], Upstreams: args[1:]}
 	if !IsDeliverName(to.Name) {
+		if likeUpstream.MatchString(to.Name) {
+			return segment.Errf("%q cannot be the name of a destination, which comes before its upstreams: to <name> <upstream...>, such as to app %s",
+				to.Name, strings.Join(args, " "))
+		}
 		return segment.Errf("%q cannot be the name of a destination, which comes before its upstreams: to <name> <upstream...>", to.Name)
 	}
 	if slices.ContainsFunc(config.To, func(other DeliverTo) bool { return other.Name == to.Name }) {

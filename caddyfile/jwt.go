@@ -39,7 +39,7 @@ func jwtLine(d *caddyfile.Dispenser, c *verify.JWTCredential) error {
 	var err error
 	switch name := d.Val(); name {
 	case "key":
-		return appendArgs(d, &c.Keys)
+		return secretArgs(d, &c.Keys)
 	case "algorithms":
 		return appendArgs(d, &c.Algorithms)
 	case "jwks_url":

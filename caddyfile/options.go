@@ -147,6 +147,20 @@ func appendArgs(d *caddyfile.Dispenser, to *[]string) error {
 	return noBlock(d, name)
 }
 
+// secretArgs is appendArgs for values that are secrets.
+func secretArgs(d *caddyfile.Dispenser, to *[]string) error {
+	line, name := *d, d.Val()
+	if err := appendArgs(d, to); err != nil {
+		return err
+	}
+	for i, value := range *to {
+		if err := verify.CheckWritten(value, nil); err != nil {
+			return line.Errf("%s %d %v", name, i+1, err)
+		}
+	}
+	return nil
+}
+
 // oneArg returns the single argument of a line.
 func oneArg(d *caddyfile.Dispenser) (string, error) {
 	name := d.Val()

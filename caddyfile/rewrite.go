@@ -164,7 +164,7 @@ func compiled(d *caddyfile.Dispenser) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := route.CompileValue(source); err != nil {
+	if err := compileValue(source); err != nil {
 		return "", d.Errf("%s: %v", name, err)
 	}
 	return source, noBlock(d, name)
@@ -177,7 +177,7 @@ func ParseRule(d *caddyfile.Dispenser) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := route.CompileRule(source); err != nil {
+	if err := compileRule(source); err != nil {
 		return "", d.Errf("%s: %v", name, err)
 	}
 	return source, noBlock(d, name)

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // ParseSign reads a webhook_sign directive, of which d has consumed the name
@@ -19,6 +21,9 @@ func ParseSign(d *caddyfile.Dispenser) ([]string, error) {
 		if !strings.HasPrefix(arg, "whsec_") && !strings.HasPrefix(arg, "whsk_") && !strings.HasPrefix(arg, "{") {
 			return nil, d.Errf("webhook_sign: a secret on this line begins with whsec_, whsk_ or a placeholder such as {env.NAME}")
 		}
+		if err := verify.CheckWritten(arg, nil); err != nil {
+			return nil, d.Errf("webhook_sign: a secret %v", err)
+		}
 		secrets = append(secrets, arg)
 	}
 	start := *d
@@ -26,7 +31,7 @@ func ParseSign(d *caddyfile.Dispenser) ([]string, error) {
 		if d.Val() != "secret" {
 			return nil, d.Errf("unrecognized subdirective %s; it can be secret", d.Val())
 		}
-		if err := appendArgs(d, &secrets); err != nil {
+		if err := secretArgs(d, &secrets); err != nil {
 			return nil, err
 		}
 	}

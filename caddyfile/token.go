@@ -74,6 +74,9 @@ var tokenOptions = map[string]func(*caddyfile.Dispenser, *token.Config) error{
 		case args[2] != "for" || len(args) == 3:
 			return d.Err("client takes an id, a secret and, after the word for, names of providers")
 		}
+		if err := verify.CheckWritten(args[1], nil); err != nil {
+			return d.Errf("client: the secret %v", err)
+		}
 		client := token.Client{ID: args[0], Secret: args[1]}
 		if len(args) > 3 {
 			client.For = args[3:]
@@ -114,7 +117,7 @@ var tokenOptions = map[string]func(*caddyfile.Dispenser, *token.Config) error{
 		return noBlock(d, "response")
 	},
 	"key": func(d *caddyfile.Dispenser, c *token.Config) error {
-		return appendArgs(d, &c.Keys)
+		return secretArgs(d, &c.Keys)
 	},
 }
 
@@ -155,7 +158,7 @@ func issued(d *caddyfile.Dispenser, c *verify.Config) error {
 				return err
 			}
 		case "key":
-			if err := appendArgs(d, &c.Issued.Keys); err != nil {
+			if err := secretArgs(d, &c.Issued.Keys); err != nil {
 				return err
 			}
 		default:

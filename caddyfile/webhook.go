@@ -1,14 +1,13 @@
 package caddyfile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -123,11 +122,14 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 	if !d.NextArg() {
 		return d.Errf("%s needs the name of a provider", directive)
 	}
-	if err := p.provider(d); err != nil {
+	if err := p.provider(d, directive); err != nil {
 		return err
 	}
 	start := *d
 	p.webhook.Config.Secrets = d.RemainingArgs()
+	if err := p.checkSecrets(directive); err != nil {
+		return start.WrapErr(err)
+	}
 	p.seen = make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := p.subdirective(d); err != nil {
@@ -151,14 +153,17 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 }
 
 // provider finds the description of the provider that d names.
-func (p *parser) provider(d *caddyfile.Dispenser) error {
+func (p *parser) provider(d *caddyfile.Dispenser, directive string) error {
 	p.webhook.Config.Provider = d.Val()
 	var err error
 	if p.spec, err = findProvider(d.Val(), p.own); err != nil {
-		return d.WrapErr(err)
+		return d.WrapErr(p.misplaced(d, directive, err))
 	}
 	return nil
 }
+
+// isOwn reports whether one of the operator's own providers has a name.
+func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 
 // findProvider returns the description of a provider, the operator's own or a
 // built-in one.
@@ -190,15 +195,23 @@ func (p *parser) subdirective(d *caddyfile.Dispenser) error {
 	case strings.HasPrefix(name, "@"):
 		return d.Errf("the matcher %s cannot be defined here; define it in the site or inside an on block", name)
 	case credentials[name] != nil:
-		return credentials[name](d, &p.webhook.Config)
+		line := *d
+		if err := credentials[name](d, &p.webhook.Config); err != nil {
+			return err
+		}
+		return wrap(&line, p.webhook.Config.CheckWritten(p.isOwn))
 	case options[name] != nil:
 		if p.seen[name] {
 			return d.Errf("%s is already specified", name)
 		}
 		p.seen[name] = true
-		return options[name](d, &p.webhook.Config)
+		line := *d
+		if err := options[name](d, &p.webhook.Config); err != nil {
+			return err
+		}
+		return wrap(&line, p.webhook.Config.CheckWritten(p.isOwn)) // issued has keys
 	default:
-		return d.Errf("unrecognized subdirective %s%s", name, suggest.DidYouMean(name, subdirectives))
+		return p.unrecognized(d)
 	}
 }
 
@@ -217,11 +230,14 @@ func (p *parser) on(d *caddyfile.Dispenser) error {
 			if err != nil {
 				return err
 			}
-			if _, err := route.CompileRule(when); err != nil {
+			if err := compileRule(when); err != nil {
 				return segment.Errf("when: %v", err)
 			}
 			branch.When = when
 			break
+		}
+		if err := CheckEvent(segment.Val(), !segment.Token().Quoted()); err != nil {
+			return segment.WrapErr(err)
 		}
 		branch.Events = append(branch.Events, segment.Val())
 	}
@@ -233,6 +249,9 @@ func (p *parser) on(d *caddyfile.Dispenser) error {
 	}
 	if branch.Block = block(segment); branch.Block == nil {
 		return segment.Err("on needs a block of directives")
+	}
+	if err := checkClosed(fmt.Sprintf("the on in line %d", branch.Line), branch.Block); err != nil {
+		return err
 	}
 	p.webhook.Branches = append(p.webhook.Branches, branch)
 	return nil
@@ -258,7 +277,7 @@ func (p *parser) otherwise(d *caddyfile.Dispenser) error {
 	if p.webhook.Otherwise = block(segment); p.webhook.Otherwise == nil {
 		return segment.Err("otherwise needs a block of directives, or pass")
 	}
-	return nil
+	return checkClosed(fmt.Sprintf("the otherwise in line %d", segment.Line()), p.webhook.Otherwise)
 }
 
 // block returns the block that follows the current token, with that token in

@@ -88,7 +88,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := expandCredentials(a.Config)
+	if err := a.CheckWritten(app.(*App).isProvider); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	config, err := expandCredentials(a.Config, a.logger)
 	if err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
@@ -137,7 +140,7 @@ func (a *Auth) Verifier() *verify.Verifier { return a.verifier }
 // Sign puts the configured credentials into a request, as the provider would.
 // The claims are added to those of a JSON Web Token.
 func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {
-	config, err := expandCredentials(a.Config)
+	config, err := expandCredentials(a.Config, nil)
 	if err != nil {
 		return err
 	}

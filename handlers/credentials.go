@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -14,8 +15,10 @@ import (
 // expandCredentials returns a copy of config in which placeholders such as
 // {env.NAME} and {file./path} are replaced. The original keeps them, so that
 // no secret appears where configurations are shown. Errors name the
-// placeholder, never its value.
-func expandCredentials(config verify.Config) (verify.Config, error) {
+// placeholder, never its value. White space around the values is left out; the
+// logger, if it is not nil, is told.
+func expandCredentials(config verify.Config, logger *zap.Logger) (verify.Config, error) {
+	expand := trimmer{logger}.expand
 	var err error
 	if config.Secrets, err = expand("secret", config.Secrets); err != nil {
 		return config, err
@@ -68,7 +71,7 @@ func expandCredentials(config verify.Config) (verify.Config, error) {
 }
 
 // expand replaces the placeholders in values.
-func expand(what string, values []string) ([]string, error) {
+func (t trimmer) expand(what string, values []string) ([]string, error) {
 	repl := caddy.NewReplacer()
 	expanded := make([]string, len(values))
 	for i, value := range values {
@@ -80,6 +83,7 @@ func expand(what string, values []string) ([]string, error) {
 		if expanded[i], err = repl.ReplaceOrErr(value, true, true); err != nil {
 			return nil, fmt.Errorf("%s %d cannot be used: %s", what, i+1, explainPlaceholder(value))
 		}
+		expanded[i] = t.trim(fmt.Sprintf("%s %d", what, i+1), value, expanded[i])
 	}
 	return expanded, nil
 }

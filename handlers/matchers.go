@@ -45,11 +45,16 @@ func (MatchEvent) CaddyModule() caddy.ModuleInfo {
 //	webhook_event <pattern...>
 func (m *MatchEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() {
-		args := d.RemainingArgs()
-		if len(args) == 0 {
+		before := len(*m)
+		for d.NextArg() {
+			if err := fromcaddyfile.CheckEvent(d.Val(), !d.Token().Quoted()); err != nil {
+				return d.Errf("webhook_event: %v", err)
+			}
+			*m = append(*m, d.Val())
+		}
+		if len(*m) == before {
 			return d.Err("webhook_event needs the name of an event, or a pattern such as order.*")
 		}
-		*m = append(*m, args...)
 		if d.NextBlock(0) {
 			return d.Err("webhook_event has no block")
 		}
@@ -61,6 +66,11 @@ func (m *MatchEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (m MatchEvent) Validate() error {
 	if len(m) == 0 {
 		return errors.New("webhook_event needs the name of an event")
+	}
+	for _, pattern := range m {
+		if err := fromcaddyfile.CheckEvent(pattern, false); err != nil {
+			return fmt.Errorf("webhook_event: %w", err)
+		}
 	}
 	return nil
 }

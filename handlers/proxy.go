@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 )
 
 // ParseProxy sets up Caddy's reverse proxy with the transport webhook from the
@@ -26,6 +28,9 @@ import (
 // http, or by the scheme of the upstreams.
 func ParseProxy(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	start := *h.Dispenser
+	if err := fromcaddyfile.CheckUpstreams(start); err != nil {
+		return nil, err
+	}
 	proxy := new(reverseproxy.Handler)
 	if err := proxy.UnmarshalCaddyfile(h.Dispenser); err != nil {
 		return nil, err

@@ -45,8 +45,11 @@ func (Sign) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision fills in the secrets.
-func (s *Sign) Provision(caddy.Context) error {
-	config, err := expandCredentials(verify.Config{Secrets: s.Secrets})
+func (s *Sign) Provision(ctx caddy.Context) error {
+	if err := new(App).checkWritten("secret", s.Secrets); err != nil {
+		return fmt.Errorf("webhook_sign: %w", err)
+	}
+	config, err := expandCredentials(verify.Config{Secrets: s.Secrets}, ctx.Logger())
 	if err != nil {
 		return fmt.Errorf("webhook_sign: %w", err)
 	}

@@ -90,8 +90,15 @@ func (t *Token) provision(app *App) error {
 	t.SetDefaults()
 	expanded := t.Config
 	expanded.Clients = slices.Clone(t.Clients)
+	expand := trimmer{t.logger}.expand
+	if err := app.checkWritten("key", t.Keys); err != nil {
+		return err
+	}
 	for i := range expanded.Clients {
 		client := &expanded.Clients[i]
+		if err := app.checkWritten(fmt.Sprintf("client %d, secret", i+1), []string{client.Secret}); err != nil {
+			return err
+		}
 		pair, err := expand(fmt.Sprintf("client %d, value", i+1), []string{client.ID, client.Secret})
 		if err != nil {
 			return err

@@ -43,6 +43,9 @@ var (
 	}
 )
 
+// Facts names what expressions know of an event.
+func Facts() []string { return append(facts[:len(facts):len(facts)], "body") }
+
 // compileSlots compiles an expression that is known to be right. It is nil for
 // those that use the payload in other ways than by constant members.
 func compileSlots(source string, options []expr.Option) *slotted {

@@ -24,6 +24,10 @@ var keyDecoders = map[string]func(string) ([]byte, error){
 	"hex":    hex.DecodeString,
 	"base64": base64.StdEncoding.DecodeString,
 	"whsec": func(text string) ([]byte, error) {
+		// Some show it with the version of the signatures that it makes.
+		if versioned, ok := strings.CutPrefix(text, "v1,"); ok && strings.HasPrefix(versioned, "whsec_") {
+			text = versioned
+		}
 		return base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
 	},
 	"nfkd": func(text string) ([]byte, error) { return norm.NFKD.Bytes([]byte(text)), nil },
@@ -31,6 +35,13 @@ var keyDecoders = map[string]func(string) ([]byte, error){
 		sum := sha1.Sum([]byte(text)) //nolint:gosec // see the import
 		return sum[:], nil
 	},
+}
+
+// keyForms say how a secret has to be written.
+var keyForms = map[string]string{
+	"hex":    "must be the hexadecimal digits of a key",
+	"base64": "must be a key in base64",
+	"whsec":  "must begin with whsec_, and hold a key in base64 after it",
 }
 
 // decodeKeys turns secrets into keys. Errors do not repeat the secret.
@@ -47,7 +58,7 @@ func decodeKeys(encoding string, secrets []string) ([][]byte, error) {
 		key, err := decodeKey(decode, secret)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("secret %d is not %s, which this provider's keys are written in", i+1, encoding)
+			return nil, fmt.Errorf("secret %d %s", i+1, defaultText(keyForms[encoding], "is not a key in "+encoding))
 		case len(key) == 0:
 			return nil, fmt.Errorf("secret %d is empty", i+1)
 		}
@@ -110,6 +121,9 @@ func parsePublicKey(text string) (publicKey, error) {
 	}
 	if raw, err := hex.DecodeString(text); err == nil && len(raw) == ed25519.PublicKeySize {
 		return publicKey{key: ed25519.PublicKey(raw)}, nil
+	}
+	if versioned, ok := strings.CutPrefix(text, "v1a,"); ok && strings.HasPrefix(versioned, "whpk_") {
+		text = versioned
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whpk_"))
 	if err != nil {

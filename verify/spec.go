@@ -45,7 +45,7 @@ type Spec struct {
 	Hash string `json:"hash,omitempty"`
 
 	// How the text of a secret becomes the key of hmac, digest or jwt: utf8 (as
-	// it is), hex, base64, whsec (base64 after an optional whsec_), nfkd (UTF-8
+	// it is), hex, base64, whsec (base64 after an optional whsec_ or v1,whsec_), nfkd (UTF-8
 	// in the normalization form NFKD) or sha1 (its hash). Default: utf8. Public
 	// keys are recognized by their form: PEM (a key or a certificate), JWK,
 	// base64 of SPKI, or 32 bytes for ed25519 in hex, base64 or after whpk_.
