@@ -51,7 +51,8 @@ func TestReplayOfWhatIsSigned(t *testing.T) {
 	checkAnswer(t, push(srv, `{"n":2}`, "X-GitHub-Delivery: a"), 202, "thanks")
 	up.Only()
 
-	if got := fmt.Sprint(outcomes(t, srv, 6)); got != "[accepted duplicate duplicate duplicate duplicate accepted]" {
+	// The last one has two delivery ids, so it has none.
+	if got := fmt.Sprint(outcomes(t, srv, 6)); got != "[accepted duplicate duplicate duplicate duplicate unreadable]" {
 		t.Errorf("outcomes in the access log are %s", got)
 	}
 	entry := srv.Log.Wait(t, webhooktest.Message("webhook is a duplicate; the app does not see it"))

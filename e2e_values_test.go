@@ -100,15 +100,16 @@ func TestAccessLog(t *testing.T) {
 			reverse_proxy 127.0.0.1:1
 		}`))
 	for _, test := range []struct {
-		event  string
-		status int
-	}{{"push", 204}, {"ping", 502}, {"status", 500}} {
+		event   string
+		status  int
+		outcome string
+	}{{"push", 204, "accepted"}, {"ping", 502, "accepted"}, {"status", 500, "rewrite_failed"}} {
 		t.Run(test.event, func(t *testing.T) {
 			answer := srv.Post("/hook?"+test.event, "{}", webhooktest.GitHub(testSecret, test.event, "{}")...)
 			checkStatus(t, answer, test.status)
 			entry := srv.Log.Wait(t, webhooktest.Access("/hook?"+test.event))
 			for field, want := range map[string]string{
-				"webhook_provider": "github", "webhook_event": test.event, "webhook_outcome": "accepted",
+				"webhook_provider": "github", "webhook_event": test.event, "webhook_outcome": test.outcome,
 				"webhook_id": "6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911",
 			} {
 				if got := entry.Text(field); got != want {

@@ -102,6 +102,11 @@ var options = map[string]setter{
 		}
 		return nil
 	},
+	"payload": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		var err error
+		c.Payload, err = oneArg(d)
+		return err
+	},
 	"replay":       replay,
 	"map_status":   mapStatus,
 	"expect_every": expectEvery,

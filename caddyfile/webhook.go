@@ -21,6 +21,8 @@ type Webhook struct {
 	// SignedOnly refuses to read what the provider does not sign, by its name;
 	// nil where everything may be read.
 	SignedOnly func(name string) error
+
+	NamesEvents bool // it is said where the name of an event is
 }
 
 // Branch is an on block.
@@ -60,6 +62,7 @@ type Branch struct {
 //	    content      <template>
 //	    event        <name|source...>
 //	    id           <source...>
+//	    payload      json|any
 //	    tolerance    <duration>|off
 //	    replay       <duration>|off [<endpoint>]
 //	    map_status   <status...>|off
@@ -105,6 +108,7 @@ func ParseWebhook(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*Webhook
 		return nil, d.Err("handle_webhook has no otherwise, so other events would be acknowledged and lost; " +
 			"write an otherwise block (with respond 204 to drop them), or otherwise pass for the next directives")
 	}
+	w.NamesEvents = len(w.Config.Effective(p.spec).Event) > 0
 	return w, nil
 }
 
@@ -180,7 +184,7 @@ func findProvider(name string, own map[string]*verify.Spec) (*verify.Spec, error
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
-	"tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
+	"payload", "tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
 	"inspect", "diagnose", "on", "otherwise",
 }
 

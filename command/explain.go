@@ -37,6 +37,7 @@ type explanation struct {
 	Provider string        `json:"provider,omitempty"`
 	Steps    []verify.Step `json:"verification,omitempty"`
 	Outcome  string        `json:"outcome"`
+	Why      string        `json:"why,omitempty"`
 	Event    string        `json:"event,omitempty"`
 	EventBy  []string      `json:"event_sources,omitempty"`
 	ID       string        `json:"id,omitempty"`
@@ -113,7 +114,7 @@ func (e *explainer) run() (int, error) {
 	if err := e.print(found); err != nil {
 		return exitUsage, err
 	}
-	if outcome := trace.Outcome(); outcome != "accepted" && outcome != "handshake" {
+	if !trace.Accepted() {
 		return exitNo, nil
 	}
 	return 0, nil
@@ -125,6 +126,7 @@ func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Ti
 		Request: captured.Method + " " + captured.Host + captured.URL.RequestURI(),
 		Server:  trace.Server,
 		Outcome: trace.Outcome(),
+		Why:     trace.Why(),
 		Status:  trace.Status,
 	}
 	if trace.Auth == nil {
@@ -184,6 +186,9 @@ func (e *explainer) print(found *explanation) error {
 		}
 	}
 	fmt.Fprintf(&out, "\nOutcome %s\n", found.Outcome)
+	if found.Why != "" {
+		fmt.Fprintf(&out, "Why     %s\n", strings.ReplaceAll(found.Why, "\n", "\n        "))
+	}
 	if found.Event != "" || found.ID != "" {
 		fmt.Fprintf(&out, "Event   %s (from %s)\nId      %s\n",
 			printable(found.Event), list(sourceNames(found.EventBy), "none"), printable(found.ID))

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -76,28 +75,18 @@ func (n *nearness) config() verify.Config {
 func (n *nearness) clock() []string {
 	config := n.config()
 	t := try(n.request, n.endpoint.Spec, &config)
-	if t.err != nil || t.result.Timestamp.IsZero() {
+	if t.err != nil {
+		return nil
+	}
+	if problem := t.result.NoTime; problem != nil {
+		return []string{"the signature is right, but the time that it covers cannot be: " + problem.Error() + "; look at the unit of timestamp"}
+	}
+	if t.result.Timestamp.IsZero() {
 		return nil
 	}
 	skew := n.request.Received.Sub(t.result.Timestamp)
-	if unit := n.otherUnit(t.result.Timestamp); unit != "" {
-		return []string{"the signature is right, and its time would be if it were read as " + unit}
-	}
 	note := fmt.Sprintf("the signature is right, but the time that it covers is %s", age(skew))
 	return []string{note + ": check the clock here, or whether the request was stored or repeated on its way"}
-}
-
-// otherUnit returns the unit in which a time that was read in another one is
-// that of arrival.
-func (n *nearness) otherUnit(stated time.Time) string {
-	const near = 10 * time.Minute
-	if n.request.Received.Sub(time.UnixMilli(stated.Unix())).Abs() < near {
-		return "milliseconds"
-	}
-	if n.request.Received.Sub(time.Unix(stated.UnixMilli(), 0)).Abs() < near {
-		return "seconds"
-	}
-	return ""
 }
 
 // secret tries the configured secrets without what was copied along with them,

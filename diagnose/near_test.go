@@ -77,6 +77,8 @@ func (n *near) check(t *testing.T) {
 func TestNear(t *testing.T) {
 	right := hex.EncodeToString(code(nearSecret, nearBody))
 	github := func(signature string) map[string]string { return map[string]string{"X-Hub-Signature-256": signature} }
+	second := strconv.FormatInt(nearNow.Unix(), 10)
+	inSeconds := map[string]string{"X-Timestamp": second, "X-Signature": hex.EncodeToString(code(nearSecret, second+nearBody))}
 	compact := `{"type":"push","n":1,"name":"Zoë","url":"https://example.com/a"}`
 	escaped := `{"type":"push","n":1,"name":"Zo\u00eb","url":"https:\/\/example.com\/a"}`
 	signedAs := func(body string) map[string]string {
@@ -108,7 +110,7 @@ func TestNear(t *testing.T) {
 		"slash":                         {provider: "square", url: "https://hooks.example.com/hook/", header: square("https://hooks.example.com/hook"), want: "public_url https://hooks.example.com/hook"},
 		"ten minutes late":              {provider: "stripe", header: stripe(nearNow.Unix() - 600), reason: verify.Stale, want: "the time that it covers is 10m0s ago"},
 		"an hour early":                 {provider: "stripe", header: stripe(nearNow.Unix() + 3600), reason: verify.Stale, want: "the time that it covers is 1h0m0s ahead"},
-		"in milliseconds":               {provider: "stripe", header: stripe(nearNow.UnixMilli()), reason: verify.Stale, want: "if it were read as milliseconds"},
+		"in another unit":               {provider: "airwallex", config: verify.Config{Tolerance: verify.Duration(5 * time.Minute)}, header: inSeconds, reason: verify.Stale, want: "cannot be: before 1990; look at the unit"},
 		"key in hex":                    {provider: "github", config: verify.Config{Secrets: []string{hex.EncodeToString([]byte(nearSecret))}}, header: github("sha256=" + right), want: "key hex instead of utf8"},
 		"nothing":                       {provider: "github", header: github("sha256=" + strings.Repeat("00", 32)), want: "nothing that was tried"},
 		"not for other refusals":        {provider: "github", header: github("sha256=" + right), reason: verify.BadMethod},

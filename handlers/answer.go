@@ -90,10 +90,26 @@ func (n *answer) FlushError() error {
 	return http.NewResponseController(n.ResponseWriter).Flush()
 }
 
+// unanswered returns the error that stands for an answer by which an app
+// switches to a protocol that nobody asked for: Caddy's proxy then writes nothing,
+// and the sender would take that for a 200.
+func (n *answer) unanswered(a *Auth, event *route.Event) error {
+	proxied, ok := n.repl.Get(proxiedStatus)
+	if n.final || !ok || proxied != http.StatusSwitchingProtocols {
+		return nil
+	}
+	if n.status == http.StatusSwitchingProtocols { // asked for, and done
+		return nil
+	}
+	a.logger.Error("the app switches protocols instead of answering; the sender gets a 502",
+		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID))
+	return caddyhttp.Error(http.StatusBadGateway, errors.New("app_status"))
+}
+
 // result returns the error that stands for an answer that was kept.
 func (n *answer) result(a *Auth, event *route.Event) error {
 	if !n.withheld {
-		return nil
+		return n.unanswered(a, event)
 	}
 	header := n.Header()
 	clear(header)

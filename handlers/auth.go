@@ -32,7 +32,7 @@ import (
 // `{http.webhook.timestamp}` | When the provider says it happened (RFC 3339), else when it arrived
 // `{http.webhook.signed}` | What the provider's signature covers: `body`, `fields` or `none`
 // `{http.webhook.body.<path>}` | A value of the payload, by a dotted path
-// `{http.webhook.error}` | Why a request was refused, as one word; empty if it was not
+// `{http.webhook.error}` | Why a request was refused, as one word; `unreadable` if it was accepted though its event or id could not be read; else empty
 //
 // The upstream gets the headers `Webhook-Provider`, `Webhook-Event` and
 // `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
@@ -180,9 +180,13 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	v.event = event
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Delete(errorPlaceholder) // it may be that of a handler before this one
+	if event.Unreadable != nil {
+		repl.Set(errorPlaceholder, string(verify.Unreadable))
+	}
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	a.observer.verified(event)
 	a.observer.watch(r, event)
+	a.observer.doubt(r, event)
 	if claim != nil {
 		return a.forwardOnce(w, r, repl, v, claim, next)
 	}
@@ -287,6 +291,9 @@ func (a *Auth) forward(
 ) (err error) {
 	answer := a.newAnswer(w, repl)
 	end, began := ending{outcome: outcomeAccepted, event: event, seen: a.observer.seen(r)}, time.Now()
+	if event.Unreadable != nil {
+		end.outcome, end.detail = string(verify.Unreadable), event.Unreadable.Error()
+	}
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() {
 		end.status, end.took = statusOf(answer.status, err), time.Since(began)
@@ -295,6 +302,9 @@ func (a *Auth) forward(
 	if err = next.ServeHTTP(answer, r); err != nil {
 		if reason := laterReason(r); reason != "" {
 			end.outcome = reason
+		}
+		if event.Failure != "" {
+			end.detail = event.Failure
 		}
 		return err
 	}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -41,12 +42,20 @@ func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if rewrite.Body != "" || rewrite.Edits != nil || rewrite.CloudEvents != nil {
 		delete(h.BlockState, signedOnly) // what may be read of the new payload is known when it is there
 	}
+	if provider, ok := h.BlockState[namelessHere].(string); ok && rewrite.CloudEvents != nil && rewrite.CloudEvents.Type == "" {
+		return nil, h.Errf("as cloudevents can never work here: a CloudEvent needs a type, and %s has no event's name to be one; "+
+			"write type, as in type provider, into the block of as cloudevents, or event into that of handle_webhook", provider)
+	}
 	return &Rewrite{Rewrite: *rewrite}, nil
 }
 
 // signedOnly is what ParseHandleWebhook tells the directives inside it by: what
 // refuses the names of values that they may not read.
 const signedOnly = "webhook_signed_only"
+
+// namelessHere is what tells the directives of a handle_webhook the provider's
+// name, if none of its events has a name.
+const namelessHere = "webhook_nameless"
 
 // ParseSign sets up a handler from the directive webhook_sign. See
 // caddyfile.ParseSign for its syntax.
@@ -176,8 +185,16 @@ func matcherText(d *caddyfile.Dispenser) string {
 // branchRoutes makes one route of each block.
 func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Routes, error) {
 	routes := &Routes{Provider: webhook.Config.Provider}
+	state := make(map[string]any)
+	maps.Copy(state, h.BlockState)
+	delete(state, namelessHere)
+	if !webhook.NamesEvents {
+		state[namelessHere] = webhook.Config.Provider
+	}
 	add := func(name string, block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
-		handler, err := httpcaddyfile.ParseSegmentAsSubroute(h.WithDispenser(block))
+		inside := h.WithDispenser(block)
+		inside.BlockState = state
+		handler, err := httpcaddyfile.ParseSegmentAsSubroute(inside)
 		if err != nil {
 			return err
 		}

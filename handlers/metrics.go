@@ -42,12 +42,14 @@ const (
 	outcomeAccepted  = "accepted"  // verified, and handed on
 	outcomeHandshake = "handshake" // answered here
 	outcomeUnrouted  = "unrouted"  // verified, but no directive answered it
+
+	outcomeRewriteFailed = "rewrite_failed" // verified, but webhook_rewrite could not make of it what it says
 )
 
 // outcomes are all ends that a request can come to. Each has a counter from
 // the start, so that a first refusal shows as an increase.
 var outcomes = []string{
-	outcomeAccepted, outcomeHandshake, outcomeUnrouted, string(verify.Duplicate),
+	outcomeAccepted, string(verify.Unreadable), outcomeHandshake, outcomeUnrouted, outcomeRewriteFailed, string(verify.Duplicate),
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
 	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
@@ -58,7 +60,8 @@ var collectors = sync.OnceValue(func() *metrics {
 	byProvider := []string{"provider"}
 	return &metrics{
 		requests: counters("requests_total",
-			"Webhook requests by provider and outcome: accepted, handshake, unrouted, duplicate or the reason of a refusal.",
+			"Webhook requests by provider and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
+				"handshake, unrouted, rewrite_failed, duplicate or the reason of a refusal.",
 			"provider", "outcome"),
 		routed: counters("routed_total",
 			"Verified webhooks by provider and the block of handle_webhook that took them: on 1, on 2, otherwise.",

@@ -29,6 +29,7 @@ type observer struct {
 	provider    string
 	metrics     *providerMetrics
 	refusals    *refusals
+	doubts      *refusals // about webhooks that are accepted
 	source      *source
 	expectEvery time.Duration // 0: nothing is expected
 	inspector   *inspector    // nil: nothing is kept
@@ -53,6 +54,10 @@ func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 			logger: ctx.Logger(), whose: zap.String("provider", config.Provider),
 			message: "webhook refused", rest: "more webhooks were refused than are logged",
 		},
+		doubts: &refusals{
+			logger: ctx.Logger(), whose: zap.String("provider", config.Provider),
+			message: "webhook accepted, but not all of it can be read", rest: "more webhooks could not be read than are logged",
+		},
 		source:      sourceOf(config.Provider),
 		expectEvery: time.Duration(config.ExpectEvery),
 		logger:      ctx.Logger(),
@@ -66,6 +71,17 @@ func (o *observer) verified(event *route.Event) {
 	o.metrics.lastVerified.Set(float64(event.Received.UnixMilli()) / 1e3)
 	if o.source.hear(event.Received) {
 		o.logger.Info("webhooks arrive again after a silence", zap.String("provider", o.provider))
+	}
+}
+
+// doubt tells what could not be read of a verified webhook, unless too much
+// could not: without its name it goes where those go that nobody asks for.
+func (o *observer) doubt(r *http.Request, event *route.Event) {
+	if event.Unreadable != nil {
+		o.doubts.log(r, string(verify.Unreadable), "the event's name or the delivery's id: "+event.Unreadable.Error())
+	}
+	if event.NoTime != nil {
+		o.doubts.log(r, "timestamp", "the stated time, instead of which that of the arrival counts: "+event.NoTime.Error())
 	}
 }
 
@@ -108,7 +124,7 @@ func (o *observer) refused(r *http.Request, refusal *verify.Error) {
 func (o *observer) forwarded(r *http.Request, end *ending) {
 	o.metrics.handling.Observe(end.took.Seconds())
 	o.ended(r, end)
-	if end.outcome != outcomeAccepted {
+	if end.outcome != outcomeAccepted && end.outcome != string(verify.Unreadable) {
 		return
 	}
 	event := end.event

@@ -56,21 +56,11 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	event := v.event
 	outcome, err := rw.rewriter.Apply(event)
-	if errors.Is(err, route.ErrAmbiguous) {
-		rw.logger.Warn("a webhook is not rewritten and not forwarded",
-			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
-		return ambiguous(r)
+	if err == nil && outcome.URI != "" && setURI(r, outcome.URI) != nil {
+		err = route.ErrURI // the other one quotes what was made of the payload
 	}
 	if err != nil {
-		rw.logger.Error("rewriting a webhook failed; it is not forwarded",
-			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("error", route.Failure(err)))
-		return caddyhttp.Error(http.StatusInternalServerError, errors.New("rewriting the webhook failed"))
-	}
-	if outcome.URI != "" {
-		if err := setURI(r, outcome.URI); err != nil {
-			// The error quotes what was made of the payload.
-			return caddyhttp.Error(http.StatusInternalServerError, errors.New("the rewritten URI is not valid"))
-		}
+		return rw.failed(r, event, err)
 	}
 	if event.Shown != nil {
 		rw.show(event)
@@ -96,6 +86,25 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 		}
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// failed tells why a webhook could not be rewritten, and is what the request
+// ends with.
+func (rw *Rewrite) failed(r *http.Request, event *route.Event, err error) error {
+	event.Failure = route.Failure(err)
+	fields := []zap.Field{
+		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
+		zap.String("error", event.Failure),
+	}
+	if errors.Is(err, route.ErrAmbiguous) {
+		rw.logger.Warn("a webhook is not rewritten and not forwarded", fields...)
+		return ambiguous(r)
+	}
+	rw.logger.Error("rewriting a webhook failed; it is not forwarded", fields...)
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set(errorPlaceholder, outcomeRewriteFailed)
+	}
+	return caddyhttp.Error(http.StatusInternalServerError, errors.New("rewriting the webhook failed"))
 }
 
 // show rewrites what operators are shown of the event, which then holds nothing

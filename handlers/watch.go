@@ -19,6 +19,7 @@ type watch struct {
 func (w *watch) add(o *observer) {
 	w.observers = append(w.observers, o)
 	w.addRefusals(o.refusals)
+	w.addRefusals(o.doubts)
 }
 
 // addRefusals takes a log of refusals into care, under the same condition.

@@ -31,7 +31,7 @@ type Summary struct {
 	Received time.Time     `json:"received"`           //
 	Provider string        `json:"provider"`           //
 	Outcome  string        `json:"outcome"`            // accepted, handshake, unrouted, or why it was refused
-	Detail   string        `json:"detail,omitempty"`   // why exactly it was refused
+	Detail   string        `json:"detail,omitempty"`   // why exactly it was refused, or what is wrong with it
 	Event    string        `json:"event,omitempty"`    // empty unless verified
 	ID       string        `json:"id,omitempty"`       // empty unless verified
 	Route    string        `json:"route,omitempty"`    // the block that took it, such as on 1

@@ -2,13 +2,18 @@ package payload
 
 import (
 	"bytes"
-	"errors"
 	"net/url"
 	"strings"
 )
 
 // ErrNotJSON is returned for a body that holds no JSON document.
-var ErrNotJSON = errors.New("the body holds no JSON document")
+var ErrNotJSON error = Fault("the body holds no JSON document")
+
+// ErrMultipart is returned for a form that is not URL-encoded.
+var ErrMultipart error = Fault("the form is multipart/form-data, of which nothing is read here; " +
+	"it must be application/x-www-form-urlencoded")
+
+var errForm error = Fault("the form is not valid: a percent sign without two hexadecimal digits, or a semicolon between fields")
 
 // Body is a request's body, read from the wire once. It is not safe for
 // concurrent use.
@@ -39,8 +44,7 @@ func New(raw []byte, contentType, formField string) *Body {
 
 // Init makes a Body what New returns, where there is room for one already.
 func (b *Body) Init(raw []byte, contentType, formField string) {
-	mediaType, _, _ := strings.Cut(contentType, ";")
-	*b = Body{raw: raw, mediaType: strings.ToLower(strings.TrimSpace(mediaType)), formField: formField}
+	*b = Body{raw: raw, mediaType: MediaType(contentType), formField: formField}
 }
 
 // Bytes returns the body as it came over the wire. It must not be changed.
@@ -51,21 +55,55 @@ func (b *Body) FormField() string { return b.formField }
 
 // IsForm reports whether the body is a URL-encoded form. Clients that declare
 // every body a form are not believed where it begins as a JSON document does.
-func (b *Body) IsForm() bool {
-	return b.mediaType == "application/x-www-form-urlencoded" && !looksLikeJSON(b.raw)
+func (b *Body) IsForm() bool { return IsFormType(b.mediaType) && !b.LooksLikeJSON() }
+
+// IsMultipart reports whether the body is a form of several parts, which is not
+// read here.
+func (b *Body) IsMultipart() bool { return b.mediaType == "multipart/form-data" && !b.LooksLikeJSON() }
+
+// LooksLikeJSON reports whether the body begins as an object or array does.
+func (b *Body) LooksLikeJSON() bool { return beginsAsJSON(unmarked(b.raw)) }
+
+func beginsAsJSON(document []byte) bool {
+	start := space(document, 0)
+	return start < len(document) && (document[start] == '{' || document[start] == '[')
 }
 
-func looksLikeJSON(raw []byte) bool {
-	trimmed := bytes.TrimLeft(raw, " \t\r\n")
-	return len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')
+// Marked reports whether the body begins with a byte order mark. RFC 8259 lets
+// a reader ignore it, and not every reader does.
+func (b *Body) Marked() bool { return bytes.HasPrefix(b.raw, mark) }
+
+// mark is the byte order mark in UTF-8.
+var mark = []byte("\xef\xbb\xbf")
+
+func unmarked(raw []byte) []byte { return bytes.TrimPrefix(raw, mark) }
+
+// CheckJSON returns an error unless the payload is JSON to its end: the body
+// without a byte order mark, or the field of a form that holds the document.
+func (b *Body) CheckJSON() error {
+	switch {
+	case b.Marked():
+		return Fault("the body begins with a byte order mark, so it is not JSON to every reader")
+	case b.IsMultipart():
+		return ErrMultipart
+	case b.IsForm() && b.formField == "":
+		return Fault("the body is a form, not JSON")
+	}
+	return emptyTree.find(b.Document(), make([]Span, 1), false)
 }
 
 // Form returns the fields of a URL-encoded form, and nothing for other bodies.
 func (b *Body) Form() (url.Values, error) {
 	if !b.formRead {
 		b.formRead = true
-		if b.IsForm() {
-			b.form, b.formErr = url.ParseQuery(string(b.raw))
+		switch {
+		case b.IsMultipart():
+			b.formErr = ErrMultipart
+		case b.IsForm():
+			var err error
+			if b.form, err = url.ParseQuery(string(b.raw)); err != nil {
+				b.formErr = errForm // that error quotes the form
+			}
 		}
 	}
 	return b.form, b.formErr
@@ -83,7 +121,7 @@ func (b *Body) Document() []byte {
 
 func (b *Body) findDocument() []byte {
 	if !b.IsForm() {
-		return b.raw
+		return unmarked(b.raw)
 	}
 	if b.formField == "" {
 		return nil
@@ -131,7 +169,11 @@ func (b *Body) Value() (any, error) {
 
 func (b *Body) decode() (any, error) {
 	if document := b.Document(); len(bytes.TrimSpace(document)) > 0 {
-		return Decode(document)
+		value, err := Decode(document)
+		if err != nil && b.signed && beginsAsJSON(document) {
+			return decodeLoosely(document)
+		}
+		return value, err
 	}
 	form, err := b.Form()
 	if err != nil || form == nil {

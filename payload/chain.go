@@ -1,14 +1,13 @@
 package payload
 
 import (
-	"errors"
 	"strconv"
 	"sync/atomic"
 )
 
 // ErrBroken is returned for a chain that an expression could not follow: it
 // leads on from nil, or into a value that has no such members.
-var ErrBroken = errors.New("the chain leads nowhere")
+var ErrBroken error = Fault("the chain leads nowhere")
 
 // Step is one step of a Chain.
 type Step struct {
@@ -99,6 +98,8 @@ func (b *Body) Follow(f *Finder, c *Chain) (any, error) {
 		switch span := b.spans[at]; {
 		case span.Err() != nil:
 			return nil, span.Err()
+		case b.broken != nil && !span.Found() && !opens(document, span):
+			return nil, b.broken
 		case span == Span{} && step.IsIndex:
 			return nil, ErrBroken
 		default:
@@ -111,6 +112,12 @@ func (b *Body) Follow(f *Finder, c *Chain) (any, error) {
 	return b.at(at)
 }
 
+// opens reports whether an object or array begins where a value does that was not
+// read to its end.
+func opens(document []byte, span Span) bool {
+	return span != Span{} && span.Start < len(document) && (document[span.Start] == '{' || document[span.Start] == '[')
+}
+
 // Project decodes as much of the document as chains need: what they do not
 // lead to is left out.
 func (b *Body) Project(f *Finder, chains []*Chain) (any, error) {
@@ -119,6 +126,9 @@ func (b *Body) Project(f *Finder, chains []*Chain) (any, error) {
 	}
 	if err := b.read(f); err != nil {
 		return nil, err
+	}
+	if b.broken != nil {
+		return nil, b.broken
 	}
 	return b.project(f, chains, 0, 0)
 }

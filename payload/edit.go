@@ -2,8 +2,6 @@ package payload
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -49,13 +47,13 @@ func Delete(document []byte, path Path) ([]byte, error) {
 func Rename(document []byte, from, to Path) ([]byte, error) {
 	last := len(from) - 1
 	if from[last] == Every || to[len(to)-1] == Every {
-		return nil, errors.New("a path that ends in * cannot be renamed")
+		return nil, Fault("a path that ends in * cannot be renamed")
 	}
 	if len(to) == len(from) && slices.Equal(from[:last], to[:last]) {
 		return editDocument(document, from, &edition{rename: to[last]})
 	}
 	if slices.Contains(from, Every) || slices.Contains(to, Every) {
-		return nil, errors.New("a path with * can be renamed in its last name only")
+		return nil, Fault("a path with * can be renamed in its last name only")
 	}
 	var moved []byte
 	_, err := editDocument(document, from, &edition{change: func(value []byte) ([]byte, error) {
@@ -71,7 +69,7 @@ func Rename(document []byte, from, to Path) ([]byte, error) {
 		return value, nil
 	}})
 	if err == nil && exists {
-		return nil, fmt.Errorf("%s exists already", to)
+		return nil, Faultf("%s exists already", to)
 	}
 	shorter, err := Delete(document, from)
 	if err != nil {
@@ -111,7 +109,7 @@ func editDocument(document []byte, path Path, e *edition) ([]byte, error) {
 // that is set in each element of an array could otherwise square its size.
 const growth, minBudget = 4, 1 << 20
 
-var errTooLarge = errors.New("the edited payload would be too large")
+var errTooLarge error = Fault("the edited payload would be too large")
 
 // edit applies an edition to the JSON value in doc.
 func edit(doc []byte, path Path, e *edition) ([]byte, error) {
@@ -139,7 +137,7 @@ func edit(doc []byte, path Path, e *edition) ([]byte, error) {
 		return doc, nil
 	}
 	if e.create != nil {
-		return nil, fmt.Errorf("%s lies inside a value that is no object", path)
+		return nil, Faultf("%s lies inside a value that is no object", path)
 	}
 	return doc, nil
 }
@@ -225,7 +223,7 @@ func editObject(doc []byte, path Path, e *edition) ([]byte, error) {
 	case len(path) == 1 && e.rename != "":
 		exists := func(m member) bool { return m.named(doc, e.rename) }
 		if e.rename != path[0] && slices.ContainsFunc(all, exists) {
-			return nil, fmt.Errorf("%q exists already", e.rename)
+			return nil, Faultf("%q exists already", e.rename)
 		}
 		return splice(doc, all[i].nameStart, all[i].nameEnd, quote(e.rename)), nil
 	}
@@ -247,13 +245,13 @@ func editArray(doc []byte, path Path, e *edition) ([]byte, error) {
 	at, isIndex := index(path[0])
 	switch {
 	case !isIndex && e.create != nil:
-		return nil, fmt.Errorf("%q is no index of an array", path[0])
+		return nil, Faultf("%q is no index of an array", path[0])
 	case !isIndex || at >= len(all) && !e.creates(path):
 		return doc, nil
 	case at == len(all):
 		return insert(doc, all, closing, nil, wrap(path[1:], e.create))
 	case at > len(all):
-		return nil, fmt.Errorf("index %d is beyond the end of an array of %d", at, len(all))
+		return nil, Faultf("index %d is beyond the end of an array of %d", at, len(all))
 	}
 	if len(path) == 1 && e.remove {
 		return removeMember(doc, all, at), nil
@@ -295,7 +293,7 @@ func editString(doc []byte, path Path, e *edition) ([]byte, error) {
 	text, ok := Text(trimmed)
 	if inner, err := Decode([]byte(text)); !ok || err != nil || !isContainer(inner) {
 		if e.create != nil {
-			return nil, fmt.Errorf("%s lies inside a string that holds no JSON object or array", path)
+			return nil, Faultf("%s lies inside a string that holds no JSON object or array", path)
 		}
 		return doc, nil
 	}

@@ -2,7 +2,6 @@ package payload
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,12 +12,12 @@ import (
 // ErrCaseVariant is returned when a document has a name that differs from a
 // signed one in case only: a reader that ignores case would take it for the
 // signed value.
-var ErrCaseVariant = errors.New("a name differs from a signed one in case only")
+var ErrCaseVariant error = Fault("a name differs from a signed one in case only")
 
 // ErrDuplicateName is returned when an object has a name twice on the way to a
 // value that is wanted, or inside one that is decoded: two readers would not
 // agree on the value.
-var ErrDuplicateName = errors.New("duplicate object member name")
+var ErrDuplicateName error = Fault("duplicate object member name")
 
 // Finder reads a set of paths out of JSON documents, each document in one
 // pass. Paths can be added at any time: those of a provider's fields are while
@@ -200,6 +199,13 @@ func (t *tree) find(document []byte, spans []Span, mayStop bool) error {
 	return s.document()
 }
 
+// findLoosely is find for a document with mistakes. Its error is the first that
+// it could not read on after; the spans of what stands before it are filled in.
+func (t *tree) findLoosely(document []byte, spans []Span) error {
+	s := scan{doc: document, nodes: t.nodes, spans: spans, left: t.wanted, mayStop: true, loose: true}
+	return s.document()
+}
+
 // member returns the node of a member of an object, by its name as it stands
 // in the document, or 0 if nothing is wanted of it.
 func (s *scan) member(n *node, quoted []byte) int {
@@ -253,7 +259,7 @@ func (n *node) hasCaseVariant(nodes []node, name []byte) bool {
 func Elements(array []byte) ([][]byte, error) {
 	start := space(array, 0)
 	if start == len(array) || array[start] != '[' {
-		return nil, errors.New("not an array")
+		return nil, Fault("not an array")
 	}
 	members, _, err := membersOf(array)
 	if err != nil {

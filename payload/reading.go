@@ -1,10 +1,14 @@
 package payload
 
+import "errors"
+
 // reading is what was read of a body's document so far, for one Finder.
 type reading struct {
 	tree   *tree // what was looked for; nil before the first reading
 	spans  []Span
 	err    error
+	loose  bool  // it was read in spite of mistakes; see Trust
+	broken error // why it was not read to its end; what was not found may be absent or not
 	values []any // decoded, by slot; nil: not yet, or null
 	signed bool
 
@@ -18,7 +22,28 @@ const fewSlots = 6
 // then end as soon as all that is wanted was found: what follows is not
 // checked, and of a name that stands twice the first counts if the second
 // comes later than that.
-func (b *Body) Trust() { b.signed = true }
+//
+// A mistake in what was sent so need not end the reading, either: half of a
+// surrogate pair or a stray byte in a text, a value such as NaN, a comma too
+// many. After any other one, what stands before it can be had.
+func (b *Body) Trust() {
+	b.signed = true
+	if b.err != nil {
+		b.tree = nil // it is read anew
+	}
+	b.valueRead = b.valueRead && b.valueErr == nil
+}
+
+// Failure returns why the document could not be read, or not to its end. It is
+// nil if it could, if nobody has tried to, and if there is no document.
+func (b *Body) Failure() error {
+	for _, err := range []error{b.err, b.broken, b.valueErr} {
+		if err != nil && !errors.Is(err, ErrNotJSON) {
+			return err
+		}
+	}
+	return nil
+}
 
 // Span returns where the value of a Finder's slot stands in the document. The
 // document is read once for all slots, and anew only if more were added since.
@@ -26,7 +51,16 @@ func (b *Body) Span(f *Finder, slot int) (Span, error) {
 	if err := b.read(f); err != nil {
 		return Span{}, err
 	}
+	return b.found(slot)
+}
+
+// found returns where the value of a slot stands that was looked for. What a
+// reading that has ended early did not find may still be there.
+func (b *Body) found(slot int) (Span, error) {
 	span := b.spans[slot]
+	if b.broken != nil && span.End == 0 {
+		return Span{}, b.broken
+	}
 	return span, span.Err()
 }
 
@@ -56,8 +90,27 @@ func (b *Body) read(f *Finder) error {
 	b.tree = t
 	b.spans = sized(b.fewSpans[:], len(t.nodes))
 	b.values = sized(b.fewValues[:], len(t.nodes))
-	b.err = t.find(b.Document(), b.spans, b.signed)
+	b.err, b.loose, b.broken = nil, false, nil
+	switch {
+	case b.IsMultipart() && b.formField != "":
+		b.err = ErrMultipart
+	case IsOtherType(b.mediaType) && !b.LooksLikeJSON():
+		b.err = ErrNotJSON
+	default:
+		b.err = t.find(b.Document(), b.spans, b.signed)
+	}
+	if b.err != nil && b.signed && b.canReadOn() {
+		b.err, b.loose = nil, true
+		clear(b.spans)
+		b.broken = t.findLoosely(b.Document(), b.spans)
+	}
 	return b.err
+}
+
+// canReadOn reports whether a document that was refused may be read loosely.
+func (b *Body) canReadOn() bool {
+	return beginsAsJSON(b.Document()) &&
+		!errors.Is(b.err, ErrNotJSON) && !errors.Is(b.err, ErrMultipart) && !errors.Is(b.err, ErrCaseVariant)
 }
 
 // sized returns a slice of n zero values, which is room's if that is enough.
@@ -75,15 +128,23 @@ func (b *Body) at(slot int) (any, error) {
 		return value, nil
 	}
 	span := b.spans[slot]
-	if !span.Found() {
+	switch {
+	case span.Found():
+	case b.broken != nil:
+		return nil, b.broken
+	default:
 		return nil, ErrBroken // nobody has read to its end
 	}
 	raw := span.Of(b.Document())
-	if raw[0] != '{' && raw[0] != '[' {
+	decode := Decode
+	switch {
+	case b.loose:
+		decode = decodeLoosely
+	case raw[0] != '{' && raw[0] != '[':
 		b.values[slot] = scalar(raw) // it was found valid
 		return b.values[slot], nil
 	}
-	value, err := Decode(raw)
+	value, err := decode(raw)
 	b.values[slot] = value
 	return value, err
 }

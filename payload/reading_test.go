@@ -81,8 +81,8 @@ func TestTrustedBody(t *testing.T) {
 		{`{"b":{"c":2},"a":1,"a":2}`, "1", "2", false},
 		{`{"a":1,"a":2,"b":{"c":2}}`, "", "2", true},
 		{`{"a":1,"b":{}}`, "1", "", false},
-		{`{"a":1,"b":{}}x`, "", "", true},
-		{`{"a":1,`, "", "", true},
+		{`{"a":1,"b":{}}x`, "1", "", false},
+		{`{"a":1,`, "1", "", true},
 	}
 	for _, test := range tests {
 		var finder payload.Finder

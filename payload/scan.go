@@ -1,10 +1,5 @@
 package payload
 
-import (
-	"errors"
-	"fmt"
-)
-
 // maxDepth is how deep the values of a document may be nested.
 const maxDepth = 10_000
 
@@ -19,6 +14,7 @@ type scan struct {
 	left  int    // how many wanted values were not found yet
 
 	mayStop bool // whether to stop when nothing is left
+	loose   bool // whether to read on after mistakes that do not hide where values end
 	stopped bool // nothing was left before the document's end
 	err     error
 
@@ -30,13 +26,13 @@ const failed = -1
 // Why a document is refused. Errors say where, but do not repeat the text of
 // the payload, which may be personal data.
 var (
-	errEnd  = errors.New("not valid JSON: it ends too early")
-	errData = errors.New("data after the end of the JSON value")
+	errEnd  error = Fault("not valid JSON: it ends too early")
+	errData error = Fault("data after the end of the JSON value")
 )
 
 func (s *scan) fail(at int, what string) int {
 	if s.err == nil {
-		s.err = fmt.Errorf("not valid JSON at byte %d: %s", at, what)
+		s.err = Faultf("not valid JSON at byte %d: %s", at, what)
 	}
 	return failed
 }
@@ -56,7 +52,7 @@ func (s *scan) document() error {
 	if i == failed {
 		return s.err
 	}
-	if space(s.doc, i) < len(s.doc) {
+	if space(s.doc, i) < len(s.doc) && !s.loose {
 		return errData
 	}
 	return nil
@@ -122,7 +118,9 @@ func (s *scan) object(i int, n *node, depth int) int {
 		}
 		switch i = space(s.doc, i); {
 		case i < len(s.doc) && s.doc[i] == ',':
-			i = space(s.doc, i+1)
+			if i = space(s.doc, i+1); s.endsAfterComma(i) {
+				return i + 1
+			}
 		case i < len(s.doc) && s.doc[i] == '}':
 			return i + 1
 		default:
@@ -150,7 +148,9 @@ func (s *scan) array(i int, n *node, depth int) int {
 		}
 		switch i = space(s.doc, i); {
 		case i < len(s.doc) && s.doc[i] == ',':
-			i = space(s.doc, i+1)
+			if i = space(s.doc, i+1); s.endsAfterComma(i) {
+				return i + 1
+			}
 		case i < len(s.doc) && s.doc[i] == ']':
 			return i + 1
 		default:
@@ -200,6 +200,10 @@ func (s *scan) skip(i, depth int) int {
 		case 'n':
 			i = s.word(i, "null")
 		default:
+			if s.loose {
+				i = s.literal(i)
+				break
+			}
 			i = s.number(i)
 		}
 		if i == failed {
@@ -215,7 +219,9 @@ func (s *scan) skip(i, depth int) int {
 			isObject := objects&1 != 0
 			c := doc[i]
 			if c == ',' {
-				i = space(doc, i+1)
+				if i = space(doc, i+1); s.endsAfterComma(i) {
+					continue
+				}
 				if isObject {
 					if i = s.name(i); i == failed {
 						return failed
@@ -268,6 +274,9 @@ func (s *scan) colon(i int) int {
 }
 
 func (s *scan) word(i int, word string) int {
+	if s.loose {
+		return s.literal(i)
+	}
 	if rest := s.doc[i:]; len(rest) < len(word) || string(rest[:len(word)]) != word {
 		return s.fail(i, "it should be a value")
 	}

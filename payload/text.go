@@ -82,13 +82,13 @@ func (s *scan) character(i int) int {
 	switch c := s.doc[i]; {
 	case c == '\\':
 		return s.escape(i)
-	case c < ' ':
+	case c < ' ' && !s.loose:
 		return s.fail(i, "a control character stands in a string")
 	case c < utf8.RuneSelf:
 		return i + 1
 	}
 	r, size := utf8.DecodeRune(s.doc[i:])
-	if r == utf8.RuneError && size == 1 {
+	if r == utf8.RuneError && size == 1 && !s.loose {
 		return s.fail(i, "it is not UTF-8")
 	}
 	return i + size
@@ -104,10 +104,15 @@ func (s *scan) escape(i int) int {
 		return i + 2
 	case 'u':
 	default:
+		if s.loose {
+			return i + 2
+		}
 		return s.fail(i, "there is no such escape")
 	}
 	unit, ok := hex4(s.doc, i+2)
 	switch {
+	case !ok && s.loose:
+		return i + 2
 	case !ok:
 		return s.fail(i, "it is not an escape of four hexadecimal digits")
 	case unit < 0xD800 || unit > 0xDFFF:
@@ -116,6 +121,9 @@ func (s *scan) escape(i int) int {
 		if low, ok := hex4(s.doc, i+8); ok && low >= 0xDC00 && low <= 0xDFFF {
 			return i + 12
 		}
+	}
+	if s.loose {
+		return i + 6
 	}
 	return s.fail(i, "it is half of a surrogate pair")
 }

@@ -44,6 +44,9 @@ func (s *scan) decode(i, depth int) (any, int) {
 	if end == failed {
 		return nil, failed
 	}
+	if s.loose {
+		return looseScalar(s.doc[i:end]), end
+	}
 	return scalar(s.doc[i:end]), end
 }
 
@@ -71,7 +74,9 @@ func (s *scan) decodeObject(i, depth int) (any, int) {
 		}
 		switch i = space(s.doc, i); {
 		case i < len(s.doc) && s.doc[i] == ',':
-			i = space(s.doc, i+1)
+			if i = space(s.doc, i+1); s.endsAfterComma(i) {
+				return object, i + 1
+			}
 		case i < len(s.doc) && s.doc[i] == '}':
 			return object, i + 1
 		default:
@@ -93,7 +98,9 @@ func (s *scan) decodeArray(i, depth int) (any, int) {
 		array = append(array, element)
 		switch i = space(s.doc, i); {
 		case i < len(s.doc) && s.doc[i] == ',':
-			i = space(s.doc, i+1)
+			if i = space(s.doc, i+1); s.endsAfterComma(i) {
+				return array, i + 1
+			}
 		case i < len(s.doc) && s.doc[i] == ']':
 			return array, i + 1
 		default:
@@ -161,7 +168,27 @@ func unquote(quoted []byte) []byte {
 	return unescape(inner)
 }
 
-// unescape replaces the escapes of a string, which are valid.
+// unescapeUnit returns the character whose hexadecimal digits begin a text, and
+// what follows. What is not valid, as it may be where a document was read
+// loosely, is the replacement character.
+func unescapeUnit(text []byte) (rune, []byte) {
+	unit, ok := hex4(text, 0)
+	if !ok {
+		return utf8.RuneError, text
+	}
+	text = text[4:]
+	if !utf16.IsSurrogate(unit) {
+		return unit, text
+	}
+	if bytes.HasPrefix(text, []byte(`\u`)) {
+		if low, ok := hex4(text, 2); ok && low >= 0xDC00 && low <= 0xDFFF && unit < 0xDC00 {
+			return utf16.DecodeRune(unit, low), text[6:]
+		}
+	}
+	return utf8.RuneError, text
+}
+
+// unescape replaces the escapes of a string.
 func unescape(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for {
@@ -182,13 +209,8 @@ func unescape(text []byte) []byte {
 		case 't':
 			out = append(out, '\t')
 		case 'u':
-			unit, _ := hex4(text, at+2)
-			text = text[at+6:]
-			if utf16.IsSurrogate(unit) {
-				low, _ := hex4(text, 2)
-				unit = utf16.DecodeRune(unit, low)
-				text = text[6:]
-			}
+			var unit rune
+			unit, text = unescapeUnit(text[at+2:])
 			out = utf8.AppendRune(out, unit)
 			continue
 		default:
@@ -214,10 +236,12 @@ func Encode(value any) ([]byte, error) {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(value); err != nil {
-		return nil, err
+		return nil, errEncode // that error quotes the value
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
+
+var errEncode error = Fault("the result cannot be written as JSON; it holds something like a number without end, or a function")
 
 // isPlain reports whether a text stands in JSON as it is, between quotes.
 func isPlain(text string) bool {

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -85,7 +84,7 @@ func compileCloudEvents(spec *CloudEvents) (*cloudEventer, error) {
 func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	made, err := c.attributes(e)
 	if err != nil {
-		return fmt.Errorf("as cloudevents: %w", err)
+		return &lineError{"as cloudevents", err}
 	}
 	out.CloudEvent = true
 	if c.binary {
@@ -163,15 +162,19 @@ func (c *cloudEventer) attributes(e *Event) (*cloudEvent, error) {
 		return nil, err
 	}
 	for _, attribute := range []struct {
+		name  string
 		value *Value
 		to    *string
-	}{{c.kind, &made.Type}, {c.source, &made.Source}, {c.id, &made.ID}, {c.stamp, &made.Time}, {c.subject, &made.Subject}} {
+	}{
+		{"type", c.kind, &made.Type}, {"source", c.source, &made.Source}, {"id", c.id, &made.ID}, {"time", c.stamp, &made.Time},
+		{"subject", c.subject, &made.Subject},
+	} {
 		if attribute.value == nil {
 			continue
 		}
 		text, err := attribute.value.text(e)
 		if err != nil {
-			return nil, err
+			return nil, &lineError{attribute.name, err}
 		}
 		*attribute.to = text
 	}
@@ -180,13 +183,14 @@ func (c *cloudEventer) attributes(e *Event) (*cloudEvent, error) {
 	}
 	switch {
 	case made.Type == "":
-		return nil, errors.New("the event has no name, so type must say what it is")
+		return nil, payload.Fault("the event has no name and type gives none; write a type for such events, " +
+			`as in type event != "" ? event : provider`)
 	case made.Source == "":
-		return nil, errors.New("source is empty")
+		return nil, payload.Fault("source is empty")
 	}
 	if made.Time != "" {
 		if _, err := time.Parse(time.RFC3339, made.Time); err != nil {
-			return nil, fmt.Errorf("time is not RFC 3339")
+			return nil, payload.Fault("time is not RFC 3339")
 		}
 	}
 	return made, nil

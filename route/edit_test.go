@@ -73,7 +73,7 @@ func TestRewriteEditFailures(t *testing.T) {
 	}{
 		{"inside a scalar", `{"a":1}`, route.Edit{Set: "a.b", Value: `1`}, "set a.b: "},
 		{"expression", `{"a":1}`, route.Edit{Set: "a", Value: `body.x.y`}, "set a: "},
-		{"name that exists", `{"a":1,"b":2}`, route.Edit{Rename: "a", To: "b"}, "rename a: "},
+		{"name that exists", `{"a":1,"b":2}`, route.Edit{Rename: "a", To: "b"}, "rename a b: "},
 		{"empty payload", ``, route.Edit{Delete: "a"}, "not JSON"},
 		{"text", `Hello, World!`, route.Edit{Set: "a", Value: `1`}, "set a: "},
 		{"text to delete from", `text`, route.Edit{Delete: "a"}, "delete a: "},

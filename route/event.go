@@ -26,6 +26,11 @@ type Event struct {
 	// expressions, rewrites and Lookup, see MayRead.
 	RequireSigned bool
 
+	// Unreadable is why the name or the id could not be read, though they may be
+	// there; nil if they could. NoTime is why Timestamp is that of the arrival,
+	// though the provider states one. Their texts hold no payload.
+	Unreadable, NoTime error
+
 	// AnswerWithin is how long the provider waits for an answer; 0 where unknown.
 	AnswerWithin time.Duration
 
@@ -38,6 +43,10 @@ type Event struct {
 	Watched  bool
 	Verdicts []Verdict
 	Shown    *Event
+
+	// Failure is which line of a rewrite failed, and why; empty if none did. It
+	// holds no payload.
+	Failure string
 
 	// StaleHeaders are the beginnings of the names of headers that hold the
 	// provider's signature, which is wrong once the payload has changed.
@@ -113,6 +122,9 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Signed:    result.Signed,
 		Body:      r.Body,
 
+		Unreadable: result.Unreadable,
+		NoTime:     result.NoTime,
+
 		AnswerWithin: time.Duration(p.Spec.AnswerWithin),
 		StaleHeaders: p.SignatureHeaders(),
 
@@ -128,18 +140,11 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
 	}
-	// An expression that fails for a payload finds nothing, as a field does
-	// that is absent.
-	var err error
-	if e.Name == "" && identity.event != nil {
-		if e.Name, err = identity.event.text(e); errors.Is(err, ErrAmbiguous) {
-			return nil, err
-		}
+	if err := e.identify(&e.Name, identity.event); err != nil {
+		return nil, err
 	}
-	if e.ID == "" && identity.id != nil {
-		if e.ID, err = identity.id.text(e); errors.Is(err, ErrAmbiguous) {
-			return nil, err
-		}
+	if err := e.identify(&e.ID, identity.id); err != nil {
+		return nil, err
 	}
 	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
 		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
@@ -148,10 +153,28 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	return e, nil
 }
 
+// identify finds the event's name or id by an expression, if there is one and
+// no field has held it. An expression that fails for a payload finds nothing, as
+// a field does that is absent; for a payload that cannot be read it may find
+// what it falls back on.
+func (e *Event) identify(name *string, expression *Value) error {
+	if *name != "" || expression == nil {
+		return nil
+	}
+	var err error
+	if *name, err = expression.text(e); errors.Is(err, ErrAmbiguous) {
+		return err
+	}
+	if e.Unreadable == nil {
+		e.Unreadable = e.Body.Failure()
+	}
+	return nil
+}
+
 // ErrAmbiguous is returned by what reads a name of the payload that stands
 // twice, and that the provider has not signed so: the application could read
 // another value than the one that decides here. The request is to be refused.
-var ErrAmbiguous = errors.New("the payload is ambiguous")
+var ErrAmbiguous error = payload.Fault("the payload is ambiguous: a name that is read stands twice")
 
 // isAmbiguous reports whether a body could not be read because a name stands
 // twice that nobody vouches for.

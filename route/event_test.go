@@ -254,8 +254,8 @@ func TestText(t *testing.T) {
 	if _, err := route.Text(make(chan int)); err == nil {
 		t.Error("Text of a channel gave no error")
 	}
-	var unsupported *json.UnsupportedTypeError
-	if _, err := route.Text(func() {}); !errors.As(err, &unsupported) {
+	var fault payload.Fault
+	if _, err := route.Text(func() {}); !errors.As(err, &fault) {
 		t.Errorf("Text of a function: %v", err)
 	}
 }

@@ -1,15 +1,10 @@
 package route
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/expr-lang/expr/ast"
-	"github.com/expr-lang/expr/file"
 )
 
 // Clause is a part of a rule between && and ||, and what it was for an event.
@@ -49,35 +44,6 @@ func (e *Event) Redacted(document []byte, header http.Header) *Event {
 // maxVerdicts bounds what is kept of one event: a matcher may be asked again
 // and again.
 const maxVerdicts = 100
-
-// word is a run of characters that could be part of a value.
-var word = regexp.MustCompile(`[\pL\pN_]+`)
-
-// ownWords are those of which the messages of expressions consist.
-var ownWords = strings.Fields("argument array as base64 bool budget byte cannot call data date defined depth element " +
-	"elements exceeded failed fetch field float float64 for from get have illegal in index input int int64 interface " +
-	"invalid is json key last length list map memory name needs nil no not null number object of on operation operator " +
-	"out range recursion slice string take than the time twice type types unexpected unix use value values")
-
-// Failure tells why an expression failed for an event, and where. It may stand
-// in a log: a word that is neither the expression's nor an explanation's is left
-// out, because functions repeat values of the payload that they cannot use.
-func Failure(err error) string {
-	if unsigned, ok := errors.AsType[*UnsignedError](err); ok {
-		return unsigned.Error() // the name is that in the configuration
-	}
-	at, ok := errors.AsType[*file.Error](err)
-	if !ok {
-		return "failed"
-	}
-	said := word.ReplaceAllStringFunc(at.Message, func(w string) string {
-		if slices.Contains(ownWords, w) || slices.Contains(word.FindAllString(at.Snippet, -1), w) {
-			return w
-		}
-		return "…"
-	})
-	return fmt.Sprintf("%s (%d:%d)%s", said, at.Line, at.Column+1, at.Snippet)
-}
 
 // Explain evaluates every clause of a rule on its own. It tells nothing of the
 // payload but what the clauses are: true, false, or in error.

@@ -282,7 +282,7 @@ func (r *Rule) Match(e *Event) (bool, error) {
 	}
 	matched, ok := result.(bool)
 	if !ok {
-		return false, fmt.Errorf("the result is %T, not a boolean", result)
+		return false, payload.Faultf("the result is %T, not a boolean", result)
 	}
 	return matched, nil
 }

@@ -138,13 +138,13 @@ func (r *Rewriter) Apply(e *Event) (*Outcome, error) {
 	var err error
 	if r.uri != nil {
 		if out.URI, err = r.uri.requestURI(e); err != nil {
-			return nil, fmt.Errorf("uri: %w", err)
+			return nil, &lineError{"uri", err}
 		}
 	}
 	for _, header := range r.headers {
 		edit, err := header.edit(e)
 		if err != nil {
-			return nil, fmt.Errorf("header %s: %w", header.name, err)
+			return nil, &lineError{"header " + header.name, err}
 		}
 		out.Headers = append(out.Headers, edit)
 	}
@@ -181,11 +181,11 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 	var err error
 	if r.body != nil {
 		if document, err = r.body.document(e); err != nil {
-			return fmt.Errorf("body: %w", err)
+			return &lineError{"body", err}
 		}
 	}
 	if len(document) == 0 {
-		return errors.New("the payload is not JSON, so it cannot be edited in place; write body")
+		return payload.Fault("the payload is not JSON, so it cannot be edited in place; write body")
 	}
 	largest := 4*len(document) + maxGrowth
 	for i, edit := range r.edits {
@@ -195,10 +195,10 @@ func (r *Rewriter) rewriteBody(out *Outcome, e *Event) error {
 			if e.isAmbiguous(err) {
 				err = fmt.Errorf("%w: %w", ErrAmbiguous, err)
 			}
-			return fmt.Errorf("%s: %w", edit, err)
+			return &lineError{edit.String(), err}
 		}
 		if len(document) > largest {
-			return errors.New("the edits make the payload too large")
+			return &lineError{edit.String(), payload.Fault("the payload would be too large")}
 		}
 	}
 	out.Body, out.ContentType, out.vouched = document, "application/json", r.vouches(e)
@@ -253,7 +253,13 @@ func (ed editor) moves() bool {
 	})
 }
 
-func (ed editor) String() string { return ed.name + " " + ed.path.String() }
+// String returns the line that an operator writes for it, without expressions.
+func (ed editor) String() string {
+	if ed.name == "rename" {
+		return "rename " + ed.path.String() + " " + ed.to.String()
+	}
+	return ed.name + " " + ed.path.String()
+}
 
 // apply edits a document, which may be the event's payload itself.
 func (ed editor) apply(document []byte, e *Event, isPayload bool) ([]byte, error) {
@@ -307,10 +313,10 @@ func (v *Value) requestURI(e *Event) (string, error) {
 	text = escapeUnsafe(text)
 	parsed, err := url.ParseRequestURI(text)
 	if err != nil || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
-		return "", errors.New("the result is not a path that begins with a single slash")
+		return "", payload.Fault("the result is not a path that begins with a single slash")
 	}
 	if slices.ContainsFunc(strings.Split(parsed.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
-		return "", errors.New("the result contains a dot segment, such as a value .. out of the payload")
+		return "", payload.Fault("the result contains a dot segment, such as a value .. out of the payload")
 	}
 	return text, nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // Simulation is a configuration through which requests can be sent. It is not
@@ -63,13 +64,46 @@ type Sent struct {
 	Body     []byte
 }
 
-// Outcome is how the request ended, in one word: accepted, handshake,
-// unverified (no webhook_auth was reached), unrouted, or the reason of a
-// refusal.
+// Accepted reports whether the webhook was accepted and handed on, or was a
+// handshake, which was answered.
+func (t *Trace) Accepted() bool {
+	switch t.Outcome() {
+	case "accepted", "handshake":
+		return true
+	case string(verify.Unreadable):
+		return t.Err == ""
+	default:
+		return false
+	}
+}
+
+// Why is what there is to say of the outcome beside its word: which line of a
+// rewrite failed, and what could not be read of a webhook that was accepted. It
+// holds no payload.
+func (t *Trace) Why() string {
+	var why []string
+	if t.Event == nil {
+		return ""
+	}
+	if t.Event.Failure != "" {
+		why = append(why, "the rewrite fails: "+t.Event.Failure)
+	}
+	if t.Event.Unreadable != nil {
+		why = append(why, "the event's name or the delivery's id cannot be read: "+t.Event.Unreadable.Error())
+	}
+	if t.Event.NoTime != nil {
+		why = append(why, "the stated time is not used: "+t.Event.NoTime.Error())
+	}
+	return strings.Join(why, "; ")
+}
+
+// Outcome is how the request ended, in one word: accepted, unreadable (accepted,
+// but its event or id could not be read), handshake, unverified (no webhook_auth
+// was reached), unrouted, rewrite_failed, or the reason of a refusal.
 func (t *Trace) Outcome() string {
 	switch {
 	case t.Reason != "":
-		return t.Reason
+		return t.Reason // of a refusal, or what is wrong with what was accepted
 	case !t.Reached:
 		return "unverified"
 	case t.Err == "unrouted" || strings.HasSuffix(t.Err, "unrouted"):

@@ -56,6 +56,11 @@ type Config struct {
 	// The fields that hold the delivery's id, instead of the provider's.
 	ID []string `json:"id,omitempty"`
 
+	// What a payload must be, instead of what the provider's description says:
+	// json (a body that is not JSON to its end is refused as malformed, also
+	// where its signature is right) or any.
+	Payload string `json:"payload,omitempty"`
+
 	// The clock window, both directions, or "off". Default: the provider's.
 	Tolerance Duration `json:"tolerance,omitempty"`
 
@@ -148,6 +153,9 @@ func (c *Config) Effective(provider *Spec) *Spec {
 	}
 	if len(c.Methods) > 0 {
 		spec.Methods = c.Methods
+	}
+	if c.Payload != "" {
+		spec.Payload = c.Payload
 	}
 	if c.Tolerance != 0 {
 		timestamp := Timestamp{}

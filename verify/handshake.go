@@ -174,6 +174,9 @@ func (h *handshake) matches(m *message) bool {
 	early := m.Body == nil
 	for i := range h.present {
 		if early && !h.present[i].inHead() {
+			if !h.present[i].mayBeIn(m) {
+				return false
+			}
 			continue
 		}
 		if _, present, err := m.text(&h.present[i]); err != nil || !present {
@@ -190,6 +193,9 @@ func (h *handshake) matches(m *message) bool {
 	}
 	for i := range h.equal {
 		if early && !h.equal[i].inHead() {
+			if !h.equal[i].mayBeIn(m) {
+				return false
+			}
 			continue
 		}
 		if value, _, err := m.text(&h.equal[i].field); err != nil || value != h.equal[i].want {
@@ -197,6 +203,12 @@ func (h *handshake) matches(m *message) bool {
 		}
 	}
 	return true
+}
+
+// mayBeIn reports whether a field can be in the body of a message, as far as
+// its head says.
+func (f *field) mayBeIn(m *message) bool {
+	return f.kind != formField || payload.IsFormType(payload.MediaType(m.Header.Get("Content-Type")))
 }
 
 // answer makes the answer to a message that is this handshake.
@@ -303,18 +315,23 @@ func (v *Verifier) handshake(m *message, verified bool) (*Answer, error) {
 				return nil, err
 			}
 		}
-		return h.answer(m, v.code)
+		return h.answer(m, func(text string) []byte { return v.code(m, text) })
 	}
 	return nil, nil
 }
 
-// code is the HMAC of a text with the first secret.
-func (v *Verifier) code(text string) []byte {
+// code is the HMAC of a text with the secret that has verified the message.
+// Where nothing has, the provider does not say which one it holds: then it is
+// the first.
+func (v *Verifier) code(m *message, text string) []byte {
 	newHash, key := sha256.New, []byte(nil)
 	for _, c := range v.checks {
 		if s, ok := c.(*signedScheme); ok {
 			if h, ok := s.authority.(*hmacKeys); ok {
 				newHash, key = h.newHash, h.keys[0].secret
+				if m.matched != nil {
+					key = m.matched.secret
+				}
 			}
 		}
 	}

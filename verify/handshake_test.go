@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +111,14 @@ func shakes(t testing.TB) []shake {
 		},
 		{provider: "onfleet", hook: get("check=c41d8cd9"), echo: "query.check", want: text("c41d8cd9")},
 		{provider: "slack", hook: post(`{"type":"url_verification","challenge":"3eZbrw1a"}`), echo: "body.challenge", want: text("3eZbrw1a")},
+		{
+			provider: "slack", index: 1, want: verify.Answer{Status: 200},
+			hook: hook{header: with("Content-Type", "application/x-www-form-urlencoded"), body: "ssl_check=1&token=xxx"},
+		},
+		{
+			provider: "slack", index: 2, want: verify.Answer{Status: 200},
+			hook: hook{header: with("Content-Type", "application/x-www-form-urlencoded", "X-Slack-Signature", ""), body: "ssl_check=1"},
+		},
 		{provider: "trello", hook: hook{method: "HEAD"}, want: verify.Answer{Status: 200}},
 		{
 			provider: "twitch", echo: "body.challenge", want: text("pogchamp"),
@@ -200,7 +209,7 @@ func TestHandshakeCredentials(t *testing.T) {
 		switch p.spec.Handshakes[s.index].Verify {
 		case "none":
 			h := s.hook.clone()
-			if p.spec.Signature != nil && s.provider != "woocommerce" { // no handshake with a signature there
+			if p.spec.Signature != nil && !slices.Contains(p.spec.Handshakes[s.index].When.Absent, p.spec.Signature.From[0]) {
 				h.header.Set(strings.TrimPrefix(p.spec.Signature.From[0], "header."), "wrong")
 			}
 			h.expect(t, v, "")
@@ -307,15 +316,74 @@ func TestHandshakeIsNoOracle(t *testing.T) {
 	}
 }
 
-// The answer is made with the first secret, as the operator has to know when
-// rotating.
-func TestHandshakeFirstSecret(t *testing.T) {
-	p := shake{provider: "zoom"}.preset(t, "")
-	p.receiver.Secrets = []string{"next-secret-token", p.sender.Secrets[0]}
-	h := p.signed(t, post(`{"event":"endpoint.url_validation","payload":{"plainToken":"q"}}`))
-	result, refused := h.send(t, p.verifier(t))
-	if want := `{"encryptedToken":"` + mac("next-secret-token", "q") + `","plainToken":"q"}`; refused != "" || string(result.Handshake.Body) != want {
-		t.Errorf("refused for %q with %+v; want %s", refused, result, want)
+// An answer that holds a code is made with the secret that has verified the
+// handshake, whichever of several that is; where nothing of it is signed, with
+// the first, as the operator has to know when rotating.
+func TestHandshakeSecret(t *testing.T) {
+	coded := 0
+	eachShake(t, func(t *testing.T, s shake, p *preset) {
+		if p.spec.Handshakes[s.index].Respond.HMAC == "" {
+			return
+		}
+		coded++
+		h, right := s.sent(t, p), p.sender.Secrets[0]
+		for _, secrets := range [][]string{{right}, {"next-secret-token", right}, {right, "next-secret-token"}, {"a-secret", "another-secret", right, "last-secret"}} {
+			p.receiver.Secrets = secrets
+			result, refused := h.send(t, p.verifier(t))
+			if refused != "" || result.Handshake == nil {
+				t.Fatalf("refused for %q with %+v", refused, result)
+			}
+			wantRight := p.spec.Handshakes[s.index].Verify == "signature" || secrets[0] == right
+			if got := string(result.Handshake.Body) == string(s.want.Body); got != wantRight {
+				t.Errorf("with %d secrets, of which the sender's is %d, the answer is %q", len(secrets), slices.Index(secrets, right)+1, result.Handshake.Body)
+			}
+		}
+	})
+	if coded < 3 {
+		t.Errorf("%d handshakes are answered with a code; want those of x, linkedin and zoom", coded)
+	}
+}
+
+// A provider's own check that it makes without a signature is answered, and
+// what is more than that check is refused for its signature.
+func TestUnsignedCheck(t *testing.T) {
+	form := with("Content-Type", "application/x-www-form-urlencoded")
+	p := shake{provider: "slack"}.preset(t, "")
+	v := p.verifier(t)
+	for _, test := range []struct {
+		body      string
+		handshake bool
+	}{
+		{"ssl_check=1&token=xxx", true},
+		{"ssl_check=1", true},
+		{"token=x&ssl_check=1&team_id=T1", true},
+		{"ssl_check=1&command=%2Fpay", false},
+		{"ssl_check=1&payload=%7B%7D", false},
+		{"ssl_check=1&ssl_check=1", false},
+		{"ssl_check=0", false},
+		{"ssl_check=", false},
+		{"token=x", false},
+		{"", false},
+		{`{"ssl_check":"1"}`, false},
+	} {
+		h := hook{header: form, body: test.body}
+		result, refused := h.send(t, v)
+		if test.handshake && (refused != "" || result.Handshake == nil || result.Handshake.Status != 200 || len(result.Handshake.Body) > 0) {
+			t.Errorf("%s: refused for %q with %+v; want an empty 200", test.body, refused, result)
+		}
+		if !test.handshake && refused != verify.MissingSignature {
+			t.Errorf("%s: refused for %q with %+v; want %s", test.body, refused, result, verify.MissingSignature)
+		}
+		// With a signature it is that which counts.
+		if result, refused = p.signed(t, h).send(t, v); refused != "" || test.handshake != (result.Handshake != nil) {
+			t.Errorf("%s, signed: refused for %q with %+v", test.body, refused, result)
+		}
+	}
+	// Only a form can be one: the bodies of others are not even read.
+	r := post("ssl_check=1").request(t, v)
+	r.Body = nil
+	if err := v.Admit(r); err == nil || reason(t, err) != verify.MissingSignature {
+		t.Errorf("a body that is no form is wanted: %v", err)
 	}
 }
 

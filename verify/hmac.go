@@ -116,6 +116,7 @@ func (h *hmacKeys) matches(key *hmacKey, m *message, signatures [][]byte) (bool,
 	code := state.Sum(state.code[:0])
 	for _, signature := range signatures {
 		if hmac.Equal(signature, code) {
+			m.matched = key
 			return true, nil
 		}
 	}

@@ -42,6 +42,11 @@ func Compile(spec *Spec) (*Provider, error) {
 	if err := p.compileScheme(); err != nil {
 		return nil, err
 	}
+	switch spec.Payload {
+	case "", "any", "json":
+	default:
+		return nil, fmt.Errorf("payload is %q; it can be json or any", spec.Payload)
+	}
 	if p.timestamp, err = compileTimestamp(spec); err != nil {
 		return nil, err
 	}
@@ -69,6 +74,7 @@ func Compile(spec *Spec) (*Provider, error) {
 	if err := p.checkContent(); err != nil {
 		return nil, err
 	}
+	p.timestamp.fixedUnit = p.joinsTimestamp()
 	p.endsInBody = p.signsBodyLast()
 	p.prepare()
 	p.findSignatureHeaders()
@@ -201,6 +207,12 @@ func (p *Provider) SignedFields() []string {
 	return names
 }
 
+// signsOutOfBody reports whether the signature is over values that are read out
+// of the payload. A scheme that does not say so is taken to.
+func (p *Provider) signsOutOfBody() bool {
+	return p.signature == nil && p.Spec.Scheme != "paypal" || p.content.has(bodyPath) || p.content.has(itemPath)
+}
+
 func prefixed(prefix string, names []string) []string {
 	var out []string
 	for _, name := range names {
@@ -293,6 +305,7 @@ type message struct {
 	signatures signatures
 	begun      *hashState // the code that Hash has begun; nil if it has none
 	key        []byte     // the secret being tried
+	matched    *hmacKey   // the one whose code was right; nil while none was
 	hmac       string     // what a handshake is answered with
 	covered    Coverage   // by a scheme of others; empty for built-in ones
 	deferred   bool       // Admit left the credentials to Verify
@@ -332,9 +345,12 @@ func (m *message) result(signed Coverage) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, _, _ := m.timestamp()
-	if r.Timestamp, err = m.provider.timestamp.check(text, m.Received); err != nil {
+	text, _, unreadable := m.timestamp()
+	if r.Timestamp, r.NoTime, err = m.provider.timestamp.check(text, m.Received); err != nil {
 		return nil, err
+	}
+	if unreadable != nil && !errors.Is(unreadable, payload.ErrNotJSON) {
+		r.NoTime = unreadable
 	}
 	return r, nil
 }
@@ -344,11 +360,19 @@ func (m *message) identify(signed Coverage) (*Result, error) {
 	r := &m.Request.result
 	*r = Result{Signed: signed}
 	var err error
-	if r.Event, err = m.provider.event.text(m); err != nil && !tolerable(err, signed) {
-		return nil, refuse(Malformed, "%v", err)
-	}
-	if r.ID, err = m.provider.id.text(m); err != nil && !tolerable(err, signed) {
-		return nil, refuse(Malformed, "%v", err)
+	for _, found := range []struct {
+		from sources
+		to   *string
+	}{{m.provider.event, &r.Event}, {m.provider.id, &r.ID}} {
+		if *found.to, err = found.from.text(m); err == nil {
+			continue
+		}
+		if !tolerable(err, signed) {
+			return nil, refuse(Malformed, "%v", err)
+		}
+		if r.Unreadable == nil && !errors.Is(err, payload.ErrNotJSON) {
+			r.Unreadable = err
+		}
 	}
 	if len(r.Event) > MaxName || len(r.ID) > MaxName {
 		return nil, refuse(Malformed, "the event's name or the delivery's id is longer than %d bytes", MaxName)
@@ -360,7 +384,7 @@ func (m *message) identify(signed Coverage) (*Result, error) {
 const MaxName = 1024
 
 // tolerable reports whether a body that cannot be read may pass: its event is
-// unknown then, and it is forwarded as it came. A name that stands twice may
+// unknown then, which is told of, and it is forwarded as it came. A name that stands twice may
 // not, unless the provider signed it so: the application could read another
 // value than the one that was routed by.
 func tolerable(err error, signed Coverage) bool {

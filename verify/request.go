@@ -51,6 +51,14 @@ type Result struct {
 	Timestamp time.Time // when the provider says it happened; zero where unknown
 	Signed    Coverage  // how much the signature covers
 
+	// Unreadable is why the event's name or the delivery's id could not be read,
+	// though they may be there; nil if they could. Its text holds no payload.
+	Unreadable error
+
+	// NoTime is why there is no Timestamp, though the provider states a time: it
+	// cannot be read, or it cannot be right. Its text holds no payload.
+	NoTime error
+
 	// Handshake is not nil if the request is no event but a handshake, which
 	// is to be answered with it.
 	Handshake *Answer

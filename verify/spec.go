@@ -90,6 +90,10 @@ type Spec struct {
 	// star stands for the only field that holds a JSON object, whatever its name.
 	FormField string `json:"form_field,omitempty"`
 
+	// What a payload must be: json (a body that is not JSON to its end is
+	// refused) or any. Default: any.
+	Payload string `json:"payload,omitempty"`
+
 	// Where the event's name is: the first of these that is present. An entry
 	// is a field (body.type), a template ({body.type}.{body.action}), a fixed
 	// name, or, last, an expression after an equals sign (=body.a ?? "b").
@@ -339,7 +343,8 @@ type Respond struct {
 	// The members of a JSON object, as templates, instead of text.
 	JSON map[string]any `json:"json,omitempty"`
 
-	// The field whose HMAC with the first secret is {hmac}.
+	// The field whose HMAC is {hmac}: with the secret that has verified the
+	// handshake, or the first one where nothing of it is signed.
 	HMAC string `json:"hmac,omitempty"`
 
 	// How {hmac} is written: hex or base64. Default: hex.

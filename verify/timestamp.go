@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -12,6 +14,7 @@ type timestampReader struct {
 	from      sources // empty where the signature's list holds it
 	layouts   []string
 	unit      time.Duration
+	fixedUnit bool // another unit is not told by a number's size; see joinsTimestamp
 	tolerance Duration
 }
 
@@ -58,17 +61,71 @@ func (t *timestampReader) parse(text string) (time.Time, error) {
 		}
 	}
 	if t.layouts != nil {
-		return time.Time{}, fmt.Errorf("not a time")
+		return time.Time{}, errors.New("not a time")
 	}
-	// More digits than these would overflow a time.Duration.
-	n, err := strconv.ParseUint(text, 10, 63)
-	if err != nil || len(text) > 15 {
-		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unit)
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || text[0] < '0' || text[0] > '9' || text[0] == '0' && len(text) > 1 {
+		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unitName())
+	}
+	if t.fixedUnit {
+		return t.inUnit(n)
+	}
+	return byMagnitude(n), nil
+}
+
+// inUnit returns the time of a number of the unit that the description names.
+func (t *timestampReader) inUnit(n int64) (time.Time, error) {
+	if n >= 1e15 { // a time.Duration could not hold it
+		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unitName())
 	}
 	if t.unit == time.Millisecond {
-		return time.UnixMilli(int64(n)), nil
+		return time.UnixMilli(n), nil
 	}
-	return time.Unix(int64(n), 0), nil
+	return time.Unix(n, 0), nil
+}
+
+// byMagnitude returns the time of a number since 1970 whose unit shows in its
+// size: providers do not keep to one unit in all their products. Seconds reach
+// the year 5138 before they could be milliseconds, which are later than March
+// 1973 from there on; and so forth.
+func byMagnitude(n int64) time.Time {
+	switch {
+	case n < 1e11:
+		return time.Unix(n, 0)
+	case n < 1e14:
+		return time.UnixMilli(n)
+	case n < 1e17:
+		return time.UnixMicro(n)
+	default:
+		return time.Unix(0, n)
+	}
+}
+
+func (t *timestampReader) unitName() string {
+	if t.unit == time.Millisecond {
+		return "milliseconds"
+	}
+	return "seconds"
+}
+
+// joinsTimestamp reports whether the stated time stands beside another field in
+// the signed content, with no text between them. A digit more could then be one
+// of its neighbour's, so its unit is not told by its size.
+func (p *Provider) joinsTimestamp() bool {
+	isTime := func(f *field) bool {
+		return f.kind == statedTimestamp || slices.ContainsFunc(p.timestamp.from.templates, func(t template) bool {
+			return len(t) == 1 && t[0].equal(f)
+		})
+	}
+	var before *field
+	joined := false
+	p.content.each(func(f *field) {
+		if before != nil && before.kind != literalText && f.kind != literalText {
+			joined = joined || isTime(before) || isTime(f)
+		}
+		before = f
+	})
+	return joined
 }
 
 // format writes a time as the provider would.
@@ -85,25 +142,40 @@ func (t *timestampReader) format(at time.Time) string {
 	}
 }
 
+// The stated times that are believed are between these, the second from when
+// the webhook arrives.
+var (
+	earliest   = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestSkew = 10 * 365 * 24 * time.Hour
+)
+
 // check returns the stated time, and refuses one outside the window. It is
 // called after the signature was found good, so that only the provider can
-// provoke it.
-func (t *timestampReader) check(text string, received time.Time) (time.Time, error) {
-	if text == "" && t.tolerance <= 0 {
-		return time.Time{}, nil
+// provoke it. The problem, which holds no value, is why there is no time though
+// one was stated.
+func (t *timestampReader) check(text string, received time.Time) (stated time.Time, problem, refusal error) {
+	if text == "" {
+		if t.tolerance > 0 {
+			refusal = refuse(Stale, "no timestamp was sent")
+		}
+		return time.Time{}, nil, refusal
 	}
 	stated, err := t.parse(text)
-	if t.tolerance <= 0 {
-		return stated, nil // the zero Time where it cannot be read
+	skew := received.Sub(stated).Round(time.Second)
+	switch {
+	case t.tolerance <= 0:
+	case err != nil:
+		return stated, nil, refuse(Stale, "the timestamp is %v", err)
+	case skew.Abs() > time.Duration(t.tolerance):
+		return stated, nil, refuse(Stale, "the timestamp differs by %s from the clock here; %s is allowed", skew, t.tolerance)
 	}
 	switch {
-	case text == "":
-		return stated, refuse(Stale, "no timestamp was sent")
 	case err != nil:
-		return stated, refuse(Stale, "the timestamp is %v", err)
+		return time.Time{}, err, nil
+	case stated.Before(earliest):
+		return time.Time{}, fmt.Errorf("before %d", earliest.Year()), nil
+	case stated.After(received.Add(latestSkew)):
+		return time.Time{}, errors.New("more than ten years ahead of the clock here"), nil
 	}
-	if skew := received.Sub(stated).Round(time.Second); skew.Abs() > time.Duration(t.tolerance) {
-		return stated, refuse(Stale, "the timestamp differs by %s from the clock here; %s is allowed", skew, t.tolerance)
-	}
-	return stated, nil
+	return stated, nil, nil
 }

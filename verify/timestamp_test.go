@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,8 +38,9 @@ func TestTolerance(t *testing.T) {
 			h.expect(t, v, test.want)
 			h.expect(t, off, "")
 			h.expect(t, wide, "")
-			if result, _ := h.send(t, off); !result.Timestamp.Equal(stated) {
-				t.Errorf("the timestamp is %s; want %s", result.Timestamp, stated)
+			result, _ := h.send(t, off)
+			if plausible := test.skew < 10*365*24*time.Hour; plausible != result.Timestamp.Equal(stated) || plausible != (result.NoTime == nil) {
+				t.Errorf("the timestamp is %s, %v; want %s if that can be", result.Timestamp, result.NoTime, stated)
 			}
 		})
 	}
@@ -49,13 +51,48 @@ func TestTimestampText(t *testing.T) {
 	off := custom(t, listSpec, &verify.Config{Secrets: []string{secret}, Tolerance: verify.Off})
 	for _, stamp := range []string{
 		"x", "-1715688000", "+1715688000", "1715688000.0", "1.715688e9", "0x66434bc0", "1715688000x", "９",
-		"1715688000000", "9223372036854775807", "9223372036854775808", "18446744073709551615",
-		"99999999999999999999", "0001715688000000000", "0000001715688000", "2024-05-14T12:00:00Z",
+		"9223372036854775807", "9223372036854775808", "18446744073709551615",
+		"99999999999999999999", "0001715688000000000", "0000001715688000", "01715688000", "2024-05-14T12:00:00Z", "0", "1",
 	} {
 		stamped(stamp, secret).expect(t, v, verify.Stale)
-		stamped(stamp, secret).expect(t, off, "")
+		result, refused := stamped(stamp, secret).send(t, off)
+		if refused != "" || !result.Timestamp.IsZero() || result.NoTime == nil || strings.Contains(result.NoTime.Error(), stamp+" ") {
+			t.Errorf("%q: refused for %q; the time is %s, %v; want none, and to be told", stamp, refused, result.Timestamp, result.NoTime)
+		}
 	}
 	stamped("1715688000", secret).expect(t, v, "")
+}
+
+// Where nothing separates the time from its neighbour in what is signed, a digit
+// may be either one's: the unit is then the one that the description names.
+func TestTimestampUnitBesideField(t *testing.T) {
+	for content, told := range map[string]bool{
+		"{timestamp}.{body}":                           true,
+		"v0:{timestamp}:{header.X-Id}":                 true,
+		"{body}.{timestamp}":                           true,
+		"{timestamp}{header.X-Id}.{body}":              false,
+		"{header.X-Id}{timestamp}.{body}":              false,
+		"{body}{timestamp}":                            false,
+		"{header.X-Timestamp}{header.X-Id}.{body}":     false,
+		"{timestamp}{header.X-Id}{header.X-Timestamp}": false,
+	} {
+		for unit, stamps := range map[string][2]string{"s": {"1715688000", "1715688000000"}, "ms": {"1715688000000", "1715688000"}} {
+			v := custom(t, `{"name":"x","scheme":"hmac","signature":{"from":["header.X-Signature"]},"content":"`+content+`",
+				"timestamp":{"from":["header.X-Timestamp"],"unit":"`+unit+`","tolerance":"1m"}}`, &verify.Config{Secrets: []string{secret}})
+			for i, stamp := range stamps {
+				const body = `{"a":1}`
+				signed := strings.NewReplacer("{timestamp}", stamp, "{header.X-Timestamp}", stamp, "{header.X-Id}", "7", "{body}", body).Replace(content)
+				h := hook{header: with("X-Signature", mac(secret, signed), "X-Timestamp", stamp, "X-Id", "7"), body: body}
+				want := verify.Reason("")
+				if i == 1 && !told {
+					want = verify.Stale
+				}
+				if _, got := h.send(t, v); got != want {
+					t.Errorf("%s, unit %s: %s is refused for %q; want %q", content, unit, stamp, got, want)
+				}
+			}
+		}
+	}
 }
 
 // Only the provider can learn that a signature is right but late.
@@ -77,9 +114,14 @@ func TestTimestampInHeader(t *testing.T) {
 		{"s", "1715688000", ""},
 		{"s", "1715688061", verify.Stale},
 		{"s", "1715687939", verify.Stale},
+		{"s", "1715688000000", ""},
+		{"s", "1715688000000000", ""},
+		{"s", "1715688000000000000", ""},
+		{"s", "1715688061000", verify.Stale},
 		{"ms", "1715688060000", ""},
 		{"ms", "1715688061000", verify.Stale},
-		{"ms", "1715688000", verify.Stale},
+		{"ms", "1715688000", ""},
+		{"ms", "1715688061", verify.Stale},
 		{"rfc3339", "2024-05-14T12:00:59Z", ""},
 		{"rfc3339", "2024-05-14T12:00:00.123456789Z", ""},
 		{"rfc3339", "2024-05-14T14:00:00+02:00", ""},

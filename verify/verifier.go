@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -205,7 +206,7 @@ func (v *Verifier) Admit(r *Request) error {
 			return refuse(BadEncoding, "a compressed body (%.40q) is not accepted", encoding)
 		}
 	}
-	return nil
+	return checkCharset(r)
 }
 
 // admit checks the credentials as far as the head of the request goes.
@@ -221,6 +222,9 @@ func (v *Verifier) admit(m *message) error {
 // Verify checks an admitted request whose Body has been set. Errors are of
 // type *Error.
 func (v *Verifier) Verify(r *Request) (*Result, error) {
+	if err := checkCharset(r); err != nil {
+		return nil, err
+	}
 	m := v.message(r)
 	if answer, err := v.handshake(m, false); answer != nil || err != nil {
 		return &Result{Signed: SignedNothing, Handshake: answer}, err
@@ -229,6 +233,9 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 		if err := v.admit(m); err != nil {
 			return nil, err
 		}
+	}
+	if m.Body.Marked() && v.signed == SignedFields && v.provider.signsOutOfBody() {
+		return nil, refuse(Malformed, "the body begins with a byte order mark; signed fields are read out of plain JSON only")
 	}
 	for _, c := range v.checks {
 		if err := c.verify(m); err != nil {
@@ -253,9 +260,25 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 	}
 	result.Handshake, err = v.handshake(m, true)
 	if err == nil && result.Handshake == nil {
-		err = v.checkMethod(r)
+		err = v.checkEvent(r)
 	}
 	return result, err
+}
+
+// checkEvent refuses a verified request that is no handshake, and no event that
+// the operator wants.
+func (v *Verifier) checkEvent(r *Request) error {
+	if err := v.checkMethod(r); err != nil {
+		return err
+	}
+	bodiless := r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete
+	if v.provider.Spec.Payload != "json" || bodiless && len(r.Body.Bytes()) == 0 {
+		return nil
+	}
+	if err := r.Body.CheckJSON(); err != nil {
+		return refuse(Malformed, "payload json: %v", err)
+	}
+	return nil
 }
 
 // checkSource refuses addresses that may not send.

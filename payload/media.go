@@ -1,0 +1,23 @@
+package payload
+
+import "strings"
+
+// MediaType returns the media type of a Content-Type header, in lower case.
+func MediaType(contentType string) string {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	return strings.ToLower(strings.TrimSpace(mediaType))
+}
+
+// IsFormType reports whether a media type is that of a URL-encoded form.
+func IsFormType(mediaType string) bool { return mediaType == "application/x-www-form-urlencoded" }
+
+// IsOtherType reports whether a media type is one that holds neither JSON nor
+// a URL-encoded form. Any other one may: plain text often does.
+func IsOtherType(mediaType string) bool {
+	family, kind, _ := strings.Cut(mediaType, "/")
+	switch family {
+	case "multipart", "image", "audio", "video":
+		return true
+	}
+	return kind == "xml" || kind == "html" || strings.HasSuffix(kind, "+xml")
+}
