@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -46,6 +47,7 @@ func (p *parser) checkNames(start *caddyfile.Dispenser) {
 
 func warnIf(d *caddyfile.Dispenser, problem string) {
 	if problem != "" {
+		told.Store(problem, true)
 		warn(d, problem)
 	}
 }
@@ -140,4 +142,18 @@ func (n *eventNames) sibling(name string) string {
 		}
 	}
 	return ""
+}
+
+// told are warnings about events that were given while adapting, with file and
+// line. Who loads what was adapted need not repeat them.
+var told sync.Map
+
+// EventProblem says why no event of an endpoint has a name that pattern matches.
+// It is empty if one may, or if that was told while adapting.
+func EventProblem(spec *verify.Spec, config *verify.Config, pattern string) string {
+	problem := newEventNames(spec, config).problem(pattern)
+	if _, was := told.LoadAndDelete(problem); was {
+		return ""
+	}
+	return problem
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -72,7 +73,8 @@ type App struct {
 	secrets     []diagnose.Secrets // of all endpoints, as far as they are provisioned
 	delivery    delivery
 	replay      ReplayStore
-	startReplay func() error      // once
+	startReplay func() error // once
+	surveyed    map[*caddyhttp.Server]bool
 	endpoints   map[string]string // configurations by the names that deliveries are remembered under
 }
 

@@ -116,6 +116,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		a.ownHeader[name] = true
 	}
 	a.challenge = challenges(spec, &config)
+	a.warn(ctx, app.(*App), spec, &config)
 	if a.replay, err = app.(*App).replayGate(a); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}

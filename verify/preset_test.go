@@ -336,7 +336,7 @@ func TestPresetsAccept(t *testing.T) {
 // fields stand in one order.
 func TestPresetFiles(t *testing.T) {
 	order := []string{
-		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "signature", "token", "jwt",
+		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
 		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
 		"event", "id", "handshakes", "methods", "sources", "answer_within", "events",
 		"event_sources", "synonyms", "categories", "personal", "secrets",

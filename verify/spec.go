@@ -51,6 +51,10 @@ type Spec struct {
 	// base64 of SPKI, or 32 bytes for ed25519 in hex, base64 or after whpk_.
 	Key string `json:"key,omitempty"`
 
+	// What every secret of the provider begins with. Another one is warned of when
+	// a configuration loads. Default: nothing is known.
+	SecretPrefix string `json:"secret_prefix,omitempty"`
+
 	// Where the signature is and how it is written.
 	Signature *Signature `json:"signature,omitempty"`
 

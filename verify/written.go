@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -68,4 +69,29 @@ func (c *Config) CheckWritten(own func(name string) bool) error {
 		err = errors.Join(err, check("jwt: key", c.JWT.Keys))
 	}
 	return err
+}
+
+// IsLikeSecret reports whether a secret begins as the provider's secrets do.
+func (s *Spec) IsLikeSecret(secret string) bool { return strings.HasPrefix(secret, s.SecretPrefix) }
+
+// NotOffered names the kinds of credentials in a configuration that the provider
+// does not offer, as far as that is known.
+func (c *Config) NotOffered(spec *Spec) []string {
+	var kinds []string
+	for _, kind := range []struct {
+		name, as string
+		given    bool
+	}{
+		{"secret", "secret", len(c.Secrets) > 0},
+		{"token", "token", len(c.Tokens) > 0},
+		{"token_header", "token", len(c.TokenHeaders) > 0},
+		{"basic", "basic", len(c.Basic) > 0},
+		{"issued", "token", c.Issued != nil},
+		{"jwt", "jwt", c.JWT != nil},
+	} {
+		if kind.given && len(spec.Credentials) > 0 && !slices.Contains(spec.Credentials, kind.as) {
+			kinds = append(kinds, kind.name)
+		}
+	}
+	return kinds
 }
