@@ -92,11 +92,11 @@ func TestMetricsOfOneProvider(t *testing.T) {
 		routed + `on 1"}`:         1,
 		routed + `on 2"}`:         2,
 		routed + `otherwise"}`:    1,
-		`caddy_webhook_rule_errors_total{provider="` + name + `"}`:             1,
-		`caddy_webhook_verify_duration_seconds_count{provider="` + name + `"}`: 7,
-		`caddy_webhook_handle_duration_seconds_count{provider="` + name + `"}`: 4,
-		`caddy_webhook_payload_bytes_count{provider="` + name + `"}`:           4,
-		`caddy_webhook_payload_bytes_sum{provider="` + name + `"}`:             float64(len(`{"kind":"a.b","n":2}{"kind":"a.b"}{"kind":"a.b","n":1}{"n":0}`)),
+		`caddy_webhook_rule_errors_total{provider="` + name + `",reason="error"}`: 1,
+		`caddy_webhook_verify_duration_seconds_count{provider="` + name + `"}`:    7,
+		`caddy_webhook_handle_duration_seconds_count{provider="` + name + `"}`:    4,
+		`caddy_webhook_payload_bytes_count{provider="` + name + `"}`:              4,
+		`caddy_webhook_payload_bytes_sum{provider="` + name + `"}`:                float64(len(`{"kind":"a.b","n":2}{"kind":"a.b"}{"kind":"a.b","n":1}{"n":0}`)),
 	}
 	for round := range 2 {
 		sendKind(srv, `{"kind":"a.b","n":2}`)

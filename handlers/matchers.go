@@ -206,7 +206,7 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return route.Verdict{When: m.Expr, Clauses: m.rule.Explain(event), Matched: matched}
 	})
 	if err != nil {
-		m.metrics.ruleErrors.WithLabelValues(event.Provider).Inc()
+		m.metrics.ruleErrors.WithLabelValues(event.Provider, route.Reason(err)).Inc()
 	}
 	if errors.Is(err, route.ErrAmbiguous) {
 		m.logFailure(event, err)
@@ -235,7 +235,7 @@ func (m *MatchExpr) logFailure(event *route.Event, err error) {
 	}
 	m.logger.Warn("a rule failed, so it does not match",
 		zap.String("provider", event.Provider), zap.String("event", event.Name),
-		zap.String("rule", m.Expr), zap.String("error", route.Failure(err)))
+		zap.String("rule", m.Expr), zap.String("reason", route.Reason(err)), zap.String("error", route.Failure(err)))
 }
 
 // CELLibrary produces options that expose this matcher for use in CEL

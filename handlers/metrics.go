@@ -7,6 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -16,7 +18,7 @@ import (
 type metrics struct {
 	requests     *prometheus.CounterVec   // by provider and outcome
 	routed       *prometheus.CounterVec   // by provider and route
-	ruleErrors   *prometheus.CounterVec   // by provider
+	ruleErrors   *prometheus.CounterVec   // by provider and reason
 	verification *prometheus.HistogramVec // by provider
 	handling     *prometheus.HistogramVec // by provider
 	payload      *prometheus.HistogramVec // by provider
@@ -66,7 +68,8 @@ var collectors = sync.OnceValue(func() *metrics {
 		routed: counters("routed_total",
 			"Verified webhooks by provider and the block of handle_webhook that took them: on 1, on 2, otherwise.",
 			"provider", "route"),
-		ruleErrors: counters("rule_errors_total", "Rules that failed at run time, by provider.", "provider"),
+		ruleErrors: counters("rule_errors_total",
+			"Rules that failed at run time, by provider and reason: budget or error.", "provider", "reason"),
 		verification: histograms("verify_duration_seconds",
 			"How long verifying took, without waiting for the body, by provider.",
 			prometheus.ExponentialBuckets(10e-6, 4, 9), byProvider), // 10 µs to 655 ms
@@ -167,7 +170,8 @@ func (m *metrics) of(provider string) *providerMetrics {
 	for _, outcome := range outcomes {
 		p.outcomes[outcome] = m.requests.WithLabelValues(provider, outcome)
 	}
-	m.ruleErrors.WithLabelValues(provider) // makes it, as 0
+	m.ruleErrors.WithLabelValues(provider, route.Reason(nil)) // makes it, as 0
+	m.ruleErrors.WithLabelValues(provider, route.Reason(route.ErrBudget))
 	m.replayErrors.WithLabelValues(provider)
 	m.replayEvicted.WithLabelValues()
 	return p

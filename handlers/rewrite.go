@@ -94,7 +94,7 @@ func (rw *Rewrite) failed(r *http.Request, event *route.Event, err error) error 
 	event.Failure = route.Failure(err)
 	fields := []zap.Field{
 		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
-		zap.String("error", event.Failure),
+		zap.String("reason", route.Reason(err)), zap.String("error", event.Failure),
 	}
 	if errors.Is(err, route.ErrAmbiguous) {
 		rw.logger.Warn("a webhook is not rewritten and not forwarded", fields...)

@@ -1,6 +1,9 @@
 package payload
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+)
 
 // A document whose sender vouches for every byte is read in spite of mistakes
 // that do not hide where its values end: nobody can have made them but the
@@ -31,10 +34,10 @@ func isLiteral(c byte) bool {
 // decodeLoosely is Decode for a document with mistakes. What is no value is
 // nil, and what is no character the replacement character.
 func decodeLoosely(document []byte) (any, error) {
-	s := scan{doc: document, loose: true}
-	value, i := s.decode(space(document, 0), 0)
+	d := decoder{scan: scan{doc: document, loose: true}, granted: math.MaxInt}
+	value, i := d.decode(space(document, 0), 0)
 	if i == failed {
-		return nil, s.err
+		return nil, d.err
 	}
 	return value, nil
 }

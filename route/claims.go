@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/expr-lang/expr"
-
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // claimsEnv is what an expression over the claims of a token sees.
 type claimsEnv struct {
 	Claims map[string]any `expr:"claims"`
+	Meter  *meter         `expr:"the meter"`
 }
 
 // CompileClaims compiles an expression over the claims of a token, whose result
@@ -26,7 +25,8 @@ func CompileClaims(source string) (verify.ClaimsRule, error) {
 		return nil, err
 	}
 	return func(claims map[string]any) (bool, error) {
-		result, err := expr.Run(p.compiled, claimsEnv{claims})
+		m := new(meter)
+		result, err := p.counted(m, 0, claimsEnv{claims, m})
 		if err != nil {
 			return false, err
 		}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -45,11 +46,20 @@ func (e *Event) Redacted(document []byte, header http.Header) *Event {
 // and again.
 const maxVerdicts = 100
 
+// Reason tells in a word why an expression failed for an event: "budget" if it took
+// more than it may, else "error".
+func Reason(err error) string {
+	if errors.Is(err, ErrBudget) {
+		return "budget"
+	}
+	return "error"
+}
+
 // Explain evaluates every clause of a rule on its own. It tells nothing of the
 // payload but what the clauses are: true, false, or in error.
 func (r *Rule) Explain(e *Event) []Clause {
 	var clauses []Clause
-	for _, source := range split(r.compiled.Node()) {
+	for _, source := range split(r.tree) {
 		clause := Clause{Source: source}
 		value, err := CompileValue(source)
 		var result any

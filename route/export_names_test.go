@@ -6,7 +6,9 @@ import "reflect"
 func Names() []string {
 	var names []string
 	for field := range reflect.TypeFor[env]().Fields() {
-		names = append(names, field.Tag.Get("expr"))
+		if name := field.Tag.Get("expr"); name != meterName {
+			names = append(names, name)
+		}
 	}
 	return names
 }

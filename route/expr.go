@@ -3,6 +3,7 @@ package route
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -34,12 +35,14 @@ type env struct {
 	Header    func(name string) string `expr:"header"`
 	Query     func(name string) string `expr:"query"`
 	Signed    func(path string) bool   `expr:"signed"`
+	Meter     *meter                   `expr:"the meter"`
 }
 
 // program is a compiled expression.
 type program struct {
 	source   string
-	compiled *vm.Program
+	tree     ast.Node    // as it was written
+	compiled *vm.Program // with a meter
 	usesBody bool
 	slotted  *slotted // the same for most; nil if it needs the payload as a whole
 	guard    *guard   // see Event.RequireSigned
@@ -94,134 +97,33 @@ func compile(source string, environment any, options ...expr.Option) (program, e
 	if len(source) > maxSource {
 		return program{}, fmt.Errorf("the expression is longer than %d bytes", maxSource)
 	}
-	check := new(inspector)
-	options = append(options,
-		expr.MaxNodes(maxNodes),
-		// These make results whose size has nothing to do with the payload's.
-		expr.DisableBuiltin("repeat"),
-		// Time comes with the event, so that a rule gives the same answer twice.
-		expr.DisableBuiltin("now"),
-	)
-	options = append(options, functions...)
-	// The tree is looked at as it was written: optimizing fuses predicates.
-	compiled, err := expr.Compile(source, append(slices.Clone(options), expr.Env(environment), expr.Patch(check))...)
+	options = append(options, expr.MaxNodes(maxNodes))
+	options = append(options, declared()...)
+	// Operators are told what is wrong with what they wrote.
+	written, err := expr.Compile(source, append(slices.Clone(options), expr.Env(environment), expr.Optimize(false))...)
 	if err != nil {
 		return program{}, err
 	}
-	if check.err != nil {
-		return program{}, check.err
+	counter := new(counter)
+	compiled, err := expr.Compile(source, slices.Concat(options, []expr.Option{expr.Env(environment)}, counter.options())...)
+	if counter.err != nil {
+		return program{}, counter.err
 	}
-	p := program{source: source, compiled: compiled, usesBody: check.usesBody, guard: newGuard(compiled)}
+	if err != nil {
+		return program{}, err
+	}
+	p := program{source: source, tree: written.Node(), compiled: compiled, usesBody: uses(written.Node(), "body"), guard: newGuard(written)}
 	if _, ok := environment.(env); ok {
 		p.slotted = compileSlots(source, options)
 	}
 	return p, nil
 }
 
-// inspector looks at what an expression uses, and refuses what could cost more
-// than the payload's size allows.
-type inspector struct {
-	usesBody bool
-	err      error
-}
-
-func (i *inspector) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.IdentifierNode:
-		i.usesBody = i.usesBody || n.Value == "body"
-		if n.Value == "$env" {
-			i.refuse("$env cannot be used; name what is wanted of it")
-		}
-	case *ast.BuiltinNode:
-		switch n.Name {
-		case "reduce", "uniq":
-			i.refuse(n.Name + " cannot be used: its cost has no bound in the payload's size")
-		case "replace":
-			if len(n.Arguments) > 2 && mentionsBody(n.Arguments[2]) {
-				i.refuse("replace: what is put in cannot come out of the payload, because the result could be its square")
-			}
-		}
-	}
-	if n, ok := (*node).(*ast.BuiltinNode); ok {
-		i.predicates(n)
-	}
-}
-
-// predicates looks at what is done for each element of a list.
-func (i *inspector) predicates(n *ast.BuiltinNode) {
-	for _, argument := range n.Arguments {
-		predicate, ok := argument.(*ast.PredicateNode)
-		if !ok {
-			continue
-		}
-		var inner predicates
-		ast.Walk(&predicate.Node, &inner)
-		if len(inner.found) > 0 {
-			i.refuse("a predicate such as any() or filter() inside another one is not allowed: " +
-				"its cost is the square of the payload's size")
-		}
-		if inner.walks && !isConstant(n.Arguments[0]) {
-			i.refuse("a predicate cannot search the payload anew for each element: " +
-				"its cost would be the square of the payload's size")
-		}
-	}
-}
-
-// isConstant reports whether a list is written out in the expression.
-func isConstant(node ast.Node) bool {
-	if _, ok := node.(*ast.ConstantNode); ok {
-		return true
-	}
-	_, ok := node.(*ast.ArrayNode)
-	return ok && !mentionsBody(node)
-}
-
-func (i *inspector) refuse(text string) {
-	if i.err == nil {
-		i.err = errors.New(text)
-	}
-}
-
-// predicates looks at what stands inside a predicate.
-type predicates struct {
-	found []*ast.PredicateNode
-	walks bool // something is searched for in the payload
-}
-
-func (p *predicates) Visit(node *ast.Node) {
-	switch n := (*node).(type) {
-	case *ast.PredicateNode:
-		p.found = append(p.found, n)
-	case *ast.BuiltinNode, *ast.CallNode:
-		p.walks = p.walks || mentionsBody(n)
-	case *ast.BinaryNode:
-		switch n.Operator {
-		case "in", "matches", "contains":
-			p.walks = p.walks || mentionsBody(n)
-		}
-	}
-}
-
-// mentionsBody reports whether an expression reads the payload, perhaps through
-// a variable.
-func mentionsBody(node ast.Node) bool {
-	var m bodyMention
-	ast.Walk(&node, &m)
-	return bool(m)
-}
-
-type bodyMention bool
-
-// small are the names of what has no size, and of functions.
-var small = []string{
-	"provider", "event", "id", "timestamp", "received", "method", "path",
-	"header", "query", "signed", "json", "unix", "b64decode", "sha256", "escape",
-}
-
-func (m *bodyMention) Visit(node *ast.Node) {
-	if identifier, ok := (*node).(*ast.IdentifierNode); ok && !slices.Contains(small, identifier.Value) {
-		*m = true
-	}
+// uses reports whether a name is in an expression.
+func uses(tree ast.Node, name string) bool {
+	used := &usedNames{names: make(map[string]bool)}
+	ast.Walk(&tree, used)
+	return used.names[name]
 }
 
 // String returns the expression as it was written.
@@ -261,6 +163,7 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 			Header:    e.header.Get,
 			Query:     e.query,
 			Signed:    e.signs,
+			Meter:     new(meter),
 		}
 	}
 	if p.usesBody {
@@ -271,7 +174,18 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 			return nil, fmt.Errorf("%w: %w", ErrAmbiguous, err)
 		}
 	}
-	return expr.Run(p.compiled, e.env)
+	return p.counted(e.env.Meter, len(e.Body.Document()), e.env)
+}
+
+// counted evaluates an expression for a payload of a size.
+func (p *program) counted(m *meter, size int, environment any) (any, error) {
+	m.fill(size)
+	machine := vm.VM{MemoryBudget: math.MaxUint}
+	result, err := machine.Run(p.compiled, environment)
+	if err == nil {
+		err = m.check(result)
+	}
+	return result, err
 }
 
 // Match evaluates the rule.

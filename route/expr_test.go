@@ -230,7 +230,6 @@ func TestCompileRefuses(t *testing.T) {
 		{"missing argument", `escape() == ""`, "escape"},
 		{"too many arguments", `header("a", "b") == ""`, "header"},
 		{"repeat", `repeat("a", 10) == ""`, "repeat"},
-		{"reduce", `reduce(body.a, #acc + #) == 1`, "reduce"},
 		{"now", `now() > timestamp`, "now"},
 		{"too long", `event == "` + strings.Repeat("x", 16<<10) + `"`, "longer than"},
 		{"too many nodes", strings.Repeat(`event == "x" || `, 400) + "true", "nodes"},
@@ -249,7 +248,7 @@ func TestCompileRefuses(t *testing.T) {
 	}
 }
 
-// One predicate inside another costs the square of the payload's size.
+// One predicate may stand inside another: what it does is counted.
 func TestNestedPredicates(t *testing.T) {
 	for _, source := range []string{
 		`any(body.a, any(body.b, # == 1))`,
@@ -277,11 +276,11 @@ func TestNestedPredicates(t *testing.T) {
 		`[any(body.a, any(body.b, # == 1))][0] == true`,
 		`{"x": any(body.a, any(body.b, # == 1))}.x == true`,
 	} {
-		if _, err := route.CompileRule(source); err == nil || !strings.Contains(err.Error(), "inside another") {
-			t.Errorf("%s: %v; want a refusal", source, err)
+		if _, err := route.CompileRule(source); err != nil {
+			t.Errorf("%s: %v", source, err)
 		}
-		if _, err := route.CompileValue(source); err == nil || !strings.Contains(err.Error(), "inside another") {
-			t.Errorf("%s as a value: %v; want a refusal", source, err)
+		if _, err := route.CompileValue(source); err != nil {
+			t.Errorf("%s as a value: %v", source, err)
 		}
 	}
 	for _, source := range []string{

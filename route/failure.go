@@ -28,10 +28,10 @@ var ErrURI error = &lineError{"uri", payload.Fault("the result is not a path tha
 var word = regexp.MustCompile(`[\pL\pN_]+`)
 
 // ownWords are those of which the messages of expressions consist.
-var ownWords = strings.Fields("argument array as base64 bool budget byte cannot call data date defined depth element " +
+var ownWords = strings.Fields("a argument array as base64 bool budget byte cannot call data date defined depth element " +
 	"elements exceeded failed fetch field float float64 for from get have illegal in index input int int64 interface " +
-	"invalid is json key last length list map memory name needs nil no not null number object of on operation operator " +
-	"out range recursion slice string take than the time twice type types unexpected unix use value values")
+	"invalid is json key last length list map may memory more name needs nil no not null number object of on operation operator " +
+	"its out payload range recursion size slice string take takes than the this time twice type types unexpected unix use value values")
 
 // Failure tells why an expression or a line of a rewrite failed for an event,
 // and where. It may stand in a log: of the errors of expressions, a word that is

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,41 +16,61 @@ import (
 )
 
 // functions are what expressions can call besides the language's own.
-var functions = []expr.Option{
+var functions = map[string]function{
 	// json(s) decodes the JSON document inside a string.
-	expr.Function("json", func(args ...any) (any, error) {
-		return payload.Decode([]byte(args[0].(string)))
-	}, new(func(string) any)),
+	"json": {kind: new(func(string) any), call: decodeJSON},
 
 	// unix(n) is the time n seconds after 1970.
-	expr.Function("unix", func(args ...any) (any, error) {
+	"unix": {kind: new(func(any) time.Time), isFree: true, call: func(_ *meter, args []any) (any, error) {
 		switch n := args[0].(type) {
 		case int:
 			return time.Unix(int64(n), 0).UTC(), nil
 		case float64:
 			return time.UnixMicro(int64(n * 1e6)).UTC(), nil
 		default:
-			return nil, fmt.Errorf("unix needs a number, not %T", args[0])
+			return nil, errNot("unix", "a number", args[0])
 		}
-	}, new(func(any) time.Time)),
+	}},
 
 	// b64decode(s) decodes standard or URL base64, with or without padding.
-	expr.Function("b64decode", func(args ...any) (any, error) {
-		text := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(args[0].(string)), "=")
+	"b64decode": ofText(4, 4, func(text string) (any, error) {
+		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
 		decoded, err := base64.RawStdEncoding.DecodeString(text)
 		return string(decoded), err
-	}, new(func(string) string)),
+	}),
 
 	// sha256(s) is the hash of a string in lower-case hex.
-	expr.Function("sha256", func(args ...any) (any, error) {
-		sum := sha256.Sum256([]byte(args[0].(string)))
+	"sha256": ofText(8, 1, func(text string) (any, error) {
+		sum := sha256.Sum256([]byte(text))
 		return hex.EncodeToString(sum[:]), nil
-	}, new(func(string) string)),
+	}),
 
 	// escape(s) makes a string a single segment of a URI's path.
-	expr.Function("escape", func(args ...any) (any, error) {
-		return url.PathEscape(args[0].(string)), nil
-	}, new(func(string) string)),
+	"escape": ofText(8, 3, func(text string) (any, error) { return url.PathEscape(text), nil }),
+
+	// What an event tells of its request; see env.
+	"header": {isFree: true}, "query": {isFree: true}, "signed": {isFree: true},
+}
+
+// ofText is a function of a text, with its steps for four bytes of the text, and
+// how many it makes of each.
+func ofText(steps, made int, call func(text string) (any, error)) function {
+	return function{kind: new(func(string) string), call: func(m *meter, args []any) (any, error) {
+		making(steps, made)(m, args)
+		m.make(64)
+		return call(args[0].(string))
+	}}
+}
+
+// declared are the functions as the language knows them.
+func declared() []expr.Option {
+	var options []expr.Option
+	for name, f := range functions {
+		if f.kind != nil {
+			options = append(options, expr.Function(name, func(args ...any) (any, error) { return f.call(nil, args) }, f.kind))
+		}
+	}
+	return options
 }
 
 // Text turns the result of an expression into text for a header, a URI or a

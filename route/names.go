@@ -10,7 +10,7 @@ import (
 // event or category: those on the other side of == and !=, and in the list of in.
 func (p *program) Compared(name string) []string {
 	c := &comparisons{name: name}
-	root := p.compiled.Node()
+	root := p.tree
 	ast.Walk(&root, c)
 	slices.Sort(c.found)
 	return slices.Compact(c.found)
@@ -51,25 +51,11 @@ func (c *comparisons) text(node ast.Node) {
 	}
 }
 
-// list collects the texts of a list, which the optimizer may have made a set.
+// list collects the texts of a list that is written out.
 func (c *comparisons) list(node ast.Node) {
-	switch n := node.(type) {
-	case *ast.ArrayNode:
-		for _, element := range n.Nodes {
+	if list, ok := node.(*ast.ArrayNode); ok {
+		for _, element := range list.Nodes {
 			c.text(element)
-		}
-	case *ast.ConstantNode:
-		switch set := n.Value.(type) {
-		case map[string]struct{}:
-			for text := range set {
-				c.found = append(c.found, text)
-			}
-		case []any:
-			for _, element := range set {
-				if text, ok := element.(string); ok {
-					c.found = append(c.found, text)
-				}
-			}
 		}
 	}
 }

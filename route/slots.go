@@ -3,6 +3,7 @@ package route
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,8 @@ import (
 // values instead of a decoded payload.
 type slotted struct {
 	compiled *vm.Program
+	counts   bool  // it asks the meter
+	loops    bool  // the machine keeps values of the payload
 	facts    []int // what it uses besides the payload, as indexes of facts
 	names    []string
 	chains   []*payload.Chain // the values of names
@@ -27,8 +30,9 @@ type slotted struct {
 
 // machine is what an evaluation needs, used again and again.
 type machine struct {
-	vm  vm.VM
-	env map[string]any
+	vm    vm.VM
+	env   map[string]any
+	meter meter
 }
 
 // facts are the names in expressions of what is known besides the payload, with
@@ -50,9 +54,10 @@ func Facts() []string { return append(facts[:len(facts):len(facts)], "body") }
 // those that use the payload in other ways than by constant members.
 func compileSlots(source string, options []expr.Option) *slotted {
 	find := &chainFinder{make(map[string]*payload.Chain), make(map[*ast.IdentifierNode][]payload.Step)}
+	counter := new(counter)
 	options = append(slices.Clone(options), expr.Env(factTypes), expr.AllowUndefinedVariables(), expr.Patch(find))
-	compiled, err := expr.Compile(source, options...)
-	if err != nil {
+	compiled, err := expr.Compile(source, append(options, counter.options()...)...)
+	if err != nil || counter.err != nil {
 		return nil
 	}
 	used := &usedNames{names: make(map[string]bool)}
@@ -61,8 +66,10 @@ func compileSlots(source string, options []expr.Option) *slotted {
 	if used.names["body"] || used.calls(find.found) {
 		return nil
 	}
-	s := &slotted{compiled: compiled}
-	s.machines.New = func() any { return &machine{env: make(map[string]any)} }
+	s := &slotted{compiled: compiled, counts: used.names[meterName], loops: len(counter.loops) > 0}
+	s.machines.New = func() any {
+		return &machine{vm: vm.VM{MemoryBudget: math.MaxUint}, env: make(map[string]any)}
+	}
 	for _, name := range slices.Sorted(maps.Keys(used.names)) {
 		if i := slices.Index(facts[:], name); i >= 0 {
 			s.facts = append(s.facts, i)
@@ -86,7 +93,13 @@ func (s *slotted) run(e *Event) (result any, ran bool, err error) {
 	for _, fact := range s.facts {
 		m.env[facts[fact]] = e.fact(fact)
 	}
-	result, err = m.vm.Run(s.compiled, m.env)
+	m.meter.fill(len(e.Body.Document()))
+	if s.counts {
+		m.env[meterName] = &m.meter
+	}
+	if result, err = m.vm.Run(s.compiled, m.env); err == nil {
+		err = m.meter.check(result)
+	}
 	return result, true, err
 }
 
@@ -103,6 +116,9 @@ func (s *slotted) project(e *Event) (any, error) {
 // release gives a machine back without the values of the event.
 func (s *slotted) release(m *machine) {
 	clear(m.env)
+	if s.loops {
+		m.vm = vm.VM{MemoryBudget: math.MaxUint}
+	}
 	clear(m.vm.Stack[:cap(m.vm.Stack)])
 	clear(m.vm.Variables)
 	s.machines.Put(m)

@@ -1,0 +1,214 @@
+package payload
+
+import (
+	"errors"
+	"math"
+)
+
+// Decode turns a JSON document into maps, slices, strings, booleans, nil and
+// numbers. An integer that fits is an int, whatever its size otherwise a
+// json.Number that keeps its digits; a fraction or an exponent is a float64,
+// or a json.Number where a float64 would overflow. A name that stands twice in
+// an object is an error, wherever it does. What is decoded must not be changed:
+// empty objects are one and the same.
+func Decode(document []byte) (any, error) {
+	value, _, err := DecodeWithin(document, math.MaxInt)
+	return value, err
+}
+
+// ErrSize is returned for a document whose values would take more memory than
+// they may.
+var ErrSize = errors.New("the values of the document take too much memory")
+
+// DecodeWithin is Decode for values that take no more than most bytes of memory.
+// It returns how many they take, roughly.
+func DecodeWithin(document []byte, most int) (value any, size int, err error) {
+	d := decoder{scan: scan{doc: document}, granted: most}
+	value, err = d.all()
+	return value, d.size, err
+}
+
+// What values take in memory.
+const (
+	sizeOfText   = 16       // beside its bytes
+	sizeOfNumber = 8        // the smallest have room already
+	sizeOfArray  = 24       // beside its elements
+	sizeOfValue  = 16       // an element of an array
+	sizeOfObject = 48       // beside its members
+	sizeOfGroup  = 8*32 + 8 // of up to eight members, for which there is room at once
+)
+
+// decoder turns a document into values, and counts what they take.
+type decoder struct {
+	scan
+	size    int
+	granted int                         // how large size may be
+	grant   func(size int) (int, error) // asks for more; nil: there is none
+	open    []any                       // the elements of the arrays that are being read
+}
+
+// all decodes the whole document.
+func (d *decoder) all() (any, error) {
+	value, i := d.decode(space(d.doc, 0), 0)
+	if i == failed {
+		return nil, d.err
+	}
+	if space(d.doc, i) < len(d.doc) {
+		return nil, errData
+	}
+	return value, nil
+}
+
+// take counts memory before it is used.
+func (d *decoder) take(size int) bool {
+	if d.size += size; d.size <= d.granted {
+		return true
+	}
+	err := ErrSize
+	if d.grant != nil {
+		d.granted, err = d.grant(d.size)
+	}
+	if d.size <= d.granted {
+		return true
+	}
+	d.err = err
+	return false
+}
+
+// decode reads a value.
+func (d *decoder) decode(i, depth int) (any, int) {
+	if i >= len(d.doc) {
+		return nil, d.unexpected(i, "a value")
+	}
+	if c := d.doc[i]; c == '{' || c == '[' {
+		if depth == maxDepth {
+			return nil, d.fail(i, "it is nested too deeply")
+		}
+		if c == '{' {
+			return d.object(i, depth+1)
+		}
+		return d.array(i, depth+1)
+	}
+	end := d.skip(i, depth)
+	if end == failed || !d.take(sizeOfScalar(d.doc[i:end])) {
+		return nil, failed
+	}
+	if d.loose {
+		return looseScalar(d.doc[i:end]), end
+	}
+	return scalar(d.doc[i:end]), end
+}
+
+// emptyObject and emptyArray are all objects and arrays that are empty: a document
+// of nothing else would take twenty times its size.
+var (
+	emptyObject     = map[string]any{}
+	emptyArray  any = []any{}
+)
+
+func (d *decoder) object(i, depth int) (any, int) {
+	if i = space(d.doc, i+1); i < len(d.doc) && d.doc[i] == '}' {
+		return emptyObject, i + 1
+	}
+	object := make(map[string]any)
+	if !d.take(sizeOfObject) {
+		return nil, failed
+	}
+	for {
+		start := i
+		end := d.quoted(i)
+		if end == failed {
+			return nil, failed
+		}
+		if !d.take(end - start + sizeOfMember(len(object))) {
+			return nil, failed
+		}
+		name := string(unquote(d.doc[start:end]))
+		if _, exists := object[name]; exists {
+			d.err = doubled(start).Err()
+			return nil, failed
+		}
+		if i = d.colon(end); i == failed {
+			return nil, failed
+		}
+		if object[name], i = d.decode(i, depth); i == failed {
+			return nil, failed
+		}
+		switch i = space(d.doc, i); {
+		case i < len(d.doc) && d.doc[i] == ',':
+			if i = space(d.doc, i+1); d.endsAfterComma(i) {
+				return object, i + 1
+			}
+		case i < len(d.doc) && d.doc[i] == '}':
+			return object, i + 1
+		default:
+			return nil, d.unexpected(i, "a comma or }")
+		}
+	}
+}
+
+func (d *decoder) array(i, depth int) (any, int) {
+	if i = space(d.doc, i+1); i < len(d.doc) && d.doc[i] == ']' {
+		return emptyArray, i + 1
+	}
+	if !d.take(sizeOfArray) {
+		return nil, failed
+	}
+	first := len(d.open)
+	for {
+		if !d.take(sizeOfValue) {
+			return nil, failed
+		}
+		var element any
+		if element, i = d.decode(i, depth); i == failed {
+			return nil, failed
+		}
+		d.open = append(d.open, element)
+		switch i = space(d.doc, i); {
+		case i < len(d.doc) && d.doc[i] == ',':
+			if i = space(d.doc, i+1); d.endsAfterComma(i) {
+				return d.closed(first), i + 1
+			}
+		case i < len(d.doc) && d.doc[i] == ']':
+			return d.closed(first), i + 1
+		default:
+			return nil, d.unexpected(i, "a comma or ]")
+		}
+	}
+}
+
+// closed returns the array whose elements are open from the first on.
+func (d *decoder) closed(first int) any {
+	elements := d.open[first:]
+	array := make([]any, len(elements))
+	copy(array, elements)
+	clear(elements)
+	d.open = d.open[:first]
+	return array
+}
+
+// sizeOfScalar returns what a value takes that is neither object nor array.
+func sizeOfScalar(raw []byte) int {
+	switch c := raw[0]; {
+	case c == '"':
+		return sizeOfText + len(raw)
+	case c == 't', c == 'f', c == 'n':
+		return 0
+	case len(raw) > 18: // perhaps a number that keeps its digits
+		return sizeOfText + len(raw)
+	default:
+		return sizeOfNumber
+	}
+}
+
+// sizeOfMember returns what an object takes more for another member.
+func sizeOfMember(members int) int {
+	switch {
+	case members == 0:
+		return sizeOfGroup
+	case members < 8:
+		return 0
+	default:
+		return 2 * sizeOfGroup / 8
+	}
+}
