@@ -47,20 +47,57 @@ func TestDeliverLateBody(t *testing.T) {
 	}
 }
 
-// What a late app has yet to read counts as what others are asked to wait for.
-func TestDeliverLateBodiesCount(t *testing.T) {
-	for _, rewrite := range []string{"", "webhook_rewrite {\n set n 1\n }\n"} {
-		up := webhooktest.NewUpstream(t)
-		leave := make(chan struct{})
-		up.Answer(func(http.ResponseWriter, *http.Request) { <-leave })
-		srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "max_buffered 2MiB")+
-			routes("max_size 2MiB\n otherwise {\n"+rewrite+"webhook_deliver {\n wait 1ms\n retry 1h\n webhook_proxy "+up.Addr()+"\n }\n }"))
-		body := `{"a":"` + strings.Repeat("x", 1_200_000) + `"}`
-		eventually(t, "there is memory", func() bool { return push(srv, body).Status == 202 })
-		checkReason(t, push(srv, body, "X-Tell: yes"), 503, "overloaded")
-		close(leave)
-		eventually(t, "there is memory again", func() bool { return push(srv, body).Status != 503 })
-	}
+// What is stored for an app that hangs refuses no other webhook, however large its
+// body is and however little memory there is for bodies.
+func TestDeliverLateBodiesLeaveRoom(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		for _, size := range []int{20_000, 1_200_000} {
+			up := webhooktest.NewUpstream(t)
+			leave := make(chan struct{})
+			up.Answer(func(http.ResponseWriter, *http.Request) { <-leave })
+			srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "max_buffered 2MiB")+
+				routes("max_size 2MiB\n otherwise {\n webhook_deliver {\n wait 1ms\n retry 1h\n "+proxy+" "+up.Addr()+"\n }\n }"))
+			for i := range 150 {
+				checkStatus(t, push(srv, fmt.Sprintf(`{"n":%d,"a":"%s"}`, i, strings.Repeat("x", size))), 202)
+			}
+			close(leave)
+		}
+	})
+}
+
+// What a late app comes to is written into the store when it is known: a success
+// long before the next attempt would be due, also for a webhook that waited
+// already.
+func TestDeliverLateIsSettledAtOnce(t *testing.T) {
+	byEach(t, func(t *testing.T, proxy string) {
+		for status, want := range map[int]string{200: `"waiting":0,"dead":0`, 500: `"waiting":1,"dead":0`, 422: `"waiting":0,"dead":1`} {
+			up := webhooktest.NewUpstream(t)
+			release := make(chan struct{})
+			up.Answer(func(w http.ResponseWriter, _ *http.Request) {
+				<-release
+				w.WriteHeader(status)
+			})
+			admin := "127.0.0.1:" + webhooktest.FreePort(t)
+			queue := func() string { return get(t, "http://"+admin+"/webhooks/queue") }
+			config := "{\n admin " + admin + "\n webhooks {\n store " + filepath.Join(t.TempDir(), "deliveries.db") + "\n }\n}\n" +
+				routes("otherwise {\n webhook_deliver {\n wait 1ms\n retry 2h 2h\n "+proxy+" "+up.Addr()+"\n }\n }")
+			srv := webhooktest.Start(t, config)
+			checkStatus(t, push(srv, validBody), 202)
+			checkStatus(t, push(srv, validBody), 202) // its sender has lost the answer
+			if stored := queue(); !strings.Contains(stored, `"waiting":1`) {
+				t.Errorf("it is stored as %s", stored)
+			}
+			close(release)
+			eventually(t, fmt.Sprintf("%d is settled", status), func() bool {
+				return strings.Contains(queue(), want)
+			})
+			srv.Stop()
+			webhooktest.Start(t, config).Stop()
+			if got := len(up.Requests()); got != 2 {
+				t.Errorf("%d: the app is asked %d times", status, got)
+			}
+		}
+	})
 }
 
 // The body of an answer may take as long as an attempt; then it is broken off.

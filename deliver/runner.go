@@ -64,6 +64,7 @@ type Runner struct {
 	events       Events
 	maxAge       time.Duration // 0: for ever
 
+	mu       sync.Mutex      // so that running does not grow after stop
 	claims   context.Context // ends when no more is to be claimed
 	stop     context.CancelFunc
 	attempts context.Context // ends when attempts are to be cut short
@@ -90,7 +91,9 @@ func NewRunner(store Store, destinations []Destination, maxAge time.Duration, ev
 // Stop claims no more and waits for the attempts that are being made. Those
 // that are not over when ctx ends are cut short, and due again.
 func (r *Runner) Stop(ctx context.Context) {
+	r.mu.Lock()
 	r.stop()
+	r.mu.Unlock()
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
@@ -156,7 +159,37 @@ func (r *Runner) deliver(destination *Destination, d *Delivery) {
 		r.store.Release(d)
 		return
 	}
-	outcome := r.attempt(destination, d)
+	r.settle(destination, d, r.attempt(destination, d))
+}
+
+// Finish settles a delivery of which the caller makes the attempt, as soon as await
+// returns what has come of it. The context of await ends when attempts are cut
+// short. Stop waits for it, unless it was called before. There is no delivery if
+// somebody else has the lease: then the attempt is only told of.
+func (r *Runner) Finish(destination string, d *Delivery, await func(context.Context) Outcome) {
+	finish := func() {
+		outcome := await(r.attempts)
+		if d == nil {
+			r.events.Attempted(destination, outcome)
+			return
+		}
+		for i := range r.destinations {
+			if r.destinations[i].Name == destination {
+				r.settle(&r.destinations[i], d, outcome)
+			}
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.claims.Err() != nil {
+		go finish()
+		return
+	}
+	r.running.Go(finish)
+}
+
+// settle writes down what has come of an attempt.
+func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome) {
 	if outcome.Verdict != Delivered && r.attempts.Err() != nil {
 		r.store.Release(d) // it was cut short, which says nothing of the app
 		return

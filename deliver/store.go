@@ -101,6 +101,16 @@ type Target struct {
 	// Dead is not nil if the destination has refused the record for good: it is
 	// stored as a dead letter.
 	Dead *Failure
+
+	// Lease is not nil if the last of the Attempts is still going on. Append calls
+	// it before it returns, with the delivery leased to the caller, who settles it
+	// as one that was claimed for that attempt. Its Record has no Body. Append does
+	// not call it if the record waits already and somebody else has the lease.
+	Lease func(*Delivery)
+
+	// LeaseEnd is when that attempt is over at the latest. Only an engine whose
+	// leases outlive the process needs it.
+	LeaseEnd time.Time
 }
 
 // Failure says why an attempt failed.
@@ -113,6 +123,13 @@ type Failure struct {
 const (
 	ReasonCorrupt = "the stored record is damaged"
 )
+
+// Going returns the delivery of a target whose last attempt is still going on.
+func (t *Target) Going(record *Record, stored time.Time) *Delivery {
+	head := *record
+	head.Body = nil
+	return &Delivery{Record: &head, Destination: t.Destination, Attempts: t.Attempts - 1, Stored: stored, Due: t.Due}
+}
 
 // Delivery is one leased delivery.
 type Delivery struct {

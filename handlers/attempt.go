@@ -8,41 +8,74 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
-// attempt hands a webhook to a destination once. It is the ResponseWriter of
-// the destination's handlers: as soon as they write the status, the outcome is
-// known, and whether the answer goes to the sender.
+// attempt hands a webhook to a destination once. It is the ResponseWriter of the
+// destination's handlers: as soon as they write the status, the outcome is known,
+// and whether the answer goes to the sender.
+//
+// A delivery that was stored is attempted on the goroutine of the store's Runner,
+// without a sender. A first attempt has two goroutines, because the exchange with
+// the app may outlive the sender's request. The sender's goroutine makes one
+// savedRequest, begins the attempts of all destinations and waits; each attempt has
+// a goroutine, and a request made of that savedRequest, of its own. Which of
+// them is first, the outcome or the end of the wait, decides the course, once:
+//
+//	sender's goroutine               course       attempt's goroutine
+//
+//	begin: await ───────────────── undecided ──── the handlers run
+//	  │                                 │           │
+//	  │ decided ◀─────────────────── inTime ◀────── decide: the status is written, or
+//	  │                                 or          │       they return without one
+//	  │ giveUp ─────────────────────▶ tooLate       │
+//	  │                                 │           │
+//	inTime:  stores what has failed; settle lets    │ inTime, it passes: waits for settle if
+//	         the answer go; result waits for its    │   there are others, writes to the sender
+//	         end                                    │ else: what is written is discarded
+//	tooLate: keeps the body (outlive), stores the   │
+//	         webhook with a lease, acknowledges     │ tooLate: the outcome is settled in the
+//	         it and leaves                          │   store, on a goroutine of its Runner
+//	                                                ▼
+//	                                              end: lets go of the body
+//
+// The sender's ResponseWriter is the attempt's from decide to end if the answer
+// passes, and the sender's goroutine waits for that; in all other cases the attempt
+// never touches it. The body is everybody's to read. When the sender's goroutine
+// leaves before the attempt's end, the body no longer counts in max_buffered but
+// among those that outlive their senders, of which there may be less.
 type attempt struct {
 	to      *Destination
-	saved   *savedRequest // what run makes the request of
+	saved   *savedRequest // what its request is made of
 	header  http.Header
 	status  int             // 0: nothing was written
 	outcome deliver.Outcome // how it ended; after decided
 	err     error           // what the handlers returned if they wrote nothing; after over
 	aborted bool            // they panicked in the middle of the answer; after over
-	decided chan struct{}   // closed when outcome is known; if the answer goes straight to the sender, when over
-	ended   atomic.Bool     // the handlers have returned
-	holds   atomic.Int64    // bytes that count until then, see buffered
+	decided chan struct{}   // closed when outcome is known; if the answer goes straight to the sender, at the end
 
-	direct     bool                // it is part of a direct, whose exchange closes decided
 	sender     http.ResponseWriter // gets the answer, unless it is a failure or late; nil: nobody does
 	senderRepl *caddy.Replacer     // of the sender's request
 	others     *others             // destinations that are asked at the same time; nil: there are none
 
-	course atomic.Int32    // undecided, inTime or tooLate
+	ctx context.Context    // of the exchange
+	cut context.CancelFunc // ends it before its time
+
+	mu     sync.Mutex
+	course course
+	over   bool  // the handlers have returned
+	left   bool  // the sender's goroutine has left it behind
+	keeps  int64 // bytes of the body that are kept since
+
 	known  bool            // the outcome is; only used by the handlers
 	passes bool            // the answer goes to the sender; likewise
-	repl   *caddy.Replacer // of the destination's request, if it is another one; likewise
+	repl   *caddy.Replacer // of the destination's request; likewise
 }
 
 // others is what there is to say between the attempt whose answer the sender
@@ -53,15 +86,20 @@ type others struct {
 	over    chan struct{} // closed when the attempt's handlers have returned
 }
 
-// The courses of an attempt.
+// course is whether an attempt is decided before its sender stops waiting.
+type course int
+
 const (
-	undecided = iota
+	undecided course = iota
 	inTime
 	tooLate // whoever began it goes on without its outcome
 )
 
-func (to *Destination) newAttempt() *attempt {
-	return &attempt{to: to, decided: make(chan struct{})}
+// begin begins a first attempt, which goes on if the sender's request ends.
+func (to *Destination) begin(a *attempt, saved *savedRequest) {
+	a.to, a.saved, a.decided = to, saved, make(chan struct{})
+	a.ctx, a.cut = context.WithTimeout(context.Background(), time.Duration(to.of.Timeout))
+	go a.make(1)
 }
 
 // attempt makes an attempt of a stored delivery.
@@ -70,27 +108,18 @@ func (to *Destination) attempt(ctx context.Context, d *deliver.Delivery) deliver
 	if err != nil {
 		return deliver.Outcome{Verdict: deliver.Refused, Failure: deliver.Failure{Reason: err.Error()}}
 	}
-	if outcome, ok := lateOutcome(ctx, saved.Late, to.fullName); ok && outcome.Verdict == deliver.Delivered {
-		to.of.metrics.lateDelivered.Inc()
-		to.of.logger.Info("an app that was late has taken the webhook; it is not delivered again",
-			zap.String("destination", to.fullName), zap.String("id", d.Record.ID))
-		return outcome
-	}
-	a := to.newAttempt()
-	a.make(ctx, saved, d.Attempts+1)
+	a := &attempt{to: to, saved: saved, decided: make(chan struct{})}
+	a.ctx, a.cut = context.WithTimeout(ctx, time.Duration(to.of.Timeout))
+	a.make(d.Attempts + 1)
 	return a.outcome
 }
 
-// run makes a first attempt, also if the sender's request ends meanwhile.
-func (a *attempt) run() { a.make(context.Background(), a.saved, 1) }
-
 // make has the destination's handlers answer.
-func (a *attempt) make(ctx context.Context, saved *savedRequest, number int) {
+func (a *attempt) make(number int) {
 	defer a.end()
+	defer a.cut()
 	defer a.catch()
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.to.of.Timeout))
-	defer cancel()
-	r := saved.request(ctx, a.to.of.server, a, number)
+	r := a.saved.request(a.ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	a.conclude(a.to.answer(a, r))
 }
@@ -102,14 +131,11 @@ func (a *attempt) catch() {
 	if p := recover(); p != nil {
 		a.aborted = a.status != 0
 		if p != http.ErrAbortHandler { //nolint:errorlint // compared as net/http does
-			a.tellPanic("a handler of a destination panicked", p)
+			a.to.of.logger.Error("a handler of a destination panicked",
+				zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
 		}
 		a.decide(0, nil, errors.New("the destination's handlers panicked"))
 	}
-}
-
-func (a *attempt) tellPanic(what string, p any) {
-	a.to.of.logger.Error(what, zap.String("destination", a.to.fullName), zap.Any("panic", p), zap.Stack("stack"))
 }
 
 // conclude sees to what the destination's handlers return if they have written
@@ -139,7 +165,8 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 	}
 	a.known = true
 	a.outcome = deliver.Outcome{Verdict: a.to.of.verdict(status)}
-	if a.outcome.Verdict == deliver.Delivered && err != nil {
+	cut := a.outcome.Verdict == deliver.Refused && a.ctx.Err() != nil // the proxy calls it 499, and not the app
+	if a.outcome.Verdict == deliver.Delivered && err != nil || cut {
 		a.outcome.Verdict = deliver.Failed
 	}
 	if a.outcome.Verdict != deliver.Delivered {
@@ -150,7 +177,7 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 		a.outcome.Failure.Reason = err.Error()
 	}
 	a.passes = a.makesIt() && a.sender != nil && a.outcome.Verdict != deliver.Failed
-	if !a.direct && !a.straight() {
+	if !a.straight() {
 		close(a.decided)
 	}
 }
@@ -158,17 +185,28 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 // makesIt reports whether the attempt is in time, and makes sure that it is not
 // given up any more.
 func (a *attempt) makesIt() bool {
-	return a.course.CompareAndSwap(undecided, inTime) || a.course.Load() == inTime
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.course == undecided {
+		a.course = inTime
+	}
+	return a.course == inTime
 }
 
-// straight reports whether the answer goes to the sender without anybody's
-// leave, so that nobody has to be woken before it has gone.
+// straight reports whether the answer goes to the sender without anybody's leave.
+// Then decided is closed when it has gone: to wake the sender's goroutine before
+// would only have it wait again.
 func (a *attempt) straight() bool { return a.passes && a.others == nil }
 
-// end says that the handlers have returned.
+// end says that the handlers have returned, and lets go of what was kept for them.
 func (a *attempt) end() {
-	a.ended.Store(true)
-	a.letGo()
+	a.mu.Lock()
+	a.over = true
+	if a.left {
+		a.to.left.Add(-1)
+		outliving.Add(-a.keeps)
+	}
+	a.mu.Unlock()
 	if a.others != nil {
 		close(a.others.over)
 	}
@@ -177,33 +215,46 @@ func (a *attempt) end() {
 	}
 }
 
-// outlive has the webhook stay in memory, and count, until the attempt is over.
-func (a *attempt) outlive(webhook *heldBody) {
-	if a.ended.Load() {
+// outlive says that the sender's goroutine leaves the attempt behind, and keeps the
+// body for it as long as it takes. There is room for so many, and so much, only;
+// what is more is cut short.
+func (a *attempt) outlive(r *http.Request) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.over {
 		return
 	}
-	if webhook.source != nil {
-		webhook.source.retain()
+	a.left = true
+	if held := heldBodyOf(r); held != nil {
+		a.keeps = int64(len(held.content))
+		if held.source != nil {
+			held.source.retain()
+		}
 	}
-	size := int64(len(webhook.content))
-	buffered.Add(size)
-	a.holds.Store(size)
-	if a.ended.Load() {
-		a.letGo()
+	if a.to.left.Add(1) > maxLeft || outliving.Add(a.keeps) > a.to.of.app.outlivingBudget() {
+		a.cut()
 	}
 }
 
-func (a *attempt) letGo() { buffered.Add(-a.holds.Swap(0)) }
-
 // giveUp makes an attempt late, unless it is decided at the same time.
 func (a *attempt) giveUp() {
-	if !a.course.CompareAndSwap(undecided, tooLate) {
+	a.mu.Lock()
+	if a.course == undecided {
+		a.course = tooLate
+	}
+	late := a.course == tooLate
+	a.mu.Unlock()
+	if !late {
 		<-a.decided
 	}
 }
 
 // late reports whether it was given up.
-func (a *attempt) late() bool { return a.course.Load() == tooLate }
+func (a *attempt) late() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.course == tooLate
+}
 
 // temporary are those of 4xx that do not mean that a request will never be
 // taken: it came too late or too early, is in conflict with another, or there
@@ -262,9 +313,7 @@ func (a *attempt) WriteHeader(status int) {
 	if !a.passes {
 		return
 	}
-	if !a.direct {
-		a.passStatus(status)
-	}
+	a.passStatus(status)
 	maps.Copy(a.sender.Header(), a.header)
 	a.sender.WriteHeader(status)
 }
@@ -315,63 +364,21 @@ func (a *attempt) result() error {
 	return a.err
 }
 
-// lateAttempts are first attempts that were not over when their webhooks were
-// stored, by savedRequest.Late and destination. They are not given up: what
-// they come to is the outcome of the next attempt, if that is a success. Nothing
-// else of them is kept.
-var lateAttempts sync.Map
-
-type lateAttempt struct {
-	over    chan struct{} // closed when the outcome is known
-	outcome deliver.Outcome
-}
-
-// lateMemory is how long it is remembered that a late attempt was a success.
-const lateMemory = time.Hour
-
-// keepTrack makes a late attempt known by a token, which it makes up if there
-// is none yet, and returns it.
-func (a *attempt) keepTrack(token string) string {
-	if token == "" {
-		token = uuid.NewString()
-	}
-	key := token + " " + a.to.fullName
-	kept := &lateAttempt{over: make(chan struct{})}
-	lateAttempts.Store(key, kept)
-	a.to.late.Add(1)
-	go func() {
-		<-a.decided
-		kept.outcome = a.outcome
-		close(kept.over)
-		a.to.late.Add(-1)
-		a.to.attempts[a.outcome.Verdict].Inc()
-		if a.outcome.Verdict != deliver.Delivered {
-			lateAttempts.Delete(key)
-			return
-		}
-		time.AfterFunc(lateMemory, func() { lateAttempts.Delete(key) })
-	}()
-	return token
-}
-
-// lateOutcome waits for a late first attempt, and returns what it came to. ok
-// is false if there is none in this process.
-func lateOutcome(ctx context.Context, token, destination string) (outcome deliver.Outcome, ok bool) {
-	if token == "" {
-		return outcome, false
-	}
-	found, ok := lateAttempts.Load(token + " " + destination)
-	if !ok {
-		return outcome, false
-	}
-	late := found.(*lateAttempt)
+// awaitLate returns what a late attempt comes to. It is cut short when the context
+// ends: then it is as if it had not been made.
+func (a *attempt) awaitLate(ctx context.Context) deliver.Outcome {
 	select {
-	case <-late.over:
-		lateAttempts.Delete(token + " " + destination)
-		return late.outcome, true
+	case <-a.decided:
 	case <-ctx.Done():
-		return outcome, false
+		a.cut()
+		<-a.decided
 	}
+	if a.outcome.Verdict == deliver.Delivered {
+		a.to.of.metrics.lateDelivered.Inc()
+		a.to.of.logger.Info("an app that was late has taken the webhook; it is not delivered again",
+			zap.String("destination", a.to.fullName), zap.String("id", a.saved.Event.ID))
+	}
+	return a.outcome
 }
 
 // Interface guard

@@ -71,7 +71,6 @@ type Deliver struct {
 	app      *App
 	schedule deliver.Schedule
 	server   *caddyhttp.Server
-	crew     *crew // makes first attempts
 	metrics  *metrics
 	logger   *zap.Logger
 }
@@ -88,10 +87,9 @@ type Destination struct {
 	fullName string // by which the store knows it
 	handlers chain  // what the routes come to; nil if there is something to decide between
 
-	onlyProxies bool                  // its first attempts can be direct
-	attempts    [3]prometheus.Counter // first ones, by verdict
-	of          *Deliver
-	late        atomic.Int64 // first attempts that go on although their webhooks are stored
+	attempts [3]prometheus.Counter // first ones, by verdict
+	of       *Deliver
+	left     atomic.Int64 // first attempts that go on although their senders are gone
 }
 
 // Modes of Deliver.
@@ -136,7 +134,6 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	} else {
 		d.server = new(caddyhttp.Server)
 	}
-	d.crew = newCrew(ctx)
 	d.fillDefaults()
 	if err := d.check(); err != nil {
 		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
@@ -146,12 +143,10 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 		if to.Name != "" {
 			to.fullName += "/" + to.Name
 		}
-		to.onlyProxies = onlyProxies(to.Routes) // as long as it is there as JSON
 		if err := to.Provision(ctx); err != nil {
 			return fmt.Errorf("webhook_deliver %s: %w", to.fullName, err)
 		}
 		to.handlers = unconditional(&to.Subroute)
-		to.onlyProxies = to.onlyProxies && to.handlers != nil
 		for verdict := range to.attempts {
 			to.attempts[verdict] = d.metrics.attempts.WithLabelValues(to.fullName, verdictName(deliver.Verdict(verdict)))
 		}
@@ -228,10 +223,11 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if err := holdBody(r); err != nil {
 		return err
 	}
+	saved := save(r, v.event)
 	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
-		return d.queue(w, r, v.event)
+		return d.queue(w, saved)
 	}
-	return d.spool(w, r, v)
+	return d.spool(w, r, saved, d.patience(v.event))
 }
 
 // unconditional returns the handlers of routes that every request takes, or nil

@@ -51,8 +51,6 @@ type verified struct {
 	event *route.Event
 	body  buffer
 	held  heldBody // the request's body, as it came
-
-	direct *direct // who makes the exchanges of the request's reverse proxy; nil: it does itself
 }
 
 // holder returns what a rewritten payload is in: the buffer it came in, where

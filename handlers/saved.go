@@ -42,14 +42,12 @@ type savedRequest struct {
 
 	Vars map[string]any `json:"vars,omitempty"`
 
-	// Late names the first attempt, which was not over when this was stored.
-	Late string `json:"late,omitempty"`
-
 	body   []byte
 	source *buffer // what the body is in, if that memory is used again when the sender's request is over
 }
 
-// save copies what a destination needs of a request. The body is shared.
+// save copies what destinations need of a request, once for all of them. Nothing of
+// it changes any more. The body is shared.
 func save(r *http.Request, event *route.Event) *savedRequest {
 	s := &savedRequest{
 		Event:      event.Snapshot(),
@@ -74,7 +72,7 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		s.OrigMethod, original = o.Method, o.URL
 	}
-	target := *r.URL // handlers change it
+	target := *r.URL // handlers around this one may change it
 	s.URL, s.OrigURL = withoutCredentials(&target, event), withoutCredentials(original, event)
 	s.Event.URL = withoutCredentials((*url.URL)(s.Event.URL), event)
 	return s
@@ -207,18 +205,18 @@ func restore(record *deliver.Record) (*savedRequest, error) {
 func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w http.ResponseWriter, number int) *http.Request {
 	r := blank.WithContext(ctx)
 	r.Method, r.URL, r.RequestURI = s.OrigMethod, (*url.URL)(s.OrigURL), (*url.URL)(s.OrigURL).RequestURI()
-	r.Header, r.Host, r.RemoteAddr, r.Proto = s.Header, s.Host, s.RemoteAddr, s.Proto
+	r.Header, r.Host, r.RemoteAddr, r.Proto = s.Header.Clone(), s.Host, s.RemoteAddr, s.Proto
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(s.Proto)
 	if s.TLS { // apps are told by it that the sender's connection was safe
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: s.Host}
 	}
 	repl := caddy.NewReplacer()
 	r = caddyhttp.PrepareRequest(r, repl, w, server)
-	target := (*url.URL)(s.URL)
-	if *target != *r.URL {
+	target := *(*url.URL)(s.URL) // handlers change it
+	if target != *r.URL {
 		r.RequestURI = target.RequestURI()
 	}
-	r.Method, r.URL = s.Method, target
+	r.Method, r.URL = s.Method, &target
 	if s.ClientIP != "" && s.ClientIP != clientIP(r) { // its server may trust others by now
 		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, s.ClientIP)
 	}

@@ -15,21 +15,24 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
-// maxLate bounds how many first attempts of a destination may go on after
-// their senders were answered: each holds its webhook in memory.
-const maxLate = 100
+// maxLeft bounds how many first attempts of a destination may go on after their
+// senders were answered: each has a connection, and holds its webhook.
+const maxLeft = 100
 
-// hangs reports whether the destination's app has not answered so many
-// webhooks that it is not asked about more: they are stored at once.
-func (to *Destination) hangs() bool { return to.late.Load() >= maxLate }
+// hangs reports whether the destination's app has not answered so many webhooks,
+// or so large ones, that it is not asked about more: they are stored at once.
+func (to *Destination) hangs() bool {
+	left := to.left.Load()
+	return left >= maxLeft || left > 0 && outliving.Load() >= to.of.app.outlivingBudget()
+}
 
 // queue stores a webhook for all destinations and acknowledges it.
-func (d *Deliver) queue(w http.ResponseWriter, r *http.Request, event *route.Event) error {
+func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest) error {
 	leftovers := make([]leftover, len(d.To))
 	for i, to := range d.To {
-		leftovers[i] = leftover{deliver.Target{Destination: to.fullName}, "queued", deliver.Failure{}}
+		leftovers[i] = leftover{target: deliver.Target{Destination: to.fullName}, reason: "queued"}
 	}
-	if err := d.store(w, save(r, event), leftovers); err != nil {
+	if err := d.store(w, saved, leftovers); err != nil {
 		return err
 	}
 	w.WriteHeader(d.Ack)
@@ -37,19 +40,26 @@ func (d *Deliver) queue(w http.ResponseWriter, r *http.Request, event *route.Eve
 }
 
 // spool asks all destinations, and the answer of the first goes to the sender.
-// What they have not taken in time is stored for them before that.
-func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, v *verified) error {
-	var alone [1]*attempt
-	attempts := alone[:]
-	if d.To[0].onlyProxies && len(d.To) == 1 {
-		alone[0] = d.askDirectly(w, r, v)
-	} else {
-		attempts = d.askAll(w, r, v.event)
+// What they have not taken in time is stored for them before that. See attempt
+// for who does what meanwhile.
+func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequest, patience time.Duration) error {
+	attempts := make([]attempt, len(d.To))
+	first := &attempts[0]
+	first.sender, first.senderRepl = w, r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if len(attempts) > 1 {
+		first.others = &others{settled: make(chan struct{}), over: make(chan struct{})}
 	}
-	first := attempts[0]
-	if leftovers, token := d.undelivered(attempts); len(leftovers) > 0 {
-		saved := save(r, v.event)
-		saved.Late = token
+	began := time.Now()
+	for i, to := range d.To {
+		to.begin(&attempts[i], saved)
+	}
+	defer func() {
+		for i := range attempts {
+			attempts[i].outlive(r)
+		}
+	}()
+	d.await(r, patience, attempts)
+	if leftovers := d.undelivered(attempts, began); len(leftovers) > 0 {
 		if err := d.store(w, saved, leftovers); err != nil {
 			first.settle(false)
 			return err
@@ -63,30 +73,12 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, v *verified) err
 	return first.result()
 }
 
-// askAll asks all destinations, each on a goroutine and with a request of its own.
-func (d *Deliver) askAll(w http.ResponseWriter, r *http.Request, event *route.Event) []*attempt {
-	attempts := make([]*attempt, len(d.To))
-	for i, to := range d.To {
-		attempts[i] = to.newAttempt()
-	}
-	first := attempts[0]
-	first.sender, first.senderRepl = w, r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if len(attempts) > 1 {
-		first.others = &others{settled: make(chan struct{}), over: make(chan struct{})}
-	}
-	for _, a := range attempts {
-		a.saved = save(r, event)
-		d.crew.have(a)
-	}
-	d.await(r, event, attempts)
-	return attempts
-}
-
 // await waits until all attempts are decided, or late.
-func (d *Deliver) await(r *http.Request, event *route.Event, attempts []*attempt) {
-	timer := time.NewTimer(d.patience(event))
+func (d *Deliver) await(r *http.Request, patience time.Duration, attempts []attempt) {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	for _, a := range attempts {
+	for i := range attempts {
+		a := &attempts[i]
 		select {
 		case <-a.decided:
 			continue
@@ -95,11 +87,6 @@ func (d *Deliver) await(r *http.Request, event *route.Event, attempts []*attempt
 		}
 		timer.Reset(0) // for the others, too
 		a.giveUp()
-	}
-	if held := heldBodyOf(r); held != nil {
-		for _, a := range attempts {
-			a.outlive(held)
-		}
 	}
 }
 
@@ -118,15 +105,18 @@ func (d *Deliver) patience(event *route.Event) time.Duration {
 // leftover is a destination that a webhook has to be stored for.
 type leftover struct {
 	target  deliver.Target
-	reason  string          // queued, failed, late or refused
-	failure deliver.Failure // of the first attempt
+	reason  string            // queued, failed, late or refused
+	failure deliver.Failure   // of the first attempt
+	late    *attempt          // that goes on; else nil
+	lease   *deliver.Delivery // what that one settles, when it is stored; nil if somebody else does
 }
 
-// undelivered returns what has to be stored after the first attempts, and by what
-// token those are known that go on.
-func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, token string) {
-	for i, a := range attempts {
-		if !a.late() {
+// undelivered returns what has to be stored after the first attempts.
+func (d *Deliver) undelivered(attempts []attempt, began time.Time) (leftovers []leftover) {
+	for i := range attempts {
+		a := &attempts[i]
+		late := a.late()
+		if !late {
 			a.to.attempts[a.outcome.Verdict].Inc()
 			if a.outcome.Verdict == deliver.Delivered || a.outcome.Verdict == deliver.Refused && i == 0 {
 				continue // it is done, or the sender is told
@@ -134,9 +124,9 @@ func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, token 
 		}
 		l := leftover{target: deliver.Target{Destination: a.to.fullName, Attempts: 1}}
 		switch {
-		case a.late():
-			l.reason = "late"
-			token = a.keepTrack(token)
+		case late:
+			l.reason, l.late = "late", a
+			l.target.LeaseEnd = began.Add(time.Duration(d.Timeout))
 			l.target.Due, _ = d.schedule.Next(time.Now(), 1, 0)
 		case a.outcome.Verdict == deliver.Failed:
 			l.reason, l.failure = "failed", a.outcome.Failure
@@ -148,7 +138,7 @@ func (d *Deliver) undelivered(attempts []*attempt) (leftovers []leftover, token 
 		}
 		leftovers = append(leftovers, l)
 	}
-	return leftovers, token
+	return leftovers
 }
 
 // Bounds of storing.
@@ -171,7 +161,11 @@ func (d *Deliver) store(w http.ResponseWriter, saved *savedRequest, leftovers []
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the webhook could not be stored"))
 	}
 	for i := range leftovers {
-		d.noteStored(saved, &leftovers[i])
+		l := &leftovers[i]
+		d.noteStored(saved, l)
+		if l.late != nil {
+			d.app.delivery.runner.Finish(l.target.Destination, l.lease, l.late.awaitLate)
+		}
 	}
 	return nil
 }
@@ -187,7 +181,11 @@ func (d *Deliver) append(ctx context.Context, saved *savedRequest, leftovers []l
 	}
 	targets := make([]deliver.Target, len(leftovers))
 	for i := range leftovers {
-		targets[i] = leftovers[i].target
+		l := &leftovers[i]
+		targets[i] = l.target
+		if l.late != nil {
+			targets[i].Lease = func(lease *deliver.Delivery) { l.lease = lease }
+		}
 	}
 	return store.Append(ctx, record, targets)
 }

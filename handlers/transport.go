@@ -76,35 +76,23 @@ func canHideHeaders(ctx caddy.Context) bool {
 	return false
 }
 
-// RoundTrip sends one attempt of a request. It changes the request, which the
-// reverse proxy has made for this attempt, only when it was sent.
+// RoundTrip sends one attempt of a request, whose body it takes from memory if it
+// is there. It changes the request, which the reverse proxy has made for this
+// attempt, only when it was sent.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := CheckVerified(r); err != nil {
 		return nil, err
 	}
-	response, err := t.exchange(r)
+	attempt := new(http.Request)
+	*attempt = *r
+	if held := heldBodyOf(r); held != nil {
+		held.send(attempt)
+	}
+	response, err := t.HTTPTransport.RoundTrip(attempt)
 	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
 		r.Header = nil
 	}
 	return response, err
-}
-
-// exchange sends a copy of a request, or has it sent so that it can be late.
-func (t *Transport) exchange(r *http.Request) (*http.Response, error) {
-	if v, ok := caddyhttp.GetVar(r.Context(), eventVar).(*verified); ok && v.direct != nil {
-		return v.direct.exchange(t, r)
-	}
-	attempt := new(http.Request)
-	*attempt = *r
-	return t.send(attempt)
-}
-
-// send sends a request, whose body it takes from memory if it is there.
-func (t *Transport) send(r *http.Request) (*http.Response, error) {
-	if held := heldBodyOf(r); held != nil {
-		held.send(r)
-	}
-	return t.HTTPTransport.RoundTrip(r)
 }
 
 // CheckVerified returns an error if a request that came to a server has not

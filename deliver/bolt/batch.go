@@ -21,12 +21,17 @@ type batch struct {
 	err    error             // of bbolt: the transaction cannot be committed
 }
 
-// append stores a record. Targets at which it is waiting already are left out.
-func (b *batch) append(key string, encoded []byte, targets []deliver.Target, now time.Time, maxSize int64) error {
+// append stores a record, and leases what is still being attempted. Targets at
+// which it is waiting already are left out.
+func (b *batch) append(
+	key string, encoded []byte, targets []deliver.Target, now time.Time, maxSize int64, lease func(*deliver.Target, slot),
+) error {
 	var wanted []deliver.Target
-	for _, target := range targets {
-		if !b.waits(target.Destination, key) {
-			wanted = append(wanted, target)
+	for i := range targets {
+		if at, waits := b.waits(targets[i].Destination, key); waits {
+			lease(&targets[i], at)
+		} else {
+			wanted = append(wanted, targets[i])
 		}
 	}
 	size := int64(len(encoded)) + int64(len(wanted))*overhead
@@ -41,7 +46,8 @@ func (b *batch) append(key string, encoded []byte, targets []deliver.Target, now
 	b.put(records, sequenceKey(sequence), encoded)
 	b.share(sequence, len(wanted))
 	b.bytes += size
-	for _, target := range wanted {
+	for i := range wanted {
+		target := &wanted[i]
 		q := b.queue(target.Destination)
 		if b.err != nil {
 			return b.err
@@ -58,6 +64,7 @@ func (b *batch) append(key string, encoded []byte, targets []deliver.Target, now
 			j.due = now
 		}
 		b.wait(at, q, &j, key)
+		lease(target, at)
 	}
 	return b.err
 }
@@ -72,21 +79,21 @@ func (b *batch) wait(at slot, q *queue, j *job, key string) {
 	}
 }
 
-// waits reports whether a record with a key waits at a destination.
-func (b *batch) waits(destination, key string) bool {
+// waits returns where a record with a key waits at a destination, if it does.
+func (b *batch) waits(destination, key string) (at slot, waits bool) {
 	if key == "" {
-		return false
+		return at, false
 	}
 	q := b.queue(destination)
 	if b.err != nil {
-		return false
+		return at, false
 	}
 	sequence := b.tx.Bucket(keysBucket).Get(slot{destination: q.number}.keyKey(key))
 	if len(sequence) != 8 {
-		return false
+		return at, false
 	}
-	at := slot{q.number, binary.BigEndian.Uint64(sequence)}
-	return b.tx.Bucket(waitingBucket).Get(at.key()) != nil
+	at = slot{q.number, binary.BigEndian.Uint64(sequence)}
+	return at, b.tx.Bucket(waitingBucket).Get(at.key()) != nil
 }
 
 // reschedule changes when a waiting delivery is due.

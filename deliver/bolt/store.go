@@ -98,9 +98,12 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 		names[i] = target.Destination
 	}
 	now := time.Now()
-	return s.do(ctx, len(encoded), names, func(b *batch) error {
-		return b.append(record.Key, encoded, targets, now, s.maxSize.Load())
+	going := &going{store: s, record: record, now: now}
+	err = s.do(ctx, len(encoded), names, func(b *batch) error {
+		return b.append(record.Key, encoded, targets, now, s.maxSize.Load(), going.lease)
 	})
+	going.end(err)
+	return err
 }
 
 // Done implements deliver.Store.
@@ -146,6 +149,17 @@ func (s *Store) holds(l *lease) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.leases[l.slot] == l
+}
+
+// acquire makes a lease, unless there is one.
+func (s *Store) acquire(l *lease) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leases[l.slot] != nil {
+		return false
+	}
+	s.leases[l.slot] = l
+	return true
 }
 
 // free ends a lease, and reports whether it had not ended before.

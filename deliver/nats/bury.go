@@ -53,9 +53,25 @@ func (s *Store) bury(ctx context.Context, l *lease, failure deliver.Failure, att
 func (s *Store) publishDead(ctx context.Context, l *lease, n note) error {
 	ctx, cancel := context.WithTimeout(ctx, patience/2)
 	defer cancel()
+	data, err := s.data(ctx, l)
+	if err != nil {
+		return err
+	}
 	once := jetstream.WithMsgID("dead-" + strconv.FormatUint(l.sequence, 10))
-	_, err := s.publish(ctx, s.deadSubject(n.Destination), n, l.message.Data(), once)
+	_, err = s.publish(ctx, s.deadSubject(n.Destination), n, data, once)
 	return err
+}
+
+// data returns what a leased message holds.
+func (s *Store) data(ctx context.Context, l *lease) ([]byte, error) {
+	if l.message != nil {
+		return l.message.Data(), nil
+	}
+	stored, err := s.waiting.GetMsg(ctx, l.sequence)
+	if err != nil {
+		return nil, err
+	}
+	return stored.Data, nil
 }
 
 // mayBury reports whether it is worth trying to make a dead letter. After one
@@ -99,6 +115,9 @@ func (s *Store) putOff(ctx context.Context, l *lease, n note) error {
 		return err
 	}
 	s.drop(l)
+	if l.message == nil {
+		return nil // the servers hand it out when the attempt would have been over
+	}
 	if delay := time.Until(n.Due); delay > 0 {
 		return l.message.NakWithDelay(delay)
 	}

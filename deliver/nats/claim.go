@@ -15,8 +15,8 @@ import (
 
 // lease is a message that this process is dealing with.
 type lease struct {
-	message  jetstream.Msg
-	sequence uint64 // in the stream of what waits
+	message  jetstream.Msg // nil if it was stored here and is being attempted since
+	sequence uint64        // in the stream of what waits
 	note     note
 	stated   bool // there is a state of it
 }
@@ -195,7 +195,9 @@ func (s *Store) beat() {
 		}
 		s.mu.Lock()
 		for l := range s.leases {
-			_ = l.message.InProgress() // else another instance tries it, too
+			if l.message != nil {
+				_ = l.message.InProgress() // else another instance tries it, too
+			}
 		}
 		s.mu.Unlock()
 	}
@@ -242,8 +244,11 @@ func (s *Store) Done(ctx context.Context, d *deliver.Delivery) error {
 
 // finish takes a message out of the stream of what waits.
 func (s *Store) finish(ctx context.Context, l *lease) error {
-	err := l.message.DoubleAck(ctx)
-	if isGone(err) {
+	var err error
+	if l.message != nil {
+		err = l.message.DoubleAck(ctx)
+	}
+	if l.message == nil || isGone(err) {
 		err = s.waiting.DeleteMsg(ctx, l.sequence)
 	}
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -273,7 +278,15 @@ func (s *Store) Retry(ctx context.Context, d *deliver.Delivery, at time.Time, fa
 func (s *Store) Release(d *deliver.Delivery) {
 	if l := s.held(d); l != nil {
 		s.drop(l)
-		_ = l.message.Nak() // else it is due when the lease ends
+		l.release()
+	}
+}
+
+// release tells the servers that the message is due; they would wait for the end
+// of the lease.
+func (l *lease) release() {
+	if l.message != nil {
+		_ = l.message.Nak()
 	}
 }
 

@@ -154,6 +154,7 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	began := time.Now()
+	var leases []func()
 	undo := make([]func(), 0, len(targets))
 	for i := range targets {
 		ack, stream, err := s.put(ctx, encoded, record, &targets[i])
@@ -163,12 +164,18 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 			}
 			return err
 		}
+		if ack != nil && targets[i].Lease != nil && targets[i].Dead == nil {
+			leases = append(leases, func() { s.leaseGoing(&targets[i], record, ack.Sequence) })
+		}
 		if ack != nil {
 			undo = append(undo, func() { _ = stream.DeleteMsg(s.life, ack.Sequence) })
 		}
 	}
 	if s.observer.Synced != nil {
 		s.observer.Synced(time.Since(began), len(targets))
+	}
+	for _, lease := range leases {
+		lease()
 	}
 	return nil
 }
@@ -187,8 +194,25 @@ func (s *Store) put(
 		ack, err := s.publish(ctx, s.deadSubject(target.Destination), n, encoded)
 		return ack, s.dead, err
 	}
+	if target.Lease != nil && target.LeaseEnd.After(n.Due) {
+		n.Due = target.LeaseEnd // the servers hand it out to any instance
+	}
 	ack, err := s.publish(ctx, s.waitSubject(target.Destination, record.Key), n, encoded)
 	return ack, s.waiting, err
+}
+
+// leaseGoing leases a message that was stored while an attempt of it is still
+// being made. It does not come from a consumer, so nothing is to be told to one.
+func (s *Store) leaseGoing(target *deliver.Target, record *deliver.Record, sequence uint64) {
+	d := target.Going(record, time.Now())
+	l := &lease{sequence: sequence, note: note{
+		Destination: target.Destination, Attempts: d.Attempts, Stored: d.Stored, Due: target.Due,
+	}}
+	d.Lease = l
+	s.mu.Lock()
+	s.leases[l] = true
+	s.mu.Unlock()
+	target.Lease(d)
 }
 
 // publish stores a message, and returns when a quorum has it. There is neither
@@ -218,7 +242,7 @@ func (s *Store) Close() error {
 	s.beating.Wait()
 	s.mu.Lock()
 	for l := range s.leases {
-		_ = l.message.Nak() // else it is due when the lease ends
+		l.release()
 	}
 	clear(s.leases)
 	s.mu.Unlock()

@@ -95,6 +95,52 @@ func (s *suite) later() {
 	}
 }
 
+// going appends records whose first attempts go on, which settle them.
+func (s *suite) going() {
+	begin := func(number int) *deliver.Delivery {
+		s.Helper()
+		var leased []*deliver.Delivery
+		s.append(record(number), deliver.Target{
+			Destination: "app", Attempts: 1, Due: time.Now(), LeaseEnd: time.Now().Add(2 * soon),
+			Lease: func(d *deliver.Delivery) { leased = append(leased, d) },
+		})
+		if len(leased) != 1 || leased[0].Attempts != 0 || leased[0].Destination != "app" ||
+			leased[0].Record.ID != record(number).ID || leased[0].Record.Body != nil {
+			s.Fatalf("the leases are %+v", leased)
+		}
+		return leased[0]
+	}
+	taken, failed, refused := begin(1), begin(2), begin(3)
+	s.nothing("app")
+	s.must(s.store.Done(s.Context(), taken))
+	s.must(s.store.Dead(s.Context(), refused, deliver.Failure{Status: 422}))
+	s.must(s.store.Retry(s.Context(), failed, time.Now(), deliver.Failure{Status: 500}))
+	s.count("app", 1, 1)
+	d := s.one("app", "id-2")
+	if d.Attempts != 1 {
+		s.Errorf("it has %d attempts; want 1", d.Attempts)
+	}
+	s.must(s.store.Done(s.Context(), d))
+	s.store.Release(begin(4))
+	s.must(s.store.Done(s.Context(), s.one("app", "id-4")))
+	s.count("app", 0, 1)
+}
+
+// goingTwice appends what waits already, and of which nobody makes an attempt.
+func (s *suite) goingTwice() {
+	r := record(1)
+	r.Key = "6b6579"
+	s.append(r, deliver.Target{Destination: "app", Due: time.Now().Add(time.Hour)})
+	leases := 0
+	again := deliver.Target{Destination: "app", Attempts: 1, Lease: func(*deliver.Delivery) { leases++ }}
+	s.append(r, again)
+	s.append(r, again)
+	if leases > 1 {
+		s.Errorf("%d leases of one delivery", leases)
+	}
+	s.count("app", 1, 0)
+}
+
 func (s *suite) releases() {
 	s.append(record(1), to("app")...)
 	s.store.Release(s.one("app", "id-1"))

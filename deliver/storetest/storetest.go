@@ -35,6 +35,8 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		"claims once under concurrency":           (*suite).concurrency,
 		"retries at the time given":               (*suite).retries,
 		"appends for later":                       (*suite).later,
+		"appends what is being attempted":         (*suite).going,
+		"appends what waits and is attempted":     (*suite).goingTwice,
 		"releases at once":                        (*suite).releases,
 		"keeps destinations apart":                (*suite).destinations,
 		"keeps all over a restart":                (*suite).restart,
