@@ -121,6 +121,9 @@ func (a *attempt) make(number int) {
 	defer a.catch()
 	r := a.saved.request(a.ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	v, _ := verifiedOf(r)
+	v.body.budget = a.to.of.app.budget()
+	defer v.body.discharge()
 	a.conclude(a.to.answer(a, r))
 }
 

@@ -46,6 +46,7 @@ func sent(t *testing.T, size int) (*http.Request, *savedRequest) {
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 	v.event = (&route.Snapshot{Provider: "p", ID: "1", URL: new(route.SnapshotURL)}).Event(r.Header, v.body.data)
 	setBody(r, v.held.hold(v.body.data, v.body.shared()))
+	caddyhttp.SetVar(r.Context(), eventVar, v)
 	return r, save(r, v.event)
 }
 

@@ -220,7 +220,7 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
 	}
-	if err := holdBody(r); err != nil {
+	if err := holdBody(r, v); err != nil {
 		return err
 	}
 	saved := save(r, v.event)

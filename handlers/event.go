@@ -99,11 +99,14 @@ func eventPlaceholder(v *verified, key string) (any, bool) {
 
 // ambiguous is the answer to a verified request whose payload has a name twice
 // that a rule or a rewrite reads.
-func ambiguous(r *http.Request) error {
+func ambiguous(r *http.Request) error { return refusedLater(r, verify.Malformed) }
+
+// refusedLater is the answer to a verified request that is refused nevertheless.
+func refusedLater(r *http.Request, reason verify.Reason) error {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set(errorPlaceholder, string(verify.Malformed))
+		repl.Set(errorPlaceholder, string(reason))
 	}
-	return caddyhttp.Error(http.StatusBadRequest, errors.New(string(verify.Malformed)))
+	return caddyhttp.Error(statuses[reason], errors.New(string(reason)))
 }
 
 // laterReason returns why a request was refused after it had been verified; it

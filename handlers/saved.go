@@ -8,7 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // headerAttempt tells an app how often it has been asked.
@@ -79,16 +80,20 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 }
 
 // holdBody puts a body into memory that another handler has put in the place of
-// what was verified.
-func holdBody(r *http.Request) error {
+// what was verified. It counts as that does.
+func holdBody(r *http.Request, v *verified) error {
 	if heldBodyOf(r) != nil || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, err)
+	made := buffer{budget: v.body.budget}
+	err := made.readFrom(r.Body, r.ContentLength, math.MaxInt64-1, nil)
+	v.body.charged += made.charged // until the request ends
+	if refusal, ok := errors.AsType[*verify.Error](err); ok {
+		return refusedLater(r, refusal.Reason)
+	} else if err != nil {
+		return err
 	}
-	replaceBody(r, body)
+	replaceBody(r, made.data)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -61,18 +60,25 @@ func (s *Sign) Provision(ctx caddy.Context) error {
 }
 
 func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_sign works only after webhook_auth or inside handle_webhook"))
 	}
 	// Not the event's payload: another handler may have changed the body.
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, err)
+	if err := holdBody(r, v); err != nil {
+		return err
 	}
-	replaceBody(r, body)
-	id := standardID(event)
+	var body []byte
+	if held := heldBodyOf(r); held != nil {
+		body = held.content
+	}
+	if s.signer.Copies() {
+		if err := v.body.charge(int64(len(body))); err != nil {
+			return refusedLater(r, verify.Overloaded)
+		}
+	}
+	id := standardID(v.event)
 	timestamp, signature := s.signer.Sign(id, s.now(), body)
 	r.Header.Set(verify.StandardID, id)
 	r.Header.Set(verify.StandardTimestamp, timestamp)

@@ -21,7 +21,13 @@ const (
 )
 
 // Signer signs requests by Standard Webhooks. It is safe for concurrent use.
-type Signer struct{ sign []func(content []byte) string }
+type Signer struct {
+	sign   []signStandard
+	copies bool // an Ed25519 key needs what it signs in one piece
+}
+
+// signStandard signs a body and what stands before it.
+type signStandard func(before string, body []byte) string
 
 // The length of a symmetric key in bytes, by the specification.
 const minStandardKey, maxStandardKey = 24, 64
@@ -41,11 +47,12 @@ func NewSigner(secrets []string) (*Signer, error) {
 			return nil, fmt.Errorf("secret %d: %w", i+1, err)
 		}
 		s.sign = append(s.sign, sign)
+		s.copies = s.copies || strings.HasPrefix(secret, "whsk_")
 	}
 	return s, nil
 }
 
-func standardKey(secret string) (func([]byte) string, error) {
+func standardKey(secret string) (signStandard, error) {
 	encoded, symmetric := strings.CutPrefix(secret, "whsec_")
 	private, asymmetric := strings.CutPrefix(secret, "whsk_")
 	if asymmetric {
@@ -62,9 +69,10 @@ func standardKey(secret string) (func([]byte) string, error) {
 	case symmetric && (len(key) < minStandardKey || len(key) > maxStandardKey):
 		return nil, fmt.Errorf("the key has %d bytes; it needs %d to %d", len(key), minStandardKey, maxStandardKey)
 	case symmetric:
-		return func(content []byte) string {
+		return func(before string, body []byte) string {
 			hasher := hmac.New(sha256.New, key)
-			hasher.Write(content)
+			hasher.Write([]byte(before))
+			hasher.Write(body)
 			return "v1," + base64.StdEncoding.EncodeToString(hasher.Sum(nil))
 		}, nil
 	case len(key) == ed25519.SeedSize:
@@ -73,18 +81,21 @@ func standardKey(secret string) (func([]byte) string, error) {
 		return nil, fmt.Errorf("an Ed25519 private key has %d or %d bytes, not %d",
 			ed25519.SeedSize, ed25519.PrivateKeySize, len(key))
 	}
-	return func(content []byte) string {
-		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(key, content))
+	return func(before string, body []byte) string {
+		return "v1a," + base64.StdEncoding.EncodeToString(ed25519.Sign(key, slices.Concat([]byte(before), body)))
 	}, nil
 }
+
+// Copies reports whether Sign makes a copy of the body, of which there is one at a
+// time.
+func (s *Signer) Copies() bool { return s.copies }
 
 // Sign returns the values of the three headers for a delivery.
 func (s *Signer) Sign(id string, at time.Time, body []byte) (timestamp, signature string) {
 	timestamp = strconv.FormatInt(at.Unix(), 10)
-	content := slices.Concat([]byte(id+"."+timestamp+"."), body)
 	signatures := make([]string, len(s.sign))
 	for i, sign := range s.sign {
-		signatures[i] = sign(content)
+		signatures[i] = sign(id+"."+timestamp+".", body)
 	}
 	return timestamp, strings.Join(signatures, " ")
 }

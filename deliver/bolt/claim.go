@@ -28,7 +28,7 @@ func (s *Store) Claim(ctx context.Context, destination string, limit int) ([]*de
 		}
 		var timer <-chan time.Time
 		if !next.IsZero() {
-			timer = time.After(time.Until(next))
+			timer = time.After(min(next.Sub(s.now()), s.lookAgain))
 		}
 		select {
 		case <-changed:
@@ -79,7 +79,7 @@ func (s *Store) lease(destination string, limit int) (found []leased, next time.
 		if err != nil {
 			return err
 		}
-		now := nanoseconds(time.Now())
+		now := nanoseconds(s.now())
 		prefix := destinationKey(q.number)
 		cursor := tx.Bucket(dueBucket).Cursor()
 		for key, _ := cursor.Seek(prefix); bytes.HasPrefix(key, prefix) && len(found) < limit; key, _ = cursor.Next() {

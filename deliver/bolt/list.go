@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -226,7 +225,7 @@ func (s *Store) Read(_ context.Context, ref string) (*deliver.Record, error) {
 // Requeue implements deliver.Store.
 func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (int, error) {
 	filter.State = deliver.Dead
-	return s.each(ctx, filter, func(b *batch, at slot, _ deliver.State) error { return b.requeue(at, time.Now()) })
+	return s.each(ctx, filter, func(b *batch, at slot, _ deliver.State) error { return b.requeue(at, s.now()) })
 }
 
 // Remove implements deliver.Store.

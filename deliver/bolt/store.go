@@ -29,6 +29,9 @@ type Store struct {
 	observer deliver.Observer
 	maxSize  atomic.Int64
 
+	now       func() time.Time
+	lookAgain time.Duration // how long a claim sleeps at most: the clock may be set meanwhile
+
 	operations chan *operation
 	closing    chan struct{} // closed when Close begins
 	committed  chan struct{} // closed when the last transaction is over
@@ -65,6 +68,8 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 	s := &Store{
 		db:         db,
 		observer:   observer,
+		now:        time.Now,
+		lookAgain:  30 * time.Second,
 		operations: make(chan *operation, maxBatch),
 		closing:    make(chan struct{}),
 		committed:  make(chan struct{}),
@@ -97,7 +102,7 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 	for i, target := range targets {
 		names[i] = target.Destination
 	}
-	now := time.Now()
+	now := s.now()
 	going := &going{store: s, record: record, now: now}
 	err = s.do(ctx, len(encoded), names, func(b *batch) error {
 		return b.append(record.Key, encoded, targets, now, s.maxSize.Load(), going.lease)
