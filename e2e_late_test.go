@@ -80,7 +80,7 @@ func TestDeliverLateIsSettledAtOnce(t *testing.T) {
 			admin := "127.0.0.1:" + webhooktest.FreePort(t)
 			queue := func() string { return get(t, "http://"+admin+"/webhooks/queue") }
 			config := "{\n admin " + admin + "\n webhooks {\n store " + filepath.Join(t.TempDir(), "deliveries.db") + "\n }\n}\n" +
-				routes("otherwise {\n webhook_deliver {\n wait 1ms\n retry 2h 2h\n "+proxy+" "+up.Addr()+"\n }\n }")
+				routes("otherwise {\n webhook_deliver settled {\n wait 1ms\n retry 2h 2h\n "+proxy+" "+up.Addr()+"\n }\n }")
 			srv := webhooktest.Start(t, config)
 			checkStatus(t, push(srv, validBody), 202)
 			checkStatus(t, push(srv, validBody), 202) // its sender has lost the answer
