@@ -42,6 +42,8 @@ func init() {
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
+	caddy.RegisterModule(handlers.Redact{}) // caddy.logging.encoders.webhook_redact
+
 	caddy.RegisterModule(handlers.MemoryReplay{}) // webhooks.replay.memory
 	caddy.RegisterModule(handlers.BoltReplay{})   // webhooks.replay.bolt
 

@@ -68,14 +68,15 @@ type App struct {
 	// a file in Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhooks.stores inline_key=engine"`
 
-	watch       watch
-	issuers     issuers
-	secrets     []diagnose.Secrets // of all endpoints, as far as they are provisioned
-	delivery    delivery
-	replay      ReplayStore
-	startReplay func() error // once
-	surveyed    map[*caddyhttp.Server]bool
-	endpoints   map[string]string // configurations by the names that deliveries are remembered under
+	watch          watch
+	issuers        issuers
+	secrets        []diagnose.Secrets // of all endpoints, as far as they are provisioned
+	delivery       delivery
+	replay         ReplayStore
+	startReplay    func() error // once
+	surveyed       map[*caddyhttp.Server]bool
+	endpoints      map[string]string // configurations by the names that deliveries are remembered under
+	credentialLogs credentialLogs
 }
 
 // CaddyModule returns the Caddy module information.
@@ -173,7 +174,10 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 }
 
 // Cleanup lets go of the store.
-func (a *App) Cleanup() error { return a.delivery.cleanup() }
+func (a *App) Cleanup() error {
+	a.credentialLogs.show()
+	return a.delivery.cleanup()
+}
 
 // spec returns the description of a provider.
 func (a *App) spec(name string) (*verify.Spec, error) {

@@ -56,6 +56,7 @@ type Auth struct {
 	replay    *replayGate     // nil where deliveries are not remembered
 	near      *nearMiss       // nil unless refusals are diagnosed
 	secrets   []string        // see route.Event.Credentials
+	shown     bool            // a log would show a token of a request
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
@@ -105,6 +106,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
+	a.shown = app.(*App).hideCredentials(ctx, zap.String("provider", a.Provider), a.verifier.Credentials(), a.verifier.Tokens())
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
@@ -162,10 +164,13 @@ func (a *Auth) Validate() error {
 	return nil
 }
 
-func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v := &verified{body: buffer{budget: a.budget}}
-	defer func() { v.body.end(r.Context()) }()
+	defer func() {
+		err = a.conceal(w, r, v.event, err)
+		v.body.end(r.Context())
+	}()
 	event, claim, answer, err := a.authenticate(w, r, v)
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.body, err)

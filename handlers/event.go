@@ -53,6 +53,10 @@ type verified struct {
 	held  heldBody // the request's body, as it came
 }
 
+// String keeps the payload out of {http.vars.webhook}, which shows whatever stands
+// in the variable.
+func (v *verified) String() string { return "webhook of " + v.event.Provider }
+
 // holder returns what a rewritten payload is in: the buffer it came in, where
 // nothing was changed and its memory is used again, else nil.
 func (v *verified) holder(payload []byte) *buffer {

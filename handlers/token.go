@@ -83,6 +83,7 @@ func (t *Token) Provision(ctx caddy.Context) error {
 	if err := t.provision(app.(*App)); err != nil {
 		return fmt.Errorf("webhook_token: %w", err)
 	}
+	app.(*App).hideCredentials(ctx, zap.String("issuer", t.Issuer), ofToken(t), ofToken(t))
 	return nil
 }
 

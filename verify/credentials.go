@@ -13,6 +13,9 @@ type Credentials struct {
 	// with any number after it.
 	Headers []string
 
+	// Query are the names of parameters in the URL's query.
+	Query []string
+
 	// Paths lead to values in the body.
 	Paths []payload.Path
 }
@@ -24,14 +27,35 @@ var snsCredentials = []string{"Signature", "Token", "SubscribeURL", "Unsubscribe
 // Credentials returns all places where this endpoint or its provider has
 // credentials.
 func (v *Verifier) Credentials() Credentials {
-	c := Credentials{Headers: []string{"Authorization", "Proxy-Authorization", "Cookie"}}
+	c := v.Tokens()
 	p := v.provider
 	if p.signature != nil {
 		for i := range p.signature.from {
 			c.add(p, &p.signature.from[i])
 		}
 	}
+	for _, check := range v.checks {
+		if _, ok := check.(*snsScheme); ok {
+			for _, name := range snsCredentials {
+				c.Paths = append(c.Paths, payload.Path{name})
+			}
+		}
+	}
+	return c
+}
+
+// Tokens returns the places of those credentials that whoever reads them can use
+// again for any webhook: tokens, and the secret that a provider makes up and
+// sends in a handshake. A signature is good for one webhook, and is none.
+func (v *Verifier) Tokens() Credentials {
+	c := Credentials{Headers: []string{"Authorization", "Proxy-Authorization", "Cookie"}}
+	p := v.provider
 	c.add(p, &p.token)
+	for i := range p.handshakes {
+		if shown := p.handshakes[i].show; shown != nil {
+			c.add(p, shown)
+		}
+	}
 	for _, check := range v.checks {
 		switch check := check.(type) {
 		case *tokenScheme:
@@ -40,10 +64,6 @@ func (v *Verifier) Credentials() Credentials {
 			c.add(p, &check.from)
 		case *issuedScheme:
 			c.add(p, &check.from)
-		case *snsScheme:
-			for _, name := range snsCredentials {
-				c.Paths = append(c.Paths, payload.Path{name})
-			}
 		}
 	}
 	return c
@@ -55,6 +75,8 @@ func (c *Credentials) add(p *Provider, f *field) {
 		c.Headers = append(c.Headers, f.name)
 	case numberedHeader:
 		c.Headers = append(c.Headers, f.name+"#")
+	case queryField:
+		c.Query = append(c.Query, f.name)
 	case bodyPath:
 		c.Paths = append(c.Paths, f.path)
 	case itemPath:

@@ -212,7 +212,9 @@ func prepare(config []byte, log *Log, storage string, addrs map[string]string, e
 	}
 	standard := object(object(object(root, "logging"), "logs"), "default")
 	standard["writer"] = map[string]any{"output": writerName, "id": log.id}
-	standard["encoder"] = map[string]any{"format": "json"}
+	if standard["encoder"] == nil {
+		standard["encoder"] = map[string]any{"format": "json"}
+	}
 	if standard["level"] == nil {
 		standard["level"] = "DEBUG"
 	}
