@@ -102,7 +102,7 @@ func (i *instance) post(path, body string, headerLines ...string) webhooktest.Re
 
 func (i *instance) fetchToken() string {
 	i.t.Helper()
-	return tokenOf(i.t, i.post("/token", `{"client_id":"shop","client_secret":"secret"}`, "Content-Type: application/json"), "access_token")
+	return tokenOf(i.t, i.post("/token", `{"client_id":"shop","client_secret":"0123456789abcdef"}`, "Content-Type: application/json"), "access_token")
 }
 
 func (i *instance) event(token string) int {
@@ -115,7 +115,7 @@ func (i *instance) event(token string) int {
 // storage accepts nothing of theirs.
 func TestInstancesShareTokens(t *testing.T) {
 	const (
-		issues = "webhook_token /token acme {\n client shop secret for instaleap\n }\n"
+		issues = "webhook_token /token acme {\n client shop 0123456789abcdef for instaleap\n }\n"
 		takes  = "handle_webhook /hook instaleap {\n issued acme\n otherwise {\n respond 204\n }\n }\n"
 	)
 	storage := t.TempDir()

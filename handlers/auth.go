@@ -56,6 +56,7 @@ type Auth struct {
 	replay    *replayGate     // nil where deliveries are not remembered
 	near      *nearMiss       // nil unless refusals are diagnosed
 	secrets   []string        // see route.Event.Credentials
+	pending   bool            // the operator waits for the secret that a handshake brings
 	shown     bool            // a log would show a token of a request
 	observer  *observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
@@ -96,6 +97,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
+	a.pending = awaitSecret(spec, &config)
 	if a.receiver, err = app.(*App).issuers.receiving(a.Provider, config.Issued); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
@@ -267,11 +269,7 @@ func (a *Auth) hashLarge(r *http.Request, request *verify.Request) io.Writer {
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
 	a.observer.ended(r, &ending{outcome: outcomeHandshake, status: answer.Status, seen: a.observer.seen(r)})
-	fields := []zap.Field{zap.String("provider", a.Provider), zap.String("path", r.URL.Path)}
-	if answer.Show != "" {
-		fields = append(fields, zap.String("to_configure", answer.Show))
-	}
-	a.logger.Info("webhook handshake answered", fields...)
+	a.handshake(r, answer)
 
 	header := w.Header()
 	for name, value := range answer.Header {

@@ -2,7 +2,7 @@ package handlers
 
 import (
 	"fmt"
-	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -122,9 +122,9 @@ func (*logProbe) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 
 // ofToken are the places of the credentials that a client sends for a token.
 func ofToken(t *Token) verify.Credentials {
-	names := map[string]bool{"Authorization": true}
+	places := verify.Credentials{Headers: []string{"Authorization"}}
 	if t.Headers != nil {
-		names[t.Headers.ID], names[t.Headers.Secret] = true, true
+		places.Headers = append(places.Headers, http.CanonicalHeaderKey(t.Headers.Secret))
 	}
-	return verify.Credentials{Headers: slices.Sorted(maps.Keys(names))}
+	return places
 }

@@ -30,6 +30,8 @@ type observer struct {
 	metrics     *providerMetrics
 	refusals    *refusals
 	doubts      *refusals // about webhooks that are accepted
+	handshakes  *refusals // answered
+	duplicates  *refusals
 	source      *source
 	expectEvery time.Duration // 0: nothing is expected
 	inspector   *inspector    // nil: nothing is kept
@@ -51,12 +53,20 @@ func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 		provider: config.Provider,
 		metrics:  m.of(config.Provider),
 		refusals: &refusals{
-			logger: ctx.Logger(), whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.WarnLevel, whose: zap.String("provider", config.Provider),
 			message: "webhook refused", rest: "more webhooks were refused than are logged",
 		},
 		doubts: &refusals{
-			logger: ctx.Logger(), whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.WarnLevel, whose: zap.String("provider", config.Provider),
 			message: "webhook accepted, but not all of it can be read", rest: "more webhooks could not be read than are logged",
+		},
+		handshakes: &refusals{
+			logger: ctx.Logger(), level: zap.InfoLevel, whose: zap.String("provider", config.Provider),
+			message: "webhook handshake answered", rest: "more webhook handshakes were answered than are logged",
+		},
+		duplicates: &refusals{
+			logger: ctx.Logger(), level: zap.InfoLevel, whose: zap.String("provider", config.Provider),
+			message: "webhook is a duplicate; the app does not see it", rest: "more webhooks were duplicates than are logged",
 		},
 		source:      sourceOf(config.Provider),
 		expectEvery: time.Duration(config.ExpectEvery),

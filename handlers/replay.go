@@ -219,9 +219,8 @@ func (a *Auth) answerDuplicate(
 ) error {
 	repl.Set(errorPlaceholder, string(verify.Duplicate))
 	a.observer.ended(r, &ending{outcome: string(verify.Duplicate), event: event, status: status, seen: a.observer.seen(r)})
-	a.logger.Info("webhook is a duplicate; the app does not see it",
-		zap.String("provider", event.Provider), zap.String("event", event.Name),
-		zap.String("id", event.ID), zap.Int("status", status))
+	a.observer.duplicates.log(r, string(verify.Duplicate), "",
+		zap.String("event", event.Name), zap.String("id", event.ID), zap.Int("status", status))
 	w.WriteHeader(status)
 	return nil
 }

@@ -36,9 +36,10 @@ import (
 // shared secret. Nothing is stored of them, so any instance that has the keys
 // can verify them.
 //
-// Wrong credentials are answered with 401. An address that fails for a client
-// more than five times, and then more than once in twelve seconds, gets 429
-// with `Retry-After`. Right credentials are never held up.
+// Wrong credentials are answered with 401. An address that has failed for a client
+// ten times, and then once a minute, gets 429 with `Retry-After` whatever it sends
+// for that client, so that nobody finds a secret by guessing. Other addresses and
+// other clients are never held up.
 type Token struct {
 	token.Config
 
@@ -118,12 +119,15 @@ func (t *Token) provision(app *App) error {
 	if err := expanded.Check(); err != nil {
 		return err
 	}
+	if err := expanded.CheckSecrets(); err != nil {
+		return err
+	}
 	t.clients = token.NewClients(expanded.Clients)
 	if t.issuer, err = app.issuers.issuing(&expanded); err != nil {
 		return err
 	}
 	t.refusals = &refusals{
-		logger: t.logger, whose: zap.String("issuer", t.Issuer),
+		logger: t.logger, level: zap.WarnLevel, whose: zap.String("issuer", t.Issuer),
 		message: "token refused", rest: "more requests for tokens were refused than are logged",
 	}
 	app.watch.addRefusals(t.refusals)
@@ -159,8 +163,12 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	if err != nil {
 		return err
 	}
-	client, right := t.clients.Match(candidates)
-	if !right {
+	address, _ := netip.ParseAddr(clientIP(r)) // the zero Addr is one, too
+	client, right, wait := failures.Guess(t.Issuer, t.clients, candidates, address, now())
+	switch {
+	case wait > 0:
+		return t.holdBack(w, r, wait)
+	case !right:
 		return t.refuseClient(w, r, candidates, client)
 	}
 	return t.issue(w, r, client)
@@ -195,29 +203,28 @@ type refusedToken struct {
 	detail  string // for the operator
 }
 
+// holdBack answers to a client that has failed too often at an address.
+func (t *Token) holdBack(w http.ResponseWriter, r *http.Request, wait time.Duration) error {
+	w.Header().Set("Retry-After", strconv.Itoa(int((wait + time.Second - 1).Seconds())))
+	return t.refuse(w, r, refusedToken{
+		status: http.StatusTooManyRequests, outcome: tokenLimited, code: "slow_down",
+		detail: "this address has failed too often for the client; what it sends now is not looked at",
+	})
+}
+
 // refuseClient answers to credentials that are wrong, or missing. The client
 // is the one whose id was sent, or nil.
 func (t *Token) refuseClient(w http.ResponseWriter, r *http.Request, sent []token.Credentials, client *token.Client) error {
 	refusal := refusedToken{status: http.StatusUnauthorized, outcome: token.InvalidClient, code: token.InvalidClient}
-	id := ""
 	switch {
 	case len(sent) == 0:
 		refusal.detail = "there are no credentials"
 	case client == nil:
 		refusal.detail = "there is no client with this id"
-		id = sent[0].ID
 	default:
 		refusal.detail = "the secret of the client " + client.ID + " is wrong"
-		id = client.ID
 	}
-	address, _ := netip.ParseAddr(clientIP(r))
-	if wait := failures.Fail(t.Issuer, id, address, now()); wait > 0 {
-		refusal.status, refusal.outcome, refusal.code = http.StatusTooManyRequests, tokenLimited, "slow_down"
-		refusal.detail = "too many wrong credentials; the last ones: " + refusal.detail
-		w.Header().Set("Retry-After", strconv.Itoa(int((wait + time.Second - 1).Seconds())))
-	} else {
-		w.Header().Set("WWW-Authenticate", `Basic realm="webhooks", charset="UTF-8"`)
-	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="webhooks", charset="UTF-8"`)
 	return t.refuse(w, r, refusal)
 }
 

@@ -20,6 +20,8 @@ func (w *watch) add(o *observer) {
 	w.observers = append(w.observers, o)
 	w.addRefusals(o.refusals)
 	w.addRefusals(o.doubts)
+	w.addRefusals(o.handshakes)
+	w.addRefusals(o.duplicates)
 }
 
 // addRefusals takes a log of refusals into care, under the same condition.

@@ -51,3 +51,13 @@ func (c *Clients) Match(candidates []Credentials) (client *Client, right bool) {
 		return nil, false
 	}
 }
+
+// existing returns an id if a client has it, else nothing. Ids are no secrets.
+func (c *Clients) existing(id string) string {
+	for i := range c.entries {
+		if c.entries[i].client.ID == id {
+			return id
+		}
+	}
+	return ""
+}

@@ -61,7 +61,7 @@ type Client struct {
 	ID string `json:"id,omitempty"`
 
 	// The client's secret, usually a placeholder, which is replaced when the
-	// configuration loads.
+	// configuration loads. It has at least 16 bytes.
 	Secret string `json:"secret,omitempty"`
 
 	// The providers whose webhooks the client's tokens are good for. Default:
@@ -107,6 +107,8 @@ func (c *Config) Check() error {
 			return fmt.Errorf("client %d has no id", i+1)
 		case strings.TrimSpace(client.Secret) == "":
 			return fmt.Errorf("client %d has an empty secret", i+1)
+		case len(strings.TrimSpace(client.Secret)) < minClientSecret && !strings.Contains(client.Secret, "{"):
+			return shortSecret(i, client)
 		case slices.Contains(client.For, ""):
 			return fmt.Errorf("client %d is for a provider without a name", i+1)
 		}
@@ -123,6 +125,25 @@ func (c *Config) Check() error {
 		}
 	}
 	return c.checkAnswer()
+}
+
+// minClientSecret is the least length, in bytes, of a client's secret, which would be
+// guessed otherwise.
+const minClientSecret = 16
+
+// CheckSecrets finds secrets that are too short, once placeholders are replaced.
+func (c *Config) CheckSecrets() error {
+	for i, client := range c.Clients {
+		if len(strings.TrimSpace(client.Secret)) < minClientSecret {
+			return shortSecret(i, client)
+		}
+	}
+	return nil
+}
+
+func shortSecret(i int, client Client) error {
+	return fmt.Errorf("the secret of client %d, %s, has %d bytes; it needs %d or more, or it can be guessed: make one with "+
+		"openssl rand -base64 32", i+1, client.ID, len(strings.TrimSpace(client.Secret)), minClientSecret)
 }
 
 func (c *Config) checkNames() error {

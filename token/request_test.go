@@ -144,12 +144,13 @@ func equal(a, b []Credentials) bool {
 }
 
 func TestCheckConfig(t *testing.T) {
-	clients := []Client{{ID: "a", Secret: "b"}}
+	clients := []Client{{ID: "a", Secret: "0123456789abcdef"}}
 	for want, config := range map[string]Config{
 		"nobody to give tokens to": {},
-		"client 1 has no id":       {Clients: []Client{{Secret: "b"}}},
+		"client 1 has no id":       {Clients: []Client{{Secret: "0123456789abcdef"}}},
 		"client 1 has an empty":    {Clients: []Client{{ID: "a", Secret: " "}}},
-		"without a name":           {Clients: []Client{{ID: "a", Secret: "b", For: []string{""}}}},
+		"openssl rand":             {Clients: []Client{{ID: "a", Secret: "fifteen-bytes--"}}},
+		"without a name":           {Clients: []Client{{ID: "a", Secret: "0123456789abcdef", For: []string{""}}}},
 		"issuer's name":            {Clients: clients, Issuer: "Acme"},
 		"needs a name":             {Clients: clients, Fields: &Names{ID: "a"}},
 		"field a cannot hold":      {Clients: clients, Fields: &Names{ID: "a", Secret: "a"}},
@@ -169,6 +170,13 @@ func TestCheckConfig(t *testing.T) {
 		if err := config.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
+	}
+	placeholder := Config{Clients: []Client{{ID: "a", Secret: "{env.A}"}}}
+	if err := placeholder.Check(); err != nil {
+		t.Error(err)
+	}
+	if err := placeholder.CheckSecrets(); err == nil {
+		t.Error("a placeholder's text is a secret")
 	}
 	good := Config{Clients: clients}
 	if err := good.Check(); err != nil {

@@ -24,8 +24,8 @@ type Answer struct {
 	ContentType string // empty without a body
 	Body        []byte
 
-	// Show is what the operator needs for setting the webhook up; empty where
-	// there is nothing.
+	// Show is the secret that the provider makes up; empty where it makes up none.
+	// Nothing proves that it has sent this.
 	Show string
 }
 

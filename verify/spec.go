@@ -313,8 +313,8 @@ type Handshake struct {
 	// The answer.
 	Respond Respond `json:"respond"`
 
-	// A field that the operator needs for setting the webhook up. It is shown
-	// in the log.
+	// A field with the secret that the provider makes up. It is shown in the log
+	// while "pending" is one of the endpoint's secrets.
 	Show string `json:"show,omitempty"`
 }
 

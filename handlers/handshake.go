@@ -1,0 +1,58 @@
+package handlers
+
+import (
+	"crypto/rand"
+	"net/http"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// pendingSecret stands for the secret that a provider makes up and sends in a
+// handshake, until the operator knows it.
+const pendingSecret = "pending"
+
+// maxShown is the longest text of a handshake, in bytes, that is logged.
+const maxShown = 256
+
+// awaitSecret reports whether an operator waits for the secret that a handshake
+// brings. A word that everybody knows is no key, so it is replaced by one that
+// nobody knows.
+func awaitSecret(spec *verify.Spec, config *verify.Config) bool {
+	if !bringsSecret(spec) {
+		return false
+	}
+	awaited := false
+	for i, secret := range config.Secrets {
+		if strings.TrimSpace(secret) == pendingSecret {
+			config.Secrets[i], awaited = rand.Text(), true
+		}
+	}
+	return awaited
+}
+
+// bringsSecret reports whether the provider sends secrets in handshakes.
+func bringsSecret(spec *verify.Spec) bool {
+	return slices.ContainsFunc(spec.Handshakes, func(h verify.Handshake) bool { return h.Show != "" })
+}
+
+// handshake tells of a handshake that was answered, unless too many are. Anybody
+// can send one, so what it brings is shown only while the operator waits for it,
+// and never as if it were known whose it is.
+func (a *Auth) handshake(r *http.Request, answer *verify.Answer) {
+	detail, shown := "", zap.Skip()
+	switch {
+	case answer.Show == "":
+	case !a.pending:
+		detail = "the secret that it brings is not shown; while you set the webhook up, let " + pendingSecret + " be a secret"
+	case len(answer.Show) > maxShown:
+		detail = "what it brings is too long for a secret, and is not shown"
+	default:
+		detail = "anybody can send this: take it only if you are setting the webhook up right now"
+		shown = zap.String("unverified_secret", answer.Show)
+	}
+	a.observer.handshakes.log(r, outcomeHandshake, detail, shown)
+}
