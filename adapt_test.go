@@ -81,11 +81,11 @@ func firstDifference(got, want string) string {
 // What adapts must also load, from the JSON as well as from the Caddyfile:
 // names of fields and modules in the JSON are then right.
 func TestAdaptedConfigurationsLoad(t *testing.T) {
-	t.Setenv("WEBHOOK_SECRET", "test-secret")
+	t.Setenv("WEBHOOK_SECRET", "test-secret-of-a-client")
 	t.Setenv("WEBHOOK_TOKEN", "test-token")
 	t.Setenv("WEBHOOK_JWKS_URL", "https://auth.example.com/jwks.json")
 	t.Setenv("WEBHOOK_AUDIENCE", "hooks")
-	t.Setenv("WEBHOOK_PASSWORD", "test-password")
+	t.Setenv("WEBHOOK_PASSWORD", "test-password-of-a-client")
 	t.Setenv("WEBHOOK_KEY", "0123456789abcdef0123456789abcdef")
 	t.Setenv("WEBHOOK_OLD_KEY", "fedcba9876543210fedcba9876543210")
 	t.Setenv("WEBHOOK_WHSEC", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
@@ -103,7 +103,7 @@ func TestAdaptedConfigurationsLoad(t *testing.T) {
 
 // A configuration in JSON does what its Caddyfile does.
 func TestJSONServesLikeCaddyfile(t *testing.T) {
-	t.Setenv("WEBHOOK_SECRET", "test-secret")
+	t.Setenv("WEBHOOK_SECRET", "test-secret-of-a-client")
 	config, err := webhooktest.Adapt(`http://:0 {
 	log
 	handle_webhook /hook github {env.WEBHOOK_SECRET} {
@@ -217,7 +217,7 @@ func TestValidateRefusesCredentials(t *testing.T) {
 	blank, filled := write("blank", "\n"), write("filled", "test-secret\n")
 	t.Setenv("WEBHOOK_EMPTY", "")
 	t.Setenv("WEBHOOK_BLANK", "  ")
-	t.Setenv("WEBHOOK_SECRET", "test-secret")
+	t.Setenv("WEBHOOK_SECRET", "test-secret-of-a-client")
 	os.Unsetenv("WEBHOOK_UNSET")
 
 	tests := []struct{ name, line, want string }{
