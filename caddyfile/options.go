@@ -192,7 +192,7 @@ func noBlock(d *caddyfile.Dispenser, name string) error {
 	return nil
 }
 
-// contentSegment reads "<template> [refuse|empty|drop] [lower]".
+// contentSegment reads "<template> [refuse|empty|drop] [lower] [ambiguous]".
 func contentSegment(d *caddyfile.Dispenser) (verify.Segment, error) {
 	name := d.Val()
 	args := d.RemainingArgs()
@@ -206,8 +206,10 @@ func contentSegment(d *caddyfile.Dispenser) (verify.Segment, error) {
 			segment.Absent = arg
 		case "lower":
 			segment.Lower = true
+		case "ambiguous":
+			segment.Ambiguous = true
 		default:
-			return segment, d.Errf("%s: unknown word %s after the template; it can be refuse, empty, drop or lower", name, arg)
+			return segment, d.Errf("%s: unknown word %s after the template; it can be refuse, empty, drop, lower or ambiguous", name, arg)
 		}
 	}
 	return segment, noBlock(d, name)

@@ -75,6 +75,9 @@ func writeField(t *testing.T, out *strings.Builder, name string, field reflect.V
 			if segment.Lower {
 				line += " lower"
 			}
+			if segment.Ambiguous {
+				line += " ambiguous"
+			}
 			fmt.Fprintln(out, line)
 		}
 	case bool:

@@ -33,14 +33,14 @@ func TestHash(t *testing.T) {
 	}
 
 	for content, want := range map[string]bool{
-		`["{body}"]`:                                         true,
-		`["{method}.{header.X-Time}.{body}"]`:                true,
-		`["{header.X-Time}", "{body}"]`:                      true,
-		`["{body}.{header.X-Time}"]`:                         false,
-		`["{body.id}{body}"]`:                                false,
-		`["{body}{body}"]`:                                   false,
-		`[{"text":"{header.X-Time}{body}","absent":"drop"}]`: false,
-		`["{body.id}"]`:                                      false,
+		`["{body}"]`:                                             true,
+		`["{method}.{header.X-Time}.{body}"]`:                    true,
+		`["{header.X-Time}", "{body}"]`:                          true,
+		`["{body}.{header.X-Time}"]`:                             false,
+		`["{body.id}{body}"]`:                                    false,
+		`["{body}{body}"]`:                                       false,
+		`[{"text":"{header.X-Time}.","absent":"drop"},"{body}"]`: true,
+		`["{body.id}"]`:                                          false,
 	} {
 		v := custom(t, `{"name":"x","credentials":["secret"],"scheme":"hmac","signature":{"from":["header.X-Signature"]},"content":`+content+`}`,
 			&verify.Config{Secrets: []string{secret}})

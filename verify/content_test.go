@@ -30,9 +30,9 @@ func TestContent(t *testing.T) {
 		{"body twice", `"{body}{body}"`, body + body},
 		{"text around it", `"a.{body}.b"`, "a." + body + ".b"},
 		{"fields", `"{body.id}|{body.n}|{body.s}"`, "e1|38.90|Größe"},
-		{"header, query, method, path, id", `"{header.x-a}{query.q}{method}{path}{id}"`, "va b" + "POST/h e" + "d1"},
+		{"header, query, method, path, id", `"{header.x-a}|{query.q}|{method}{path}|{id}"`, "v|a b|POST/h e|d1"},
 		{"url", `"{url}"`, "https://hooks.example.com/h%20e?q=a+b"},
-		{"Caddy's names", `"{http.request.header.X-A}{http.request.uri.query.q}{http.request.method}{http.request.uri.path}{http.request.body}"`, "va b" + "POST/h e" + body},
+		{"Caddy's names", `"{http.request.header.X-A}|{http.request.uri.query.q}|{http.request.method}{http.request.uri.path}|{http.request.body}"`, "v|a b|POST/h e|" + body},
 		{"key", `"{body.id}{key}"`, "e1" + secret},
 		{"brace that opens no field", `"\\{x}{body.id}"`, "{x}e1"},
 		{"closing brace alone", `"}{body.id}"`, "}e1"},
@@ -43,7 +43,7 @@ func TestContent(t *testing.T) {
 		{"absent header", `"{header.X-None}{body}"`, "!missing_signature"},
 		{"absent, empty", `[{"text":"<{body.none}>","absent":"empty"},"{body.id}"]`, "<>e1"},
 		{"absent, dropped", `[{"text":"<{body.none}>","absent":"drop"},"{body.id}"]`, "e1"},
-		{"one of two absent, dropped", `[{"text":"{body.id}{body.none}","absent":"drop"},"{body.id}"]`, "e1"},
+		{"one of two absent, dropped", `[{"text":"<{body.id}.{body.none}>","absent":"drop"},"{body.id}"]`, "e1"},
 		{"present, drop", `[{"text":"<{body.id}>","absent":"drop"},"!"]`, "<e1>!"},
 		{"absent, refused by name", `[{"text":"{body.none}","absent":"refuse"}]`, "!malformed"},
 		{"header sent twice", `"{header.X-Twice}"`, "!bad_signature"},
@@ -75,7 +75,8 @@ func TestSeparators(t *testing.T) {
 		want       verify.Reason
 	}{
 		{`{"a":"1","b":"2","c":"3"}`, "1::2|3", ""},
-		{`{"a":"1:","b":"2","c":"3"}`, "1:::2|3", ""},
+		{`{"a":"1:","b":"2","c":"3"}`, "1:::2|3", verify.Malformed}, // or 1 and :2
+		{`{"a":"1","b":":2","c":"3"}`, "1:::2|3", ""},
 		{`{"a":"1::2","b":"3"}`, "1::2::3|", verify.Malformed},
 		{`{"a":"1","b":"2|","c":"3"}`, "1::2||3", verify.Malformed},
 		{`{"a":"1","b":"2"}`, "1::2|", ""},

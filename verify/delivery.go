@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"slices"
 	"time"
 )
 
@@ -94,25 +95,37 @@ func (v *Verifier) signedContent(r *Request) ([]string, error) {
 	return nil, nil
 }
 
-// signedContent returns the digest of the content. Content that may be signed
-// with or without the port of its URL gives two digests, in an order that does
-// not depend on the request, so that no copy differs by writing the port.
+// signedContent returns the digest of the content, or those of the elements
+// that are signed one by one: of each a single time and in an order of their
+// own, so that no other batch of the same ones is another delivery.
 func (s *signedScheme) signedContent(m *message) ([]string, error) {
-	if s.provider.forEach != nil {
-		return nil, nil
-	}
 	// The key that was tried last, and the port, may differ from copy to copy.
 	m.key, m.otherPort = nil, false
+	var digests []string
+	err := s.provider.eachItem(m, func(m *message) error {
+		one, err := s.contentDigests(m)
+		digests = append(digests, one)
+		return err
+	})
+	slices.Sort(digests)
+	return slices.Compact(digests), err
+}
+
+// contentDigests returns the digest of content. Content that may be signed with
+// or without the port of its URL gives two, in an order that does not depend on
+// the request, so that no copy differs by writing the port.
+func (s *signedScheme) contentDigests(m *message) (string, error) {
 	first, err := s.contentDigest(m)
 	if err != nil || s.provider.Spec.URL == nil || !s.provider.Spec.URL.EitherPort {
-		return []string{string(first)}, err
+		return string(first), err
 	}
 	m.otherPort = true
 	second, err := s.contentDigest(m)
+	m.otherPort = false
 	if bytes.Compare(second, first) < 0 {
 		first, second = second, first
 	}
-	return []string{string(first), string(second)}, err
+	return string(first) + string(second), err
 }
 
 func (s *signedScheme) contentDigest(m *message) ([]byte, error) {

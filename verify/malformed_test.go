@@ -133,19 +133,21 @@ func manyNames(n int) string {
 // The chat scheme signs a timestamp out of its header, too.
 func TestChatMalformed(t *testing.T) {
 	const body = `{"client_id":"c","sender":"SH","job_id":"j"}`
+	const stamp = "2024-03-08T00:18:39.115Z"
 	tests := []struct {
 		name, body, stamp, text string
 		want                    verify.Reason
 	}{
-		{"right", body, "2024", "2024&c&SH&j", ""},
-		{"separator in the timestamp", body, "2024&c", "2024&c&c&SH&j", verify.Malformed},
-		{"separator moved into the timestamp", `{"client_id":"SH","sender":"j","job_id":""}`, "2024&c", "2024&c&SH&j&", verify.Malformed},
-		{"separator in a field", `{"client_id":"c&SH","sender":"j","job_id":"x"}`, "2024", "2024&c&SH&j&x", verify.Malformed},
-		{"field missing", `{"client_id":"c","sender":"SH"}`, "2024", "2024&c&SH&", verify.Malformed},
-		{"field null", `{"client_id":"c","sender":"SH","job_id":null}`, "2024", "2024&c&SH&null", verify.Malformed},
-		{"case variant", `{"client_id":"c","sender":"SH","job_id":"j","Job_Id":"k"}`, "2024", "2024&c&SH&j", verify.Malformed},
-		{"another timestamp", body, "2025", "2024&c&SH&j", verify.BadSignature},
-		{"another sender", `{"client_id":"c","sender":"SUP","job_id":"j"}`, "2024", "2024&c&SH&j", verify.BadSignature},
+		{"right", body, stamp, stamp + "&c&SH&j", ""},
+		{"separator in the timestamp", body, stamp + "&c", stamp + "&c&c&SH&j", verify.Malformed},
+		{"separator moved into the timestamp", `{"client_id":"SH","sender":"j","job_id":""}`, stamp + "&c", stamp + "&c&SH&j&", verify.Malformed},
+		{"separator in a field", `{"client_id":"c&SH","sender":"j","job_id":"x"}`, stamp, stamp + "&c&SH&j&x", verify.Malformed},
+		{"field missing", `{"client_id":"c","sender":"SH"}`, stamp, stamp + "&c&SH&", verify.Malformed},
+		{"field null", `{"client_id":"c","sender":"SH","job_id":null}`, stamp, stamp + "&c&SH&null", verify.Malformed},
+		{"case variant", `{"client_id":"c","sender":"SH","job_id":"j","Job_Id":"k"}`, stamp, stamp + "&c&SH&j", verify.Malformed},
+		{"no time", body, "2024", "2024&c&SH&j", verify.Malformed},
+		{"another timestamp", body, "2025-03-08T00:18:39.115Z", stamp + "&c&SH&j", verify.BadSignature},
+		{"another sender", `{"client_id":"c","sender":"SUP","job_id":"j"}`, stamp, stamp + "&c&SH&j", verify.BadSignature},
 	}
 	v := signed(t, "instaleap-chat")
 	for _, test := range tests {

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 
@@ -14,6 +15,8 @@ type Provider struct {
 	Spec *Spec
 
 	content     *content
+	joints      *joints
+	covered     []field          // see findCovered
 	endsInBody  bool             // see signsBodyLast
 	signature   *signatureReader // nil without a signature
 	timestamp   *timestampReader
@@ -39,7 +42,7 @@ func Compile(spec *Spec) (*Provider, error) {
 	if p.content, err = compileContent(spec); err != nil {
 		return nil, err
 	}
-	if err := p.compileScheme(); err != nil {
+	if p.timestamp, err = compileTimestamp(spec); err != nil {
 		return nil, err
 	}
 	switch spec.Payload {
@@ -47,7 +50,7 @@ func Compile(spec *Spec) (*Provider, error) {
 	default:
 		return nil, fmt.Errorf("payload is %q; it can be json or any", spec.Payload)
 	}
-	if p.timestamp, err = compileTimestamp(spec); err != nil {
+	if err := p.compileScheme(); err != nil {
 		return nil, err
 	}
 	if p.token, p.tokenPrefix, err = compileToken(spec); err != nil {
@@ -74,7 +77,10 @@ func Compile(spec *Spec) (*Provider, error) {
 	if err := p.checkContent(); err != nil {
 		return nil, err
 	}
-	p.timestamp.fixedUnit = p.joinsTimestamp()
+	if p.joints, err = compileJoints(p); err != nil {
+		return nil, err
+	}
+	p.findCovered()
 	p.endsInBody = p.signsBodyLast()
 	p.prepare()
 	p.findSignatureHeaders()
@@ -97,7 +103,7 @@ func (p *Provider) compileScheme() error {
 		if len(spec.Content) == 0 {
 			return errors.New("content is not set; write what is signed, such as {body}")
 		}
-		if p.content.coverage() == SignedNothing {
+		if p.contentCoverage() == SignedNothing {
 			return errors.New("content names no part of the request, so its signature would be good for any; " +
 				"write what is signed, such as {body}")
 		}
@@ -121,8 +127,26 @@ func (p *Provider) checkContent() error {
 		return errors.New("item.PATH is named, but for_each does not say of what array")
 	case p.bodyHash != nil && p.bodyHash.kind == itemPath:
 		return errors.New("body_hash cannot be a field of an item")
+	case p.bodyHash != nil && p.signature != nil && !p.namesBodyHash():
+		return fmt.Errorf("body_hash: content does not name %s, so anybody could state the hash of another body; "+
+			"write it into content", p.bodyHash)
 	}
 	return nil
+}
+
+// namesBodyHash reports whether the hash of the body is part of the content.
+func (p *Provider) namesBodyHash() bool {
+	named := false
+	p.content.each(func(f *field) { named = named || p.binds(f, p.bodyHash) })
+	return named
+}
+
+// methods returns the methods of events.
+func (p *Provider) methods() []string {
+	if len(p.Spec.Methods) == 0 {
+		return []string{http.MethodPost}
+	}
+	return p.Spec.Methods
 }
 
 // namesItem reports whether something is read out of the items of an array.
@@ -171,90 +195,10 @@ func (p *Provider) IDExpression() string { return p.id.expression }
 // FixedEvent returns the event's name if it is the same for all requests.
 func (p *Provider) FixedEvent() (string, bool) { return p.event.fixed() }
 
-// Coverage says how much of a request the provider's own scheme signs.
-func (p *Provider) Coverage() Coverage {
-	switch {
-	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
-		return SignedBody
-	case p.Spec.Scheme == "aws_sns", p.Spec.Scheme == "paypal":
-		return SignedFields
-	case p.signature == nil:
-		return SignedNothing
-	case p.bodyHash != nil && !p.Spec.BodyHash.ExceptForms:
-		return SignedBody
-	default:
-		return p.content.coverage()
-	}
-}
-
-// SignedFields names the fields that the provider's own scheme signs, in their
-// order.
-func (p *Provider) SignedFields() []string {
-	switch {
-	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
-		return []string{"body"}
-	case p.Spec.Scheme == "aws_sns":
-		return prefixed("body.", snsSigned["Notification"])
-	case p.Spec.Scheme == "paypal":
-		return []string{"header.Paypal-Transmission-Id", "timestamp", "crc32"}
-	}
-	var names []string
-	p.content.each(func(f *field) {
-		if f.kind != literalText && f.kind != secretKey {
-			names = append(names, f.String())
-		}
-	})
-	return names
-}
-
 // signsOutOfBody reports whether the signature is over values that are read out
 // of the payload. A scheme that does not say so is taken to.
 func (p *Provider) signsOutOfBody() bool {
 	return p.signature == nil && p.Spec.Scheme != "paypal" || p.content.has(bodyPath) || p.content.has(itemPath)
-}
-
-func prefixed(prefix string, names []string) []string {
-	var out []string
-	for _, name := range names {
-		out = append(out, prefix+name)
-	}
-	return out
-}
-
-// Signs reports whether the provider's own scheme signs a field, which is
-// named as in a Spec: "body.id", "header.X-Event". The event's name and the
-// delivery's id are signed if every place is where they may be.
-func (p *Provider) Signs(name string) bool {
-	switch name {
-	case "event":
-		return p.signsAll(p.event)
-	case "id":
-		return p.signsAll(p.id)
-	case "timestamp":
-		return p.signsAll(p.timestamp.from) && p.Coverage() != SignedNothing
-	}
-	f, err := parseField(name)
-	return err == nil && p.signs(&f)
-}
-
-func (p *Provider) signs(f *field) bool {
-	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
-	return inBody && p.Coverage() == SignedBody || p.signature != nil && p.content.covers(f) ||
-		slices.Contains(p.SignedFields(), f.String())
-}
-
-func (p *Provider) signsAll(s sources) bool {
-	if s.expression != "" && p.Coverage() != SignedBody {
-		return false
-	}
-	for _, t := range s.templates {
-		for i := range t {
-			if t[i].kind != literalText && !p.signs(&t[i]) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // HeaderNames returns the canonical names of the headers that are read to

@@ -110,6 +110,9 @@ func (p *Provider) sign(m *message, secret string) error {
 		if err != nil {
 			return fmt.Errorf("signing: %w", err)
 		}
+		if err := p.joints.check(m); err != nil {
+			return fmt.Errorf("signing: %w", err)
+		}
 		from := p.signature.from[0]
 		if from.kind == itemPath {
 			from.kind = bodyPath
@@ -291,6 +294,9 @@ func (p *Provider) put(m *message, f *field, value string) error {
 		document, err := payload.Set(m.Body.Document(), f.path, quoted)
 		if err != nil {
 			return err
+		}
+		if m.Body.IsForm() {
+			return p.put(m, &field{kind: formField, name: p.Spec.FormField}, string(document))
 		}
 		m.Body = payload.New(document, contentType, p.Spec.FormField)
 	case formField:

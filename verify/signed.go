@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -56,9 +54,6 @@ func (s *signedScheme) verify(m *message) error {
 	if err := s.checkOracle(m); err != nil {
 		return err
 	}
-	if err := s.checkJoint(m); err != nil {
-		return err
-	}
 	if public := m.publicURL; public != nil && public.RawQuery != "" && m.URL.RawQuery != "" && m.URL.RawQuery != public.RawQuery {
 		return refuse(Malformed, "the query is not that of public_url, which is the one that is signed")
 	}
@@ -77,26 +72,6 @@ func (s *signedScheme) checkOracle(m *message) error {
 	body := m.Body.Bytes()
 	if len(body) == 0 || isChallenge(string(body)) || isChallenge(string(signed)) {
 		return refuse(Malformed, "a body like this is signed for anybody who asks, so it proves nothing")
-	}
-	return nil
-}
-
-// checkJoint refuses what could have been moved between URL and body, where
-// nothing separates them in the signed content: a body must be JSON, and where
-// there is none the URL must not hold the beginning of one.
-func (s *signedScheme) checkJoint(m *message) error {
-	if !s.provider.content.joinsURL() {
-		return nil
-	}
-	bodiless := m.Method == http.MethodGet || m.Method == http.MethodHead || m.Method == http.MethodDelete
-	if body := m.Body.Bytes(); len(body) > 0 || !bodiless {
-		if _, err := payload.Decode(body); err != nil {
-			return refuse(Malformed, "the signature does not separate URL and body, so the body must be JSON: %v", err)
-		}
-		return nil
-	}
-	if strings.ContainsAny(m.URL.RequestURI(), "{[") {
-		return refuse(Malformed, "the URL holds what may be the beginning of the signed body")
 	}
 	return nil
 }
@@ -120,7 +95,7 @@ func (s *signedScheme) verifyItem(m *message) error {
 		return refuse(BadSignature, "%s does not match; %d key(s) were tried",
 			s.provider.signature.places(), s.authority.count())
 	}
-	return nil
+	return s.provider.joints.check(m)
 }
 
 // eachItem calls f for the message, or for each element of the array that the

@@ -83,6 +83,14 @@ func (s sources) fixed() (string, bool) {
 	return "", false
 }
 
+// only returns the only place where the value may be.
+func (s sources) only() (*field, bool) {
+	if len(s.templates) == 1 && len(s.templates[0]) == 1 && s.templates[0][0].kind != literalText && s.expression == "" {
+		return &s.templates[0][0], true
+	}
+	return nil, false
+}
+
 // inHead reports whether all places are before the body.
 func (s sources) inHead() bool {
 	for _, t := range s.templates {

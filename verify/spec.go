@@ -370,6 +370,13 @@ type Segment struct {
 
 	// Lower-case the segment.
 	Lower bool `json:"lower,omitempty"`
+
+	// The provider joins the fields of this segment so that text can be moved
+	// from one to the next under the same signature, or may write into them the
+	// text that separates signed values. Several fields count as not signed
+	// then. One segment can be so. Default: false, and content that cannot be
+	// taken apart in one way only is an error.
+	Ambiguous bool `json:"ambiguous,omitempty"`
 }
 
 // MarshalJSON writes a single plain segment as a string.

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -90,9 +91,13 @@ type content struct {
 
 type segment struct {
 	template
-	absent string
-	lower  bool
+	absent    string
+	lower     bool
+	ambiguous bool // its fields cannot be told apart in the signed text
 }
+
+// droppable reports whether the segment is left out where a field is absent.
+func (s *segment) droppable() bool { return s.absent == "drop" }
 
 // compileContent reads the segments of a Spec.
 func compileContent(spec *Spec) (*content, error) {
@@ -107,7 +112,11 @@ func compileContent(spec *Spec) (*content, error) {
 		if err != nil {
 			return nil, fmt.Errorf("content: %w", err)
 		}
-		c.segments = append(c.segments, segment{template: parts, absent: s.Absent, lower: s.Lower})
+		// Names and values of a form are joined bare: what one is, nobody can tell.
+		bareForm := spec.FormField == "" && slices.ContainsFunc(parts, func(f field) bool { return f.kind == sortedForm })
+		c.segments = append(c.segments, segment{
+			template: parts, absent: s.Absent, lower: s.Lower, ambiguous: s.Ambiguous || bareForm,
+		})
 	}
 	return c, nil
 }
@@ -128,53 +137,11 @@ func (c *content) each(f func(*field)) {
 	}
 }
 
-// coverage says how much of a request the content binds.
-func (c *content) coverage() Coverage {
-	signed := SignedNothing
-	c.each(func(f *field) {
-		switch f.kind {
-		case wholeBody:
-			signed = SignedBody
-		case literalText, secretKey, statedTimestamp:
-		default:
-			if signed == SignedNothing {
-				signed = SignedFields
-			}
-		}
-	})
-	return signed
-}
-
 // has reports whether a kind of field is part of the content.
 func (c *content) has(kind fieldKind) bool {
 	found := false
 	c.each(func(f *field) { found = found || f.kind == kind })
 	return found
-}
-
-// joinsURL reports whether the body follows the URL without anything between
-// them, so that bytes could be moved from one to the other.
-func (c *content) joinsURL() bool {
-	var last fieldKind
-	joined := false
-	isURL := func(kind fieldKind) bool { return kind == requestURL || kind == requestURI }
-	c.each(func(f *field) {
-		joined = joined || f.kind == wholeBody && isURL(last) || isURL(f.kind) && last == wholeBody
-		last = f.kind
-	})
-	return joined
-}
-
-// covers reports whether the content binds the field that a source reads.
-func (c *content) covers(source *field) bool {
-	covered := false
-	c.each(func(f *field) {
-		inBody := f.kind == wholeBody && (source.kind == bodyPath || source.kind == formField)
-		inForm := (f.kind == sortedForm || f.kind == phpForm) && source.kind == formField
-		inQuery := (f.kind == requestURL || f.kind == requestURI) && source.kind == queryField
-		covered = covered || f.equal(source) || inBody || inForm || inQuery
-	})
-	return covered
 }
 
 // writeTo writes what was signed to w, piece by piece, so that the body is

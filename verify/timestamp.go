@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -14,9 +13,13 @@ type timestampReader struct {
 	from      sources // empty where the signature's list holds it
 	layouts   []string
 	unit      time.Duration
-	fixedUnit bool // another unit is not told by a number's size; see joinsTimestamp
 	tolerance Duration
+	signed    bool // it is part of the signed content, so it must be a time
+	fixed     bool // nothing keeps it apart there, so it must have all digits of its unit
 }
+
+// How many digits a number of seconds or milliseconds has from 2001 to 2286.
+const secondsDigits, millisecondsDigits = 10, 13
 
 // rfc3339Layouts are the spellings of RFC 3339 that providers use, and those
 // they mistake for it: an offset without a colon, an hour of one digit.
@@ -67,7 +70,7 @@ func (t *timestampReader) parse(text string) (time.Time, error) {
 	if err != nil || text[0] < '0' || text[0] > '9' || text[0] == '0' && len(text) > 1 {
 		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unitName())
 	}
-	if t.fixedUnit {
+	if t.fixed {
 		return t.inUnit(n)
 	}
 	return byMagnitude(n), nil
@@ -108,26 +111,6 @@ func (t *timestampReader) unitName() string {
 	return "seconds"
 }
 
-// joinsTimestamp reports whether the stated time stands beside another field in
-// the signed content, with no text between them. A digit more could then be one
-// of its neighbour's, so its unit is not told by its size.
-func (p *Provider) joinsTimestamp() bool {
-	isTime := func(f *field) bool {
-		return f.kind == statedTimestamp || slices.ContainsFunc(p.timestamp.from.templates, func(t template) bool {
-			return len(t) == 1 && t[0].equal(f)
-		})
-	}
-	var before *field
-	joined := false
-	p.content.each(func(f *field) {
-		if before != nil && before.kind != literalText && f.kind != literalText {
-			joined = joined || isTime(before) || isTime(f)
-		}
-		before = f
-	})
-	return joined
-}
-
 // format writes a time as the provider would.
 func (t *timestampReader) format(at time.Time) string {
 	switch {
@@ -161,15 +144,17 @@ func (t *timestampReader) check(text string, received time.Time) (stated time.Ti
 		return time.Time{}, nil, refusal
 	}
 	stated, err := t.parse(text)
+	if err == nil && t.fixed && t.layouts == nil {
+		err = t.checkDigits(text)
+	}
 	skew := received.Sub(stated).Round(time.Second)
 	switch {
-	case t.tolerance <= 0:
-	case err != nil:
+	case err != nil && t.tolerance > 0:
 		return stated, nil, refuse(Stale, "the timestamp is %v", err)
-	case skew.Abs() > time.Duration(t.tolerance):
+	case err != nil && t.signed:
+		return stated, nil, refuse(Malformed, "the signed timestamp is %v", err)
+	case t.tolerance > 0 && skew.Abs() > time.Duration(t.tolerance):
 		return stated, nil, refuse(Stale, "the timestamp differs by %s from the clock here; %s is allowed", skew, t.tolerance)
-	}
-	switch {
 	case err != nil:
 		return time.Time{}, err, nil
 	case stated.Before(earliest):
@@ -178,4 +163,17 @@ func (t *timestampReader) check(text string, received time.Time) (stated time.Ti
 		return time.Time{}, errors.New("more than ten years ahead of the clock here"), nil
 	}
 	return stated, nil, nil
+}
+
+// checkDigits refuses a number of which digits could have been moved to its
+// neighbour in the signed text.
+func (t *timestampReader) checkDigits(text string) error {
+	digits := secondsDigits
+	if t.unit == time.Millisecond {
+		digits = millisecondsDigits
+	}
+	if len(text) != digits {
+		return fmt.Errorf("not a number of %d digits", digits)
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -55,6 +56,10 @@ func TestTimestampText(t *testing.T) {
 		"99999999999999999999", "0001715688000000000", "0000001715688000", "01715688000", "2024-05-14T12:00:00Z", "0", "1",
 	} {
 		stamped(stamp, secret).expect(t, v, verify.Stale)
+		if !slices.Contains([]string{"9223372036854775807", "0", "1"}, stamp) {
+			stamped(stamp, secret).expect(t, off, verify.Malformed) // it is signed, so it must be a time
+			continue
+		}
 		result, refused := stamped(stamp, secret).send(t, off)
 		if refused != "" || !result.Timestamp.IsZero() || result.NoTime == nil || strings.Contains(result.NoTime.Error(), stamp+" ") {
 			t.Errorf("%q: refused for %q; the time is %s, %v; want none, and to be told", stamp, refused, result.Timestamp, result.NoTime)

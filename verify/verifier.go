@@ -59,10 +59,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verifier{provider: provider, methods: provider.Spec.Methods, signed: SignedNothing}
-	if len(v.methods) == 0 {
-		v.methods = []string{"POST"}
-	}
+	v := &Verifier{provider: provider, methods: provider.methods(), signed: SignedNothing}
 	if v.sources, err = parsePrefixes(config.Sources, spec); err != nil {
 		return nil, err
 	}
