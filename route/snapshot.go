@@ -1,7 +1,6 @@
 package route
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -114,11 +113,4 @@ func (e *Event) signedAsListed(field string) bool {
 }
 
 // signedFields names what a provider signs, as signed() takes it.
-func signedFields(p *verify.Provider) []string {
-	fields := make(map[string]bool)
-	for _, name := range append(p.SignedFields(), "event", "id", "timestamp") {
-		fields[name] = p.Signs(name)
-	}
-	maps.DeleteFunc(fields, func(_ string, signed bool) bool { return !signed })
-	return slices.Sorted(maps.Keys(fields))
-}
+func signedFields(p *verify.Provider) []string { return p.SignedPlaces() }

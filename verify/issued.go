@@ -69,7 +69,7 @@ func (c *Config) validateIssued(spec *Spec) error {
 		return fmt.Errorf("issued: %q is not the name of a header", header)
 	}
 	for i, key := range c.Issued.Keys {
-		if strings.TrimSpace(key) == "" {
+		if isBlank(key) {
 			return fmt.Errorf("issued: key %d is empty", i+1)
 		}
 	}

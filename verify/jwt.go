@@ -194,7 +194,7 @@ func jwtKeyFits(algorithm jose.SignatureAlgorithm, key any) bool {
 		}
 		return curves[algorithm] == k.Curve
 	case ed25519.PublicKey:
-		return algorithm == jose.EdDSA
+		return algorithm == jose.EdDSA && !hasSmallOrder(k)
 	default:
 		return false
 	}

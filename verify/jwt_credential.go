@@ -148,7 +148,7 @@ func (c *JWTCredential) validate(spec *Spec) error {
 		return fmt.Errorf("jwt: %q is not the name of a header", c.Header)
 	}
 	for i, key := range c.Keys {
-		if strings.TrimSpace(key) == "" {
+		if isBlank(key) {
 			return fmt.Errorf("jwt: key %d is empty", i+1)
 		}
 	}

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -12,7 +13,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/text/unicode/norm"
@@ -61,10 +64,21 @@ func decodeKeys(encoding string, secrets []string) ([][]byte, error) {
 			return nil, fmt.Errorf("secret %d %s", i+1, defaultText(keyForms[encoding], "is not a key in "+encoding))
 		case len(key) == 0:
 			return nil, fmt.Errorf("secret %d is empty", i+1)
+		case isZero(key):
+			return nil, fmt.Errorf("secret %d consists of zero bytes, which is no better than none", i+1)
 		}
 		keys[i] = key
 	}
 	return keys, nil
+}
+
+// isZero reports whether a key has nothing but zero bytes. HMAC fills keys up
+// with them, so that such a key is the empty one.
+func isZero(key []byte) bool { return len(bytes.Trim(key, "\x00")) == 0 }
+
+// isBlank reports whether a credential has nothing but space and NUL.
+func isBlank(text string) bool {
+	return strings.TrimFunc(text, func(r rune) bool { return r == 0 || unicode.IsSpace(r) }) == ""
 }
 
 // DecodeKey turns a secret into the bytes of a key, in one of the ways that
@@ -103,7 +117,14 @@ type publicKey struct {
 // publish them in: PEM (a key or a certificate), JWK, SPKI in base64, or the
 // 32 bytes of an Ed25519 key in hex or base64.
 func parsePublicKey(text string) (publicKey, error) {
-	text = strings.TrimSpace(text)
+	key, err := readPublicKey(strings.TrimSpace(text))
+	if point, ok := key.key.(ed25519.PublicKey); ok && hasSmallOrder(point) {
+		return publicKey{}, errors.New("a public key for which anybody can make signatures")
+	}
+	return key, err
+}
+
+func readPublicKey(text string) (publicKey, error) {
 	switch {
 	case strings.HasPrefix(text, "{"):
 		var jwk jose.JSONWebKey
@@ -172,4 +193,24 @@ func keyFits(scheme string, key any) bool {
 	default:
 		return false
 	}
+}
+
+// smallOrder are the points of edwards25519 that are of small order, by their
+// y coordinates (RFC 8032, RFC 7748), without the sign: for such a public key
+// anybody can make signatures. The first is the key of 32 zero bytes.
+var smallOrder = []string{
+	"0000000000000000000000000000000000000000000000000000000000000000",
+	"0100000000000000000000000000000000000000000000000000000000000000",
+	"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+	"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+	"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+}
+
+// hasSmallOrder reports whether a key is one that proves nothing.
+func hasSmallOrder(key ed25519.PublicKey) bool {
+	y := bytes.Clone(key)
+	y[len(y)-1] &= 0x7f
+	return slices.Contains(smallOrder, hex.EncodeToString(y))
 }

@@ -317,7 +317,7 @@ func checkSplit(t *testing.T, seed uint64) (compiled, accepted bool) {
 // moved between them.
 func TestNoOtherSplit(t *testing.T) {
 	compiled, accepted := 0, 0
-	for seed := range uint64(1500000) {
+	for seed := range uint64(20000) {
 		made, good := checkSplit(t, seed)
 		if made {
 			compiled++

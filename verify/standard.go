@@ -66,6 +66,8 @@ func standardKey(secret string) (signStandard, error) {
 		return nil, errors.New("what follows the prefix is not base64")
 	}
 	switch {
+	case isZero(key):
+		return nil, errors.New("the key consists of zero bytes")
 	case symmetric && (len(key) < minStandardKey || len(key) > maxStandardKey):
 		return nil, fmt.Errorf("the key has %d bytes; it needs %d to %d", len(key), minStandardKey, maxStandardKey)
 	case symmetric:

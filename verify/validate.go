@@ -54,12 +54,12 @@ func (c *Config) validate(spec *Spec) error {
 		return fmt.Errorf("%s has no scheme that uses a secret; write %s instead", spec.Name, spec.insteadOfSecret())
 	}
 	for i, secret := range c.Secrets {
-		if strings.TrimSpace(secret) == "" {
+		if isBlank(secret) {
 			return fmt.Errorf("secret %d is empty", i+1)
 		}
 	}
 	for i, token := range c.Tokens {
-		if strings.TrimSpace(token) == "" {
+		if isBlank(token) {
 			return fmt.Errorf("token %d is empty", i+1)
 		}
 	}
@@ -94,7 +94,7 @@ func (c *Config) validateHeaders() error {
 			return fmt.Errorf("token_header %s has no value", header.Name)
 		}
 		for _, value := range header.Values {
-			if strings.TrimSpace(value) == "" {
+			if isBlank(value) {
 				return fmt.Errorf("token_header %s has an empty value", header.Name)
 			}
 		}
@@ -109,7 +109,7 @@ func (c *Config) validateAccounts() error {
 			return fmt.Errorf("basic account %d has no user name", i+1)
 		case strings.Contains(account.Username, ":"):
 			return fmt.Errorf("basic account %d: a user name cannot contain a colon", i+1)
-		case account.Password == "":
+		case isBlank(account.Password):
 			return fmt.Errorf("basic account %d has an empty password", i+1)
 		}
 	}
