@@ -125,6 +125,9 @@ func writeProvider(out *strings.Builder, spec *verify.Spec, age time.Duration) {
 		if segment.Lower {
 			words = append(words, "lower")
 		}
+		if segment.Ambiguous {
+			words = append(words, "ambiguous")
+		}
 		line(3, words...)
 	}
 	if spec.RefuseSeparators {

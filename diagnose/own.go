@@ -34,6 +34,10 @@ func own(r *Request, c *content, k key, p place, scheme string) (*verify.Spec, *
 		}
 	}
 	spec.Event, spec.ID = guessEvent(r), guessID(r)
+	// What was found may fall into its parts in more than one way.
+	if _, err := verify.Compile(spec); err != nil && len(spec.Content) == 1 {
+		spec.Content[0].Ambiguous = true
+	}
 	return spec, config, true
 }
 

@@ -29,12 +29,17 @@ func (p *Provider) contentCoverage() Coverage {
 		switch {
 		case f.kind == wholeBody:
 			signed = SignedBody
-		case f.kind == literalText || f.kind == secretKey || p.isTime(f):
+		case f.kind == literalText || f.kind == secretKey || p.datesOnly(f):
 		case signed == SignedNothing:
 			signed = SignedFields
 		}
 	})
 	return signed
+}
+
+// datesOnly reports whether a field says nothing but when a request was sent.
+func (p *Provider) datesOnly(f *field) bool {
+	return f.kind == statedTimestamp || f.inHead() && p.isTime(f)
 }
 
 // SignedFields names the fields that the provider's own scheme signs, in their

@@ -17,7 +17,7 @@ func TestCredentials(t *testing.T) {
 	}{
 		{verify.Config{Provider: "github", Secrets: []string{secret}}, []string{"X-Hub-Signature-256", "Authorization", "Cookie"}, nil},
 		{verify.Config{Provider: "instaleap", TokenHeaders: []verify.TokenHeader{{Name: "x-proof", Values: []string{"t"}}}}, []string{"X-Proof", "Instaleap-Signature"}, nil},
-		{verify.Config{Provider: "adyen", Secrets: []string{"00"}}, nil, []string{"notificationItems.*.NotificationRequestItem.additionalData.hmacSignature"}},
+		{verify.Config{Provider: "adyen", Secrets: []string{"01"}}, nil, []string{"notificationItems.*.NotificationRequestItem.additionalData.hmacSignature"}},
 		{verify.Config{Provider: "aws-sns", Secrets: []string{"arn:aws:sns:us-east-1:123456789012:orders"}}, nil, []string{"Signature", "Token", "SubscribeURL"}},
 	}
 	for _, test := range tests {

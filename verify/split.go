@@ -127,7 +127,7 @@ func checkDocument(document []byte) error {
 func (j *joints) isEmpty(m *message) bool {
 	for i := range j.parts {
 		part := &j.parts[i]
-		if part.kind != literalText && part.kind != secretKey && !m.provider.isTime(part.field) && j.text(m, i) != "" {
+		if part.kind != literalText && part.kind != secretKey && !m.provider.datesOnly(part.field) && j.text(m, i) != "" {
 			return false
 		}
 	}

@@ -109,7 +109,7 @@ func (c *Config) validateAccounts() error {
 			return fmt.Errorf("basic account %d has no user name", i+1)
 		case strings.Contains(account.Username, ":"):
 			return fmt.Errorf("basic account %d: a user name cannot contain a colon", i+1)
-		case isBlank(account.Password):
+		case isZero([]byte(account.Password)):
 			return fmt.Errorf("basic account %d has an empty password", i+1)
 		}
 	}
