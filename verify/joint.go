@@ -237,7 +237,13 @@ func (j *joints) confinePart(p *Provider, i int, from side) error {
 		return fmt.Errorf("content: %s can hold the text that follows it, so that text could be moved from it to its "+
 			"neighbour under the same signature; write ambiguous after the template: all of that segment counts as not signed then", part.field)
 	}
-	part.between = texts
+	for _, text := range texts {
+		// Of one byte, no part of it can stand in the value, and refuse_separators
+		// has refused a value with all of it.
+		if !p.content.refuseSeparators || len(text) > 1 {
+			part.between = append(part.between, text)
+		}
+	}
 	return nil
 }
 

@@ -72,11 +72,11 @@ func (j *joints) holds(m *message, i int, text, between string) bool {
 // the end of another one, save for the space around it.
 func (j *joints) checkBody(m *message, i int) error {
 	part, body := &j.parts[i], m.Body.Bytes()
-	beside := ""
-	if part.side != 0 {
-		beside = j.beside(m, i, part.side, 1)
-	}
 	if len(body) == 0 && (m.Method == http.MethodGet || m.Method == http.MethodHead || m.Method == http.MethodDelete) {
+		beside := ""
+		if part.side != 0 {
+			beside = j.beside(m, i, part.side, 1)
+		}
 		if isSpace(beside) || beside != "" && strings.Contains("{}[]", beside) {
 			return refuse(Malformed, "what is signed beside the body, which is empty, may be a part of one")
 		}
