@@ -238,9 +238,10 @@ func (j *joints) confinePart(p *Provider, i int, from side) error {
 			"neighbour under the same signature; write ambiguous after the template: all of that segment counts as not signed then", part.field)
 	}
 	for _, text := range texts {
-		// Of one byte, no part of it can stand in the value, and refuse_separators
-		// has refused a value with all of it.
-		if !p.content.refuseSeparators || len(text) > 1 {
+		// Of one byte no part can stand in the value, and refuse_separators has
+		// refused a value with all of it.
+		refused := p.content.refuseSeparators && !p.content.segments[part.segment].lower && p.content.separates(text)
+		if !refused || len(text) > 1 {
 			part.between = append(part.between, text)
 		}
 	}

@@ -20,12 +20,12 @@ type slot struct {
 // random templates are made of these.
 var (
 	slotFields = []string{"timestamp", "id", "header.X-A", "header.X-B", "body.f", "body", "body", "url", "query.q", "method", "key"}
-	slotTexts  = []string{".", ":", "::", "a", "1", "{", "\n", ".a."}
+	slotTexts  = []string{".", ":", "::", "a", "A", "1", "{", "\n", ".a."}
 	slotValues = map[string][]string{
 		"timestamp": {"1715688000", "171568800", "17156880001", "2024", "0171568800", ""},
 		"body":      {`{}`, `{"f":1}`, `[{"a":"}"}]`, `12`, ` {}`, `{} `, `{}{}`, `{"f":".a."}`, `x`, ``, `"\""`, `""`},
 		"url":       {"", "?q=1", "?q={}", "?q=.", "?q=[]", "?q=a:", "1"},
-		"":          {"", "a", ".", "1", "a.", ":", "::", "x:", ".a", "{", "a.a", "12", " ", "{}"},
+		"":          {"", "a", ".", "1", "a.", ":", "::", "x:", ".a", "{", "a.a", "A", "12", " ", "{}"},
 	}
 )
 
