@@ -14,7 +14,7 @@ func warnings(t *testing.T, provider, block, acme string) []string {
 	t.Helper()
 	log := webhooktest.CaptureLog(t)
 	config := "{; webhooks {; provider acme token {; " + acme + "; }; }; }; http://:0 {; handle_webhook " + provider + " {; " +
-		block + "; otherwise pass; }; }; "
+		block + "; otherwise {; respond 204; }; }; }; "
 	if _, err := webhooktest.Adapt(strings.ReplaceAll(config, "; ", "\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,20 @@ func TestNamesThatNeverComeAreWarnings(t *testing.T) {
 		{"instaleap", "on when `event in [\"CANCELLED\", \"CANCELED\"]` {; respond 204; }", "unknown event CANCELED for instaleap; did you mean CANCELLED?"},
 		{"instaleap", "on when `event == \"ALOCATED\"` {; respond 204; }", "unknown event ALOCATED for instaleap; did you mean ALLOCATED?"},
 		{"instaleap", "on when `event == \"ALLOCATED\"` {; respond 204; }", ""},
+		// Categories.
+		{"instaleap", "on category picking steps {; respond 204; }", ""},
+		{"instaleap", "on category pickin {; respond 204; }", "unknown category pickin for instaleap; did you mean picking?"},
+		{"instaleap", "on category warehouse {; respond 204; }",
+			"unknown category warehouse for instaleap; it has job, picking, invoicing, steps, zone-picking, consolidation, tasks, task-resets"},
+		{"instaleap", "on when `category == \"task-reset\"` {; respond 204; }", "unknown category task-reset for instaleap; did you mean task-resets?"},
+		{"instaleap", "on when `\"stepps\" in categories` {; respond 204; }", "unknown category stepps for instaleap; did you mean steps?"},
+		{"shippify", "on category final {; respond 204; }", "unknown category final: shippify has no categories; write the names of events"},
+		{"instaleap", "on category steps {; respond 204; }; on category consolidation {; respond 204; }",
+			"this on gets no event: the one in line 11 takes all that it could"},
+		{"instaleap", "on category consolidation {; respond 204; }; on category steps {; respond 204; }", ""},
+		{"instaleap", "on category job {; respond 204; }; on CANCELLED {; respond 204; }", "this on gets no event: the one in line 11 takes all that it could"},
+		{"detrack", "on category delivery {; respond 204; }; on failed {; respond 204; }; on category collection {; respond 204; }", ""},
+		{"detrack", "on * {; respond 204; }", "otherwise gets no event: the on in line 11 takes all"},
 		// A provider without names.
 		{"acme", "on push {; respond 204; }", "no event is named push: acme does not say where an event's name is; write it with event"},
 		{"acme", "event body.kind; on push {; respond 204; }", ""},

@@ -2,6 +2,7 @@ package caddyfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -18,14 +19,14 @@ func (p *parser) checkReachable(d *caddyfile.Dispenser) {
 	branches := p.webhook.Branches
 	for i := range branches {
 		for j := range branches[:i] {
-			if branches[j].takesAllOf(&branches[i]) {
+			if p.takesAllOf(&branches[j], &branches[i]) {
 				warn(&branches[i].at, fmt.Sprintf("this on gets no event: the one in line %d takes all that it could", branches[j].Line))
 				break
 			}
 		}
 	}
 	for i := range branches {
-		if branches[i].When == "" && route.Patterns(branches[i].Events).Cover(route.Patterns{"*"}) {
+		if branches[i].When == "" && p.patterns(&branches[i], false).Cover(route.Patterns{"*"}) {
 			warn(d, fmt.Sprintf("otherwise gets no event: the on in line %d takes all", branches[i].Line))
 			return
 		}
@@ -33,12 +34,28 @@ func (p *parser) checkReachable(d *caddyfile.Dispenser) {
 }
 
 // takesAllOf reports whether nothing is left for a later block.
-func (b *Branch) takesAllOf(later *Branch) bool {
-	wanted := route.Patterns(later.Events)
-	if len(wanted) == 0 {
+func (p *parser) takesAllOf(b, later *Branch) bool {
+	wanted := p.patterns(later, true)
+	if len(later.Events) == 0 && len(later.Categories) == 0 {
 		wanted = route.Patterns{"*"}
 	}
-	return b.When == "" && route.Patterns(b.Events).Cover(wanted)
+	return b.When == "" && len(wanted) > 0 && p.patterns(b, false).Cover(wanted)
+}
+
+// patterns are the names that a block asks for: those that it may take, or those
+// of which it takes every event, since a category may need more than a name.
+func (p *parser) patterns(b *Branch, may bool) route.Patterns {
+	patterns := slices.Clone(b.Events)
+	for _, category := range p.spec.Categories {
+		switch {
+		case !slices.Contains(b.Categories, category.Name) || category.When != "" && !may:
+		case len(category.Events) == 0:
+			patterns = append(patterns, "*")
+		default:
+			patterns = append(patterns, category.Events...)
+		}
+	}
+	return patterns
 }
 
 // signedOnly returns what refuses to read what the provider does not sign.
@@ -67,7 +84,7 @@ func (p *parser) checkSigned() error {
 	for i := range p.webhook.Branches {
 		branch := &p.webhook.Branches[i]
 		var read []string
-		if len(branch.Events) > 0 {
+		if len(branch.Events) > 0 || len(branch.Categories) > 0 {
 			read = append(read, "event")
 		}
 		if branch.When != "" {

@@ -34,6 +34,9 @@ func (p *parser) checkNames(start *caddyfile.Dispenser) {
 		for _, pattern := range branch.Events {
 			warnIf(&branch.at, names.problem(pattern))
 		}
+		for _, category := range branch.Categories {
+			warnIf(&branch.at, names.noCategory(category))
+		}
 		if branch.When == "" {
 			continue
 		}
@@ -41,8 +44,30 @@ func (p *parser) checkNames(start *caddyfile.Dispenser) {
 			for _, name := range rule.Compared("event") {
 				warnIf(&branch.at, names.problem(name))
 			}
+			for _, name := range append(rule.Compared("category"), rule.Compared("categories")...) {
+				warnIf(&branch.at, names.noCategory(name))
+			}
 		}
 	}
+}
+
+// noCategory says what is wrong with the name of a category; it is empty if the
+// provider has it.
+func (n *eventNames) noCategory(name string) string {
+	var known []string
+	for _, category := range n.spec.Categories {
+		if category.Name == name {
+			return ""
+		}
+		known = append(known, category.Name)
+	}
+	if len(known) == 0 {
+		return fmt.Sprintf("unknown category %s: %s has no categories; write the names of events", name, n.spec.Name)
+	}
+	if near := suggest.DidYouMean(name, known); near != "" {
+		return fmt.Sprintf("unknown category %s for %s%s", name, n.spec.Name, near)
+	}
+	return fmt.Sprintf("unknown category %s for %s; it has %s", name, n.spec.Name, strings.Join(known, ", "))
 }
 
 func warnIf(d *caddyfile.Dispenser, problem string) {

@@ -206,8 +206,8 @@ func parseField(d *caddyfile.Dispenser, field reflect.Value) error {
 		(*value)[name] = append((*value)[name], list...)
 		return err
 	case *[]verify.Category:
-		name, list, err := parseGroup(d)
-		*value = append(*value, verify.Category{Name: name, Events: list})
+		category, err := parseCategory(d)
+		*value = append(*value, category)
 		return err
 	}
 	switch field.Kind() {
@@ -250,6 +250,30 @@ func parseGroup(d *caddyfile.Dispenser) (name string, values []string, err error
 		return "", nil, d.Errf("%s needs a name and at least one value", field)
 	}
 	return args[0], args[1:], noBlock(d, field)
+}
+
+// parseCategory reads "<name> [<event...>] [when <expr>]"; the line may be repeated.
+func parseCategory(d *caddyfile.Dispenser) (verify.Category, error) {
+	var category verify.Category
+	field := d.Val()
+	for d.NextArg() {
+		switch {
+		case category.Name == "":
+			category.Name = d.Val()
+		case d.Val() == "when" && !d.Token().Quoted():
+			var err error
+			if category.When, err = expression(d); err != nil {
+				return category, err
+			}
+			return category, noBlock(d, field)
+		default:
+			category.Events = append(category.Events, d.Val())
+		}
+	}
+	if len(category.Events) == 0 {
+		return category, d.Errf("%s needs a name, and events or when with an expression", field)
+	}
+	return category, noBlock(d, field)
 }
 
 // literal reads a value that is a number or a boolean in JSON, or else text.

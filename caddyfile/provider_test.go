@@ -102,7 +102,11 @@ func writeField(t *testing.T, out *strings.Builder, name string, field reflect.V
 		}
 	case []verify.Category:
 		for _, category := range value {
-			fmt.Fprintln(out, name, quote(category.Name), quoted(category.Events))
+			line := strings.TrimSpace(name + " " + quote(category.Name) + " " + quoted(category.Events))
+			if category.When != "" {
+				line += " when " + quote(category.When)
+			}
+			fmt.Fprintln(out, line)
 		}
 	case map[string]any:
 		for key, member := range value {

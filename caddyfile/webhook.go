@@ -27,10 +27,11 @@ type Webhook struct {
 
 // Branch is an on block.
 type Branch struct {
-	Line   int                  // where it stands
-	Events []string             // patterns of event names; empty: any event
-	When   string               // expression that must be true; empty: none
-	Block  *caddyfile.Dispenser // the directives, after a token that plays their directive
+	Line       int                  // where it stands
+	Events     []string             // patterns of event names; empty: any event
+	Categories []string             // of events, instead of names
+	When       string               // expression that must be true; empty: none
+	Block      *caddyfile.Dispenser // the directives, after a token that plays their directive
 
 	at caddyfile.Dispenser // for messages
 }
@@ -91,6 +92,9 @@ func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Con
 //	handle_webhook [<matcher>] <provider> [<secret...>] {
 //	    <subdirectives of webhook_auth>
 //	    on <event...> [when <expr>] {
+//	        <directives...>
+//	    }
+//	    on category <name...> [when <expr>] {
 //	        <directives...>
 //	    }
 //	    otherwise pass
@@ -219,11 +223,23 @@ func (p *parser) subdirective(d *caddyfile.Dispenser) error {
 	}
 }
 
-// on reads "on <event...> [when <expr>] {".
+// IsCategory reports whether the next argument is the word category, after which
+// names of categories stand. In quotes it is the name of an event.
+func IsCategory(d *caddyfile.Dispenser) bool {
+	ahead := *d
+	return ahead.NextArg() && ahead.Val() == "category" && !ahead.Token().Quoted()
+}
+
+// on reads "on <event...> [when <expr>] {" or "on category <name...> ...".
 func (p *parser) on(d *caddyfile.Dispenser) error {
 	segment := d.NewFromNextSegment()
 	segment.Next()
 	branch := Branch{Line: segment.Line(), at: *segment}
+	names := &branch.Events
+	if IsCategory(segment) {
+		segment.NextArg()
+		names = &branch.Categories
+	}
 	for segment.NextArg() {
 		if segment.Val() == "{" && !segment.Token().Quoted() {
 			segment.Prev()
@@ -243,9 +259,12 @@ func (p *parser) on(d *caddyfile.Dispenser) error {
 		if err := CheckEvent(segment.Val(), !segment.Token().Quoted()); err != nil {
 			return segment.WrapErr(err)
 		}
-		branch.Events = append(branch.Events, segment.Val())
+		*names = append(*names, segment.Val())
 	}
-	if len(branch.Events) == 0 && branch.When == "" {
+	if names == &branch.Categories && len(branch.Categories) == 0 {
+		return segment.Err("on category needs the name of a category; write \"category\" in quotes for an event of that name")
+	}
+	if len(*names) == 0 && branch.When == "" {
 		return segment.Err("on needs event names, or when with an expression; use otherwise for all the rest")
 	}
 	if p.webhook.Otherwise != nil || p.webhook.pass {

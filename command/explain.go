@@ -50,12 +50,13 @@ type explanation struct {
 
 // ruleVerdict is what a block made of an event.
 type ruleVerdict struct {
-	Block   string         `json:"block"`
-	Events  []string       `json:"events,omitempty"`
-	Named   bool           `json:"event_matches"`
-	When    string         `json:"when,omitempty"`
-	Clauses []route.Clause `json:"clauses,omitempty"`
-	Taken   bool           `json:"taken"`
+	Block      string         `json:"block"`
+	Events     []string       `json:"events,omitempty"`
+	Categories []string       `json:"categories,omitempty"`
+	Named      bool           `json:"event_matches"`
+	When       string         `json:"when,omitempty"`
+	Clauses    []route.Clause `json:"clauses,omitempty"`
+	Taken      bool           `json:"taken"`
 }
 
 func explainCommand() *cobra.Command {
@@ -156,8 +157,9 @@ func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Ti
 // judge tells what a block made of an event.
 func judge(block simulate.Block, event *route.Event, taken string) ruleVerdict {
 	v := ruleVerdict{
-		Block: block.Name, Events: block.Events, When: block.When,
-		Named: len(block.Events) == 0 || block.Events.Match(event.Name),
+		Block: block.Name, Events: block.Events, Categories: block.Categories, When: block.When,
+		Named: len(block.Events) == 0 && len(block.Categories) == 0 ||
+			block.Events.Match(event.Name) || event.InCategory(block.Categories),
 		Taken: block.Name == taken,
 	}
 	if rule, err := route.CompileRule(block.When); err == nil {
@@ -215,8 +217,15 @@ func (found *explanation) printRules(out io.Writer) {
 		fmt.Fprintln(out, "\nRules")
 	}
 	for _, r := range found.Rules {
-		fmt.Fprintf(out, "  %s\n", strings.TrimSpace(mark(r.Taken)+" "+r.Block+" "+strings.Join(r.Events, " ")))
-		if !r.Named {
+		names := r.Events
+		if len(r.Categories) > 0 {
+			names = append([]string{"category"}, r.Categories...)
+		}
+		fmt.Fprintf(out, "  %s\n", strings.TrimSpace(mark(r.Taken)+" "+r.Block+" "+strings.Join(names, " ")))
+		switch {
+		case !r.Named && len(r.Categories) > 0:
+			fmt.Fprintln(out, "         the event is in none of these categories")
+		case !r.Named:
 			fmt.Fprintln(out, "         the event's name does not match")
 		}
 		if r.When != "" {

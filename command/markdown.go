@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // writeMarkdown describes all providers in one document.
@@ -36,6 +38,9 @@ func (d *description) writeMarkdown(out io.Writer) error {
 	for _, row := range d.rows() {
 		fmt.Fprintf(out, "- %s: %s\n", row[0], row[1])
 	}
+	for _, category := range d.spec.Categories {
+		fmt.Fprintf(out, "\nCategory `%s`: %s\n", category.Name, categoryText(&category))
+	}
 	if len(d.spec.Events) > 0 {
 		fmt.Fprintf(out, "\nEvents: %s\n", code(d.spec.Events))
 	}
@@ -49,4 +54,17 @@ func code(names []string) string {
 		return "none"
 	}
 	return "`" + strings.Join(names, "`, `") + "`"
+}
+
+// categoryText says which events are in a category.
+func categoryText(c *verify.Category) string {
+	text := code(c.Events)
+	switch {
+	case c.When == "":
+		return text
+	case len(c.Events) == 0:
+		return "all for which `" + c.When + "`"
+	default:
+		return text + ", for which `" + c.When + "`"
+	}
 }

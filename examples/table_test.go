@@ -37,13 +37,10 @@ func table(t *testing.T) []example {
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 		}},
 		{"instaleap", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
-			{"cancelled", instaleap(t, "test-secret-instaleap", "CANCELLED"), 200, "POST /orders/0000AG382N/cancellation CANCELLED\n" +
-				`{"paid":403.97,"reason":"CANCELLED","skus":["00020100700000","00020100600000","00750045900015"]}`},
-			{"picking", instaleap(t, "test-secret-instaleap", "PICKING_FINISHED"), 200, "POST /picking PICKING_FINISHED\n"},
-			{
-				"picking of another kind",
-				instaleap(t, "test-secret-instaleap", "PICKING_FINISHED").but(`"FULL_SERVICE"`, `"PICK_AND_COLLECT"`), 200, "POST /instaleap PICKING_FINISHED\n",
-			},
+			{"cancelled", instaleap(t, "test-secret-instaleap", "CANCELLED"), 200, "POST /cancellations CANCELLED\n"},
+			{"step", instaleap(t, "test-secret-instaleap", "PICKING_FINISHED"), 200, "POST /picking PICKING_FINISHED\n"},
+			{"picking process", instaleap(t, "test-secret-instaleap", "PACKAGES_CREATED"), 200, "POST /picking PACKAGES_CREATED\n"},
+			{"task", instaleap(t, "test-secret-instaleap", "PICKING_AND_STORAGE"), 200, "POST /instaleap PICKING_AND_STORAGE\n"},
 			{"other event", stored(t, "instaleap/requests/signed.http"), 200, "POST /instaleap ALLOCATED\n"},
 			{"tampered type", stored(t, "instaleap/requests/tampered-type.http"), 401, ""},
 			{"tampered signature", stored(t, "instaleap/requests/tampered-signature.http"), 401, ""},
@@ -58,6 +55,10 @@ func table(t *testing.T) []example {
 		}},
 		{"instaleap-token", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap"}, []step{
 			{"token", stored(t, "instaleap/requests/token.http"), 200, "POST /instaleap ALLOCATED\nX-Instaleap-Token: "},
+			{
+				"cancelled", stored(t, "instaleap/requests/token.http").payload("instaleap/cancelled.json"), 200,
+				`X-Instaleap-Token: `,
+			},
 			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},
 			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
 		}},

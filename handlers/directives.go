@@ -205,8 +205,8 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Rout
 	}
 	for i, branch := range webhook.Branches {
 		matcher := make(caddy.ModuleMap)
-		if len(branch.Events) > 0 {
-			matcher["webhook_event"] = moduleJSON(MatchEvent(branch.Events))
+		if len(branch.Events) > 0 || len(branch.Categories) > 0 {
+			matcher["webhook_event"] = moduleJSON(MatchEvent{Names: branch.Events, Categories: branch.Categories})
 		}
 		if branch.When != "" {
 			matcher["webhook_expr"] = moduleJSON(MatchExpr{Expr: branch.When, FailAsFalse: true})

@@ -27,10 +27,16 @@ import (
 var errNotVerified = caddyhttp.Error(http.StatusInternalServerError,
 	errors.New("webhook matchers work only after webhook_auth or inside handle_webhook"))
 
-// MatchEvent matches verified webhooks by the names of their events. A star
-// in a name stands for any run of characters. With several names, any may
-// match. It works after `webhook_auth` only, and is an error elsewhere.
-type MatchEvent []string
+// MatchEvent matches verified webhooks by the names or the categories of their
+// events. With several, any may match. It works after `webhook_auth` only, and
+// is an error elsewhere. Its JSON form is a list where nothing but names is said.
+type MatchEvent struct {
+	// The names of events. A star stands for any run of characters.
+	Names []string `json:"names,omitempty"`
+
+	// The groups of events that the provider's description has.
+	Categories []string `json:"categories,omitempty"`
+}
 
 // CaddyModule returns the Caddy module information.
 func (MatchEvent) CaddyModule() caddy.ModuleInfo {
@@ -43,17 +49,23 @@ func (MatchEvent) CaddyModule() caddy.ModuleInfo {
 // UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
 //
 //	webhook_event <pattern...>
+//	webhook_event category <name...>
 func (m *MatchEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() {
-		before := len(*m)
+		to := &m.Names
+		if fromcaddyfile.IsCategory(d) {
+			d.NextArg()
+			to = &m.Categories
+		}
+		before := len(*to)
 		for d.NextArg() {
 			if err := fromcaddyfile.CheckEvent(d.Val(), !d.Token().Quoted()); err != nil {
 				return d.Errf("webhook_event: %v", err)
 			}
-			*m = append(*m, d.Val())
+			*to = append(*to, d.Val())
 		}
-		if len(*m) == before {
-			return d.Err("webhook_event needs the name of an event, or a pattern such as order.*")
+		if len(*to) == before {
+			return d.Err("webhook_event needs the name of an event, a pattern such as order.*, or category and its name")
 		}
 		if d.NextBlock(0) {
 			return d.Err("webhook_event has no block")
@@ -64,10 +76,10 @@ func (m *MatchEvent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Validate refuses a matcher that could not match anything.
 func (m MatchEvent) Validate() error {
-	if len(m) == 0 {
-		return errors.New("webhook_event needs the name of an event")
+	if len(m.Names) == 0 && len(m.Categories) == 0 {
+		return errors.New("webhook_event needs the name of an event or of a category")
 	}
-	for _, pattern := range m {
+	for _, pattern := range m.Names {
 		if err := fromcaddyfile.CheckEvent(pattern, false); err != nil {
 			return fmt.Errorf("webhook_event: %w", err)
 		}
@@ -75,13 +87,37 @@ func (m MatchEvent) Validate() error {
 	return nil
 }
 
-// Match returns true if r is a verified webhook with one of the names.
+// MarshalJSON writes names alone as a list.
+func (m MatchEvent) MarshalJSON() ([]byte, error) {
+	if len(m.Categories) == 0 {
+		return json.Marshal(m.Names)
+	}
+	type plain MatchEvent
+	return json.Marshal(plain(m))
+}
+
+// UnmarshalJSON reads a list or an object.
+func (m *MatchEvent) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &m.Names) == nil {
+		return nil
+	}
+	type plain MatchEvent
+	return caddy.StrictUnmarshalJSON(data, (*plain)(m))
+}
+
+// mayMatch reports whether an event has a name or a category that is asked for.
+func (m *MatchEvent) mayMatch(event *route.Event) bool {
+	return route.Patterns(m.Names).Match(event.Name) || event.InCategory(m.Categories)
+}
+
+// Match returns true if r is a verified webhook with one of the names, or in one
+// of the categories.
 func (m MatchEvent) Match(r *http.Request) bool {
 	matched, err := m.MatchWithError(r)
 	return err == nil && matched
 }
 
-// MatchWithError returns true if r is a verified webhook with one of the names.
+// MatchWithError is Match, with an error where that cannot be known.
 func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
 	event, ok := VerifiedEvent(r)
 	if !ok {
@@ -91,8 +127,10 @@ func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
 		tellUnsigned(event, "event")
 		return false, caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_event failed"))
 	}
-	matched := route.Patterns(m).Match(event.Name)
-	event.Judge(func() route.Verdict { return route.Verdict{Events: route.Patterns(m), Matched: matched} })
+	matched := m.mayMatch(event)
+	event.Judge(func() route.Verdict {
+		return route.Verdict{Events: m.Names, Categories: m.Categories, Matched: matched}
+	})
 	return matched, nil
 }
 
@@ -108,7 +146,7 @@ func (MatchEvent) CELLibrary(caddy.Context) (cel.Library, error) {
 			if err != nil {
 				return nil, err
 			}
-			return MatchEvent(patterns.([]string)), nil
+			return MatchEvent{Names: patterns.([]string)}, nil
 		},
 	)
 }

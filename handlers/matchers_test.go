@@ -76,7 +76,7 @@ func TestMatchersWithoutEvent(t *testing.T) {
 	for name, matcher := range map[string]interface {
 		caddyhttp.RequestMatcher
 		caddyhttp.RequestMatcherWithError
-	}{"webhook_event": handlers.MatchEvent{"*"}, "webhook_expr": expr} {
+	}{"webhook_event": handlers.MatchEvent{Names: []string{"*"}}, "webhook_expr": expr} {
 		matched, err := matcher.MatchWithError(request)
 		handlerErr, ok := errors.AsType[caddyhttp.HandlerError](err)
 		if matched || !ok || handlerErr.StatusCode != http.StatusInternalServerError {

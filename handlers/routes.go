@@ -44,7 +44,7 @@ type NamedRoute struct {
 
 	caddyhttp.Route
 
-	events route.Patterns // of which one must match; empty where the name does not decide
+	events *MatchEvent // of whose names or categories the event has one; nil where they do not decide
 	routed prometheus.Counter
 }
 
@@ -69,7 +69,7 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 		if err := way.Provision(ctx, nil); err != nil {
 			return fmt.Errorf("route %d: %w", i, err)
 		}
-		way.events = way.eventPatterns()
+		way.events = way.eventMatcher()
 		way.routed = m.routed.WithLabelValues(rs.Provider, way.Name)
 	}
 	rs.sort()
@@ -96,7 +96,7 @@ func (rs *Routes) Validate() error {
 func (rs *Routes) sort() {
 	rs.byName = make(map[string][]*NamedRoute)
 	for i := range rs.Routes {
-		for _, pattern := range rs.Routes[i].events {
+		for _, pattern := range rs.Routes[i].names() {
 			if !strings.Contains(pattern, "*") {
 				rs.byName[pattern] = nil
 			}
@@ -105,33 +105,45 @@ func (rs *Routes) sort() {
 	for i := range rs.Routes {
 		way := &rs.Routes[i]
 		for name := range rs.byName {
-			if way.mayTake(name) {
+			if way.open() || way.names().Match(name) {
 				rs.byName[name] = append(rs.byName[name], way)
 			}
 		}
-		if len(way.events) == 0 {
+		if way.events == nil {
 			rs.unnamed = append(rs.unnamed, way)
 		}
-		if len(way.events) == 0 || strings.Contains(strings.Join(way.events, ""), "*") {
+		if way.open() || strings.Contains(strings.Join(way.names(), ""), "*") {
 			rs.others = append(rs.others, way)
 		}
 	}
 }
 
-// mayTake reports whether an event of a name may take this way. It is asked
-// before the matchers, which Caddy runs in no particular order, so that no
-// rule fails for an event that it was not written for.
-func (way *NamedRoute) mayTake(name string) bool {
-	return len(way.events) == 0 || way.events.Match(name)
+// names are the patterns of names that a route asks for.
+func (way *NamedRoute) names() route.Patterns {
+	if way.events == nil {
+		return nil
+	}
+	return way.events.Names
 }
 
-func (way *NamedRoute) eventPatterns() route.Patterns {
+// open reports whether an event of any name may take this way.
+func (way *NamedRoute) open() bool { return way.events == nil || len(way.events.Categories) > 0 }
+
+// mayTake reports whether an event may take this way, by its name and its
+// categories. It is asked before the matchers, which Caddy runs in no particular
+// order, so that no rule fails for an event that it was not written for.
+func (way *NamedRoute) mayTake(event *route.Event) bool {
+	return way.events == nil || way.events.mayMatch(event)
+}
+
+// eventMatcher returns the matcher that decides by the event, if one does.
+func (way *NamedRoute) eventMatcher() *MatchEvent {
 	if len(way.MatcherSets) != 1 {
 		return nil // there are alternatives
 	}
 	for _, matcher := range way.MatcherSets[0] {
 		if events, ok := matcher.(*MatchEvent); ok {
-			return route.Patterns(*events)
+			return events
 		}
 	}
 	return nil
@@ -144,7 +156,7 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			errors.New("webhook_routes works only after webhook_auth or inside handle_webhook"))
 	}
 	for _, way := range rs.candidates(event) {
-		if !way.mayTake(event.Name) {
+		if !way.mayTake(event) {
 			continue
 		}
 		matched, err := way.MatcherSets.AnyMatchWithError(r)

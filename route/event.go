@@ -56,6 +56,10 @@ type Event struct {
 	// "header.Authorization" or "query.token". They must not be kept.
 	Credentials []string
 
+	groups      []category // of the provider
+	categories  []string   // those the event is in, once categorized
+	categorized bool
+
 	arrived *payload.Body // the payload as it came; nil while Body is that one
 	vouched vouched       // what of Body may be read if RequireSigned
 
@@ -78,6 +82,7 @@ type Identity struct {
 	event, id    *Value
 	idSigned     bool     // every place that the id may come from is signed
 	signedFields []string // see Snapshot
+	groups       []category
 
 	// What is read of payloads after they were rewritten: there, nothing is
 	// signed any more.
@@ -97,6 +102,9 @@ func NewIdentity(p *verify.Provider) (*Identity, error) {
 		if identity.id, err = CompileValue(source); err != nil {
 			return nil, fmt.Errorf("id: %w", err)
 		}
+	}
+	if identity.groups, err = compileCategories(p.Spec.Categories); err != nil {
+		return nil, err
 	}
 	identity.idSigned = p.Signs("id")
 	if identity.id != nil {
@@ -136,6 +144,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 
 		provider:     p,
 		signedFields: identity.signedFields,
+		groups:       identity.groups,
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
@@ -149,6 +158,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
 		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
 	}
+	e.categories, e.categorized = nil, false
 	e.env, e.facts = nil, [len(facts)]any{} // made before the name and the id were known
 	return e, nil
 }

@@ -17,10 +17,11 @@ type Clause struct {
 
 // Verdict is what an event was held against, and whether it matched.
 type Verdict struct {
-	Events  Patterns `json:"events,omitempty"`  // names of events, any of which may match
-	When    string   `json:"when,omitempty"`    // or an expression
-	Clauses []Clause `json:"clauses,omitempty"` // its parts
-	Matched bool     `json:"matched"`
+	Events     Patterns `json:"events,omitempty"`     // names of events, any of which may match
+	When       string   `json:"when,omitempty"`       // or an expression
+	Categories []string `json:"categories,omitempty"` // or categories
+	Clauses    []Clause `json:"clauses,omitempty"`    // its parts
+	Matched    bool     `json:"matched"`
 }
 
 // Judge keeps a verdict for whoever looks at the event later. It does nothing

@@ -24,28 +24,31 @@ const (
 
 // env is what an expression sees. Its fields are the names operators write.
 type env struct {
-	Provider  string                   `expr:"provider"`
-	Event     string                   `expr:"event"`
-	ID        string                   `expr:"id"`
-	Timestamp time.Time                `expr:"timestamp"`
-	Received  time.Time                `expr:"received"`
-	Body      any                      `expr:"body"`
-	Method    string                   `expr:"method"`
-	Path      string                   `expr:"path"`
-	Header    func(name string) string `expr:"header"`
-	Query     func(name string) string `expr:"query"`
-	Signed    func(path string) bool   `expr:"signed"`
-	Meter     *meter                   `expr:"the meter"`
+	Provider   string                   `expr:"provider"`
+	Event      string                   `expr:"event"`
+	ID         string                   `expr:"id"`
+	Category   string                   `expr:"category"`
+	Categories []string                 `expr:"categories"`
+	Timestamp  time.Time                `expr:"timestamp"`
+	Received   time.Time                `expr:"received"`
+	Body       any                      `expr:"body"`
+	Method     string                   `expr:"method"`
+	Path       string                   `expr:"path"`
+	Header     func(name string) string `expr:"header"`
+	Query      func(name string) string `expr:"query"`
+	Signed     func(path string) bool   `expr:"signed"`
+	Meter      *meter                   `expr:"the meter"`
 }
 
 // program is a compiled expression.
 type program struct {
-	source   string
-	tree     ast.Node    // as it was written
-	compiled *vm.Program // with a meter
-	usesBody bool
-	slotted  *slotted // the same for most; nil if it needs the payload as a whole
-	guard    *guard   // see Event.RequireSigned
+	source         string
+	tree           ast.Node    // as it was written
+	compiled       *vm.Program // with a meter
+	usesBody       bool
+	usesCategories bool
+	slotted        *slotted // the same for most; nil if it needs the payload as a whole
+	guard          *guard   // see Event.RequireSigned
 }
 
 // Rule is an expression that is true or false for an event.
@@ -113,6 +116,7 @@ func compile(source string, environment any, options ...expr.Option) (program, e
 		return program{}, err
 	}
 	p := program{source: source, tree: written.Node(), compiled: compiled, usesBody: uses(written.Node(), "body"), guard: newGuard(written)}
+	p.usesCategories = uses(written.Node(), "category") || uses(written.Node(), "categories")
 	if _, ok := environment.(env); ok {
 		p.slotted = compileSlots(source, options)
 	}
@@ -165,6 +169,9 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 			Signed:    e.signs,
 			Meter:     new(meter),
 		}
+	}
+	if p.usesCategories {
+		e.env.Category, e.env.Categories = e.category(), e.Categories()
 	}
 	if p.usesBody {
 		// A body that cannot be read is nil to rules; verification has

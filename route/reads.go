@@ -84,6 +84,8 @@ func (r *reader) Visit(node *ast.Node) {
 			r.chains[n] = payload.Path{}
 		case "event", "id", "timestamp", "method", "path":
 			r.found = append(r.found, n.Value)
+		case "category", "categories":
+			r.found = append(r.found, "event")
 		case "header", "query":
 			r.callees[n] = n.Value
 		}

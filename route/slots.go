@@ -38,10 +38,10 @@ type machine struct {
 // facts are the names in expressions of what is known besides the payload, with
 // values of their types.
 var (
-	facts = [...]string{"provider", "event", "id", "timestamp", "received", "method", "path", "header", "query", "signed"}
+	facts = [...]string{"provider", "event", "id", "timestamp", "received", "method", "path", "header", "query", "signed", "category", "categories"}
 
 	factTypes = map[string]any{
-		"provider": "", "event": "", "id": "", "method": "", "path": "",
+		"provider": "", "event": "", "id": "", "method": "", "path": "", "category": "", "categories": []string(nil),
 		"timestamp": time.Time{}, "received": time.Time{},
 		"header": (func(string) string)(nil), "query": (func(string) string)(nil), "signed": (func(string) bool)(nil),
 	}
@@ -152,6 +152,10 @@ func (e *Event) namedFact(name string) any {
 		return e.header.Get
 	case "query":
 		return e.query
+	case "category":
+		return e.category()
+	case "categories":
+		return e.Categories()
 	default: // signed
 		return e.signs
 	}

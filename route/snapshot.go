@@ -22,7 +22,8 @@ type Snapshot struct {
 	Received     time.Time       `json:"received"`
 	Signed       verify.Coverage `json:"signed"`
 	SignedFields []string        `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
-	Required     bool            `json:"required,omitempty"`      // Event.RequireSigned
+	Categories   []string        `json:"categories,omitempty"`
+	Required     bool            `json:"required,omitempty"` // Event.RequireSigned
 	Vouched      vouched         `json:"vouched,omitempty"`
 	Signatures   []string        `json:"signatures,omitempty"` // Event.StaleHeaders
 	FormField    string          `json:"form_field,omitempty"` // where the JSON document of a form is
@@ -62,6 +63,7 @@ func (e *Event) Snapshot() Snapshot {
 		Received:     e.Received,
 		Signed:       e.Signed,
 		SignedFields: e.signedFields,
+		Categories:   e.Categories(),
 		Required:     e.RequireSigned,
 		Vouched:      e.vouched,
 		Signatures:   e.StaleHeaders,
@@ -97,6 +99,9 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 		finder:       finder,
 		rewritten:    rewritten,
 		signedFields: s.SignedFields,
+
+		categories:  s.Categories,
+		categorized: true,
 
 		RequireSigned: s.Required,
 		vouched:       s.Vouched,

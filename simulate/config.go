@@ -116,10 +116,11 @@ func readBlock(route map[string]any) Block {
 		return block
 	}
 	set, _ := sets[0].(map[string]any)
-	events, _ := set["webhook_event"].([]any)
-	for _, event := range events {
-		name, _ := event.(string)
-		block.Events = append(block.Events, name)
+	switch events := set["webhook_event"].(type) {
+	case []any:
+		block.Events = texts(events)
+	case map[string]any:
+		block.Events, block.Categories = texts(events["names"]), texts(events["categories"])
 	}
 	switch when := set["webhook_expr"].(type) {
 	case string:
@@ -128,6 +129,17 @@ func readBlock(route map[string]any) Block {
 		block.When, _ = when["expr"].(string)
 	}
 	return block
+}
+
+// texts are the strings in a list.
+func texts(list any) []string {
+	var found []string
+	all, _ := list.([]any)
+	for _, element := range all {
+		text, _ := element.(string)
+		found = append(found, text)
+	}
+	return found
 }
 
 // eachObject calls f with every object in a JSON value.

@@ -33,9 +33,10 @@ type Simulation struct {
 
 // Block is an on or otherwise block of handle_webhook.
 type Block struct {
-	Name   string         // on 1, on 2, otherwise
-	Events route.Patterns // empty: any
-	When   string         // empty: always
+	Name       string         // on 1, on 2, otherwise
+	Events     route.Patterns // empty: any
+	Categories []string       // instead of names
+	When       string         // empty: always
 }
 
 // Trace is what happened to one request.

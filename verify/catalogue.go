@@ -12,8 +12,8 @@ func (p *Provider) compileCatalogue() error {
 	seen := make(map[string]bool)
 	for _, category := range p.Spec.Categories {
 		switch {
-		case category.Name == "" || len(category.Events) == 0:
-			return fmt.Errorf("categories: %q needs a name and events", category.Name)
+		case category.Name == "" || len(category.Events) == 0 && category.When == "":
+			return fmt.Errorf("categories: %q needs a name, and events or when", category.Name)
 		case seen[category.Name]:
 			return fmt.Errorf("categories: %s is there twice; write all its events in one line", category.Name)
 		}

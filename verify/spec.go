@@ -154,8 +154,12 @@ type Category struct {
 	// The name of the group: lower case, with hyphens.
 	Name string `json:"name,omitempty"`
 
-	// The names of its events. A star stands for any characters.
+	// The names of its events. A star stands for any characters. Default: all.
 	Events []string `json:"events,omitempty"`
+
+	// An expression over the event that must be true besides, where a field
+	// tells the groups apart, such as body?.type == "Delivery".
+	When string `json:"when,omitempty"`
 }
 
 // Signature says where a signature is and how it is written.
