@@ -182,3 +182,19 @@ func EventProblem(spec *verify.Spec, config *verify.Config, pattern string) stri
 	}
 	return problem
 }
+
+// noPersonal says that a provider's description does not say where personal data
+// are, and what to do about it.
+func noPersonal(provider string) string {
+	return "the description of " + provider + " does not say where personal data are; write the paths instead"
+}
+
+// CheckPersonal refuses a rewrite that leaves out the personal data of a provider
+// whose description does not say where they are.
+func (w *Webhook) CheckPersonal(rewrite *route.Rewrite) error {
+	deletes := func(edit route.Edit) bool { return edit.Delete == verify.PersonalData }
+	if !w.NamesPersonal && slices.ContainsFunc(rewrite.Edits, deletes) {
+		return fmt.Errorf("delete personal: %s", noPersonal(w.Config.Provider))
+	}
+	return nil
+}

@@ -27,8 +27,8 @@ var inspectOptions = []string{"bodies", "redact"}
 // ParseInspect reads the subdirective or the option inspect. Syntax:
 //
 //	inspect [<keep>|off] {
-//	    bodies
-//	    redact <path...>
+//	    bodies [personal]
+//	    redact <path...>|personal
 //	}
 func ParseInspect(d *caddyfile.Dispenser) (*verify.Inspect, error) {
 	start := *d
@@ -49,7 +49,13 @@ func ParseInspect(d *caddyfile.Dispenser) (*verify.Inspect, error) {
 		switch d.Val() {
 		case "bodies":
 			inspect.Bodies = true
-			if err := noArgs(d); err != nil {
+			switch args := d.RemainingArgs(); {
+			case len(args) == 1 && args[0] == verify.PersonalData:
+				inspect.Personal = true
+			case len(args) > 0:
+				return nil, d.Errf("bodies takes nothing, or personal to keep personal data, too, not %s", args[0])
+			}
+			if err := noBlock(d, "bodies"); err != nil {
 				return nil, err
 			}
 		case "redact":

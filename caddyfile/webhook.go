@@ -18,6 +18,10 @@ type Webhook struct {
 	Otherwise *caddyfile.Dispenser // the otherwise block; nil: pass
 	pass      bool                 // otherwise pass
 
+	// NamesPersonal reports whether the provider's description says where personal
+	// data are.
+	NamesPersonal bool
+
 	// SignedOnly refuses to read what the provider does not sign, by its name;
 	// nil where everything may be read.
 	SignedOnly func(name string) error
@@ -154,6 +158,10 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		if err := p.checkSigned(); err != nil {
 			return err
 		}
+	}
+	p.webhook.NamesPersonal = len(p.spec.Personal)+len(p.spec.Secrets) > 0
+	if inspect := p.webhook.Config.Inspect; inspect != nil && slices.Contains(inspect.Redact, verify.PersonalData) && !p.webhook.NamesPersonal {
+		return start.Errf("redact personal: %s", noPersonal(p.spec.Name))
 	}
 	p.checkNames(&start)
 	p.checkReachable(&start)

@@ -44,6 +44,14 @@ func (d *description) writeMarkdown(out io.Writer) error {
 	if len(d.spec.Events) > 0 {
 		fmt.Fprintf(out, "\nEvents: %s\n", code(d.spec.Events))
 	}
+	for _, group := range []struct {
+		title string
+		paths []string
+	}{{"Personal data", d.spec.Personal}, {"Secrets in the payload", d.spec.Secrets}} {
+		if len(group.paths) > 0 {
+			fmt.Fprintf(out, "\n%s: %s\n", group.title, code(group.paths))
+		}
+	}
 	_, err := fmt.Fprintf(out, "\n```caddyfile\n%s```\n", d.caddyfile())
 	return err
 }

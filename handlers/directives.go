@@ -39,6 +39,11 @@ func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if webhook, ok := h.BlockState[webhookHere].(*fromcaddyfile.Webhook); ok {
+		if err := webhook.CheckPersonal(rewrite); err != nil {
+			return nil, h.WrapErr(err)
+		}
+	}
 	if rewrite.Body != "" || rewrite.Edits != nil || rewrite.CloudEvents != nil {
 		delete(h.BlockState, signedOnly) // what may be read of the new payload is known when it is there
 	}
@@ -56,6 +61,9 @@ const signedOnly = "webhook_signed_only"
 // namelessHere is what tells the directives of a handle_webhook the provider's
 // name, if none of its events has a name.
 const namelessHere = "webhook_nameless"
+
+// webhookHere is the handle_webhook that a directive stands in.
+const webhookHere = "handle_webhook"
 
 // ParseSign sets up a handler from the directive webhook_sign. See
 // caddyfile.ParseSign for its syntax.
@@ -137,6 +145,8 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if webhook.Config.Replay > 0 && webhook.Config.Endpoint == "" {
 		webhook.Config.Endpoint = place
 	}
+	h.BlockState[webhookHere] = webhook
+	defer delete(h.BlockState, webhookHere)
 	if webhook.SignedOnly != nil {
 		h.BlockState[signedOnly] = webhook.SignedOnly
 		defer delete(h.BlockState, signedOnly)

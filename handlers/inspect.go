@@ -87,6 +87,11 @@ func newInspector(options *verify.Inspect, verifier *verify.Verifier) (*inspecto
 	if i.size == 0 {
 		i.size = verify.DefaultKeep
 	}
+	described := verifier.Provider()
+	paths = append(paths, described.SecretPaths()...)
+	if !options.Personal {
+		paths = append(paths, described.Personal()...)
+	}
 	i.redactor = inspect.Redactor{Credentials: verifier.Credentials(), Bodies: options.Bodies, Paths: paths}
 	return i, nil
 }

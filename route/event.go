@@ -56,6 +56,8 @@ type Event struct {
 	// "header.Authorization" or "query.token". They must not be kept.
 	Credentials []string
 
+	personalPaths []string // of an operator's own provider, where the event was stored
+
 	groups      []category // of the provider
 	categories  []string   // those the event is in, once categorized
 	categorized bool

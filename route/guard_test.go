@@ -263,7 +263,11 @@ func TestReadsNamesAllThereIs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := value.Reads(); !reflect.DeepEqual(got, []string{name}) {
+		want := name
+		if name == "category" || name == "categories" {
+			want = "event" // whose name decides
+		}
+		if got := value.Reads(); !reflect.DeepEqual(got, []string{want}) {
 			t.Errorf("%s reads %q, so require_signed does not see it", name, got)
 		}
 	}

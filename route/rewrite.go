@@ -10,6 +10,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // Rewrite says how a webhook is changed before it goes on.
@@ -48,6 +49,8 @@ type Edit struct {
 	To string `json:"to,omitempty"`
 
 	// The path whose value is removed. Nothing happens if there is none.
+	// "personal" stands for all that the provider's description names as personal
+	// data or secrets; without any the request fails.
 	Delete string `json:"delete,omitempty"`
 }
 
@@ -211,6 +214,7 @@ type editor struct {
 	path, to payload.Path
 	place    *payload.Chain // that of path; nil if it names several values
 	value    *Value         // of set
+	personal bool           // instead of path: what the provider's description names
 }
 
 func compileEdit(e *Edit) (editor, error) {
@@ -225,6 +229,10 @@ func compileEdit(e *Edit) (editor, error) {
 		ed.name, text = "delete", e.Delete
 	default:
 		return ed, errors.New("an edit is either set, rename or delete")
+	}
+	if e.Delete == verify.PersonalData {
+		ed.personal, ed.path = true, payload.Path{text}
+		return ed, nil
 	}
 	var err error
 	if ed.path, err = payload.ParsePath(text); err != nil {
@@ -281,6 +289,9 @@ func (ed editor) apply(document []byte, e *Event, isPayload bool) ([]byte, error
 		}
 		return payload.Rename(document, ed.path, ed.to)
 	default:
+		if ed.personal {
+			return e.withoutPersonal(document)
+		}
 		return payload.Delete(document, ed.path)
 	}
 }

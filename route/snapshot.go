@@ -22,6 +22,7 @@ type Snapshot struct {
 	Received     time.Time       `json:"received"`
 	Signed       verify.Coverage `json:"signed"`
 	SignedFields []string        `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
+	Personal     []string        `json:"personal,omitempty"`      // paths, where the provider is not built in
 	Categories   []string        `json:"categories,omitempty"`
 	Required     bool            `json:"required,omitempty"` // Event.RequireSigned
 	Vouched      vouched         `json:"vouched,omitempty"`
@@ -63,6 +64,7 @@ func (e *Event) Snapshot() Snapshot {
 		Received:     e.Received,
 		Signed:       e.Signed,
 		SignedFields: e.signedFields,
+		Personal:     e.ownPersonal(),
 		Categories:   e.Categories(),
 		Required:     e.RequireSigned,
 		Vouched:      e.vouched,
@@ -100,8 +102,9 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 		rewritten:    rewritten,
 		signedFields: s.SignedFields,
 
-		categories:  s.Categories,
-		categorized: true,
+		personalPaths: s.Personal,
+		categories:    s.Categories,
+		categorized:   true,
 
 		RequireSigned: s.Required,
 		vouched:       s.Vouched,

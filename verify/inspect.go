@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
@@ -21,10 +22,20 @@ type Inspect struct {
 	// left them. Only JSON is kept. Default: false.
 	Bodies bool `json:"bodies,omitempty"`
 
+	// Keep personal data in payloads, too, which are otherwise left out where the
+	// provider's description says where they are. Default: false.
+	Personal bool `json:"personal,omitempty"`
+
 	// The paths of values in payloads that are left out, such as
-	// items.*.phone. They are for bodies only.
+	// items.*.phone. They are for bodies only. "personal" stands for the personal
+	// data that the provider's description names, which is the default.
 	Redact []string `json:"redact,omitempty"`
 }
+
+// PersonalData stands for the paths of personal data and of secrets that a
+// provider's description has, where a path is wanted. A member of that name is
+// written "\personal".
+const PersonalData = "personal"
 
 // The numbers of requests that are kept.
 const (
@@ -35,6 +46,10 @@ const (
 // Check finds mistakes.
 func (i *Inspect) Check() error {
 	switch {
+	case i.Personal && slices.Contains(i.Redact, PersonalData):
+		return errors.New("bodies personal keeps personal data, and redact personal leaves it out; write one of them")
+	case i.Personal && !i.Bodies:
+		return errors.New("personal data are in bodies, which are not kept; write bodies, too")
 	case i.Off && (i.Keep != 0 || i.Bodies || len(i.Redact) > 0):
 		return errors.New("inspect off keeps nothing, so there is nothing more to say")
 	case i.Keep < 0 || i.Keep > maxKeep:
@@ -50,6 +65,9 @@ func (i *Inspect) Check() error {
 func (i *Inspect) Redacted() ([]payload.Path, error) {
 	var paths []payload.Path
 	for _, text := range i.Redact {
+		if text == PersonalData {
+			continue // as they are anyway
+		}
 		path, err := payload.ParsePath(text)
 		if err != nil {
 			return nil, fmt.Errorf("redact: %w", err)
