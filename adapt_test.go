@@ -103,7 +103,7 @@ func TestAdaptedConfigurationsLoad(t *testing.T) {
 
 // A configuration in JSON does what its Caddyfile does.
 func TestJSONServesLikeCaddyfile(t *testing.T) {
-	t.Setenv("WEBHOOK_SECRET", "test-secret-of-a-client")
+	t.Setenv("WEBHOOK_SECRET", "test-secret")
 	config, err := webhooktest.Adapt(`http://:0 {
 	log
 	handle_webhook /hook github {env.WEBHOOK_SECRET} {
@@ -217,7 +217,7 @@ func TestValidateRefusesCredentials(t *testing.T) {
 	blank, filled := write("blank", "\n"), write("filled", "test-secret\n")
 	t.Setenv("WEBHOOK_EMPTY", "")
 	t.Setenv("WEBHOOK_BLANK", "  ")
-	t.Setenv("WEBHOOK_SECRET", "test-secret-of-a-client")
+	t.Setenv("WEBHOOK_SECRET", "test-secret")
 	os.Unsetenv("WEBHOOK_UNSET")
 
 	tests := []struct{ name, line, want string }{
