@@ -178,7 +178,7 @@ func (rs *Routes) candidates(event *route.Event) []*NamedRoute {
 	if !event.MayRead("event") {
 		if len(rs.unnamed) < len(rs.Routes) {
 			tellUnsigned(event, "event")
-			rs.ruleErrors.WithLabelValues(event.Provider).Inc()
+			rs.ruleErrors.WithLabelValues(event.Provider, route.Reason(nil)).Inc()
 		}
 		return rs.unnamed
 	}
