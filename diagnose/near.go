@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +76,9 @@ func (n *nearness) config() verify.Config {
 func (n *nearness) clock() []string {
 	config := n.config()
 	t := try(n.request, n.endpoint.Spec, &config)
+	if refused, ok := errors.AsType[*verify.Error](t.err); ok && refused.Reason == verify.Malformed {
+		return []string{"the signature is right, but " + refused.Detail + "; look at the unit of timestamp"}
+	}
 	if t.err != nil {
 		return nil
 	}

@@ -110,7 +110,7 @@ func TestNear(t *testing.T) {
 		"slash":                         {provider: "square", url: "https://hooks.example.com/hook/", header: square("https://hooks.example.com/hook"), want: "public_url https://hooks.example.com/hook"},
 		"ten minutes late":              {provider: "stripe", header: stripe(nearNow.Unix() - 600), reason: verify.Stale, want: "the time that it covers is 10m0s ago"},
 		"an hour early":                 {provider: "stripe", header: stripe(nearNow.Unix() + 3600), reason: verify.Stale, want: "the time that it covers is 1h0m0s ahead"},
-		"in another unit":               {provider: "airwallex", config: verify.Config{Tolerance: verify.Duration(5 * time.Minute)}, header: inSeconds, reason: verify.Stale, want: "cannot be: before 1990; look at the unit"},
+		"in another unit":               {provider: "airwallex", config: verify.Config{Tolerance: verify.Duration(5 * time.Minute)}, header: inSeconds, reason: verify.Stale, want: "not a number of 13 digits; look at the unit"},
 		"key in hex":                    {provider: "github", config: verify.Config{Secrets: []string{hex.EncodeToString([]byte(nearSecret))}}, header: github("sha256=" + right), want: "key hex instead of utf8"},
 		"nothing":                       {provider: "github", header: github("sha256=" + strings.Repeat("00", 32)), want: "nothing that was tried"},
 		"not for other refusals":        {provider: "github", header: github("sha256=" + right), reason: verify.BadMethod},
