@@ -51,16 +51,16 @@ func TestDeliverLateBody(t *testing.T) {
 // body is and however little memory there is for bodies.
 func TestDeliverLateBodiesLeaveRoom(t *testing.T) {
 	byEach(t, func(t *testing.T, proxy string) {
-		for _, size := range []int{20_000, 1_200_000} {
-			up := webhooktest.NewUpstream(t)
+		for size, webhooks := range map[int]int{20_000: 150, 1_200_000: 8} {
 			leave := make(chan struct{})
-			up.Answer(func(http.ResponseWriter, *http.Request) { <-leave })
+			app := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-leave }))
 			srv := webhooktest.Start(t, storing(filepath.Join(t.TempDir(), "deliveries.db"), "max_buffered 2MiB")+
-				routes("max_size 2MiB\n otherwise {\n webhook_deliver {\n wait 1ms\n retry 1h\n "+proxy+" "+up.Addr()+"\n }\n }"))
-			for i := range 150 {
+				routes("max_size 2MiB\n otherwise {\n webhook_deliver {\n wait 1ms\n retry 1h\n "+proxy+" "+app.Listener.Addr().String()+"\n }\n }"))
+			for i := range webhooks {
 				checkStatus(t, push(srv, fmt.Sprintf(`{"n":%d,"a":"%s"}`, i, strings.Repeat("x", size))), 202)
 			}
 			close(leave)
+			app.Close()
 		}
 	})
 }
