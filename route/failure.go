@@ -28,7 +28,7 @@ var ErrURI error = &lineError{"uri", payload.Fault("the result is not a path tha
 var word = regexp.MustCompile(`[\pL\pN_]+`)
 
 // ownWords are those of which the messages of expressions consist.
-var ownWords = strings.Fields("a argument array as base64 bool budget byte cannot call data date defined depth element " +
+var ownWords = strings.Fields("argument array as base64 bool budget byte cannot call data date defined depth element " +
 	"elements exceeded failed fetch field float float64 for from get have illegal in index input int int64 interface " +
 	"invalid is json key last length list map may memory more name needs nil no not null number object of on operation operator " +
 	"its out payload range recursion size slice string take takes than the this time twice type types unexpected unix use value values")

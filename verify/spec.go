@@ -273,7 +273,9 @@ type Timestamp struct {
 	// list without tags it is 1, for the first entry.
 	Tag string `json:"tag,omitempty"`
 
-	// How it is written: s or ms since 1970, rfc3339 or http_date. Default: s.
+	// How it is written: s or ms since 1970, rfc3339 or http_date. A number in
+	// another unit is known by its size, unless there is a tolerance and the
+	// unit is stated. Default: s.
 	Unit string `json:"unit,omitempty"`
 
 	// The clock window, both directions, that an operator gets by default.

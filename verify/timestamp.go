@@ -16,6 +16,7 @@ type timestampReader struct {
 	tolerance Duration
 	signed    bool // it is part of the signed content, so it must be a time
 	fixed     bool // nothing keeps it apart there, so it must have all digits of its unit
+	exact     bool // it decides, and the description states its unit, so it has no other
 }
 
 // How many digits a number of seconds or milliseconds has from 2001 to 2286.
@@ -31,6 +32,7 @@ func compileTimestamp(spec *Spec) (*timestampReader, error) {
 		return t, nil
 	}
 	t.tolerance = spec.Timestamp.Tolerance
+	t.exact = t.tolerance > 0 && spec.Timestamp.Unit != ""
 	switch spec.Timestamp.Unit {
 	case "", "s":
 	case "ms":
@@ -70,7 +72,7 @@ func (t *timestampReader) parse(text string) (time.Time, error) {
 	if err != nil || text[0] < '0' || text[0] > '9' || text[0] == '0' && len(text) > 1 {
 		return time.Time{}, fmt.Errorf("not a number of %s since 1970", t.unitName())
 	}
-	if t.fixed {
+	if t.fixed || t.exact {
 		return t.inUnit(n)
 	}
 	return byMagnitude(n), nil
