@@ -8,7 +8,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -4,7 +4,7 @@ import "fmt"
 
 // Fault is an error whose text holds nothing of a payload, so that it may stand
 // in a log.
-type Fault string
+type Fault string //nolint:errname // packages make constants and values of it; Fault reads better there
 
 func (f Fault) Error() string { return string(f) }
 

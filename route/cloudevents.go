@@ -166,7 +166,10 @@ func (c *cloudEventer) attributes(e *Event) (*cloudEvent, error) {
 		value *Value
 		to    *string
 	}{
-		{"type", c.kind, &made.Type}, {"source", c.source, &made.Source}, {"id", c.id, &made.ID}, {"time", c.stamp, &made.Time},
+		{"type", c.kind, &made.Type},
+		{"source", c.source, &made.Source},
+		{"id", c.id, &made.ID},
+		{"time", c.stamp, &made.Time},
 		{"subject", c.subject, &made.Subject},
 	} {
 		if attribute.value == nil {

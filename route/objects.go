@@ -161,7 +161,7 @@ type seen struct {
 // add adds a value, unless an equal one is there.
 func (s *seen) add(m *meter, value any) bool {
 	m.step(textLength(value) / 8)
-	had := false
+	var had bool
 	switch v := value.(type) {
 	case nil, bool, string:
 		had = s.scalars[v]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,10 +94,8 @@ func (c *Config) validateHeaders() error {
 		if len(header.Values) == 0 {
 			return fmt.Errorf("token_header %s has no value", header.Name)
 		}
-		for _, value := range header.Values {
-			if isBlank(value) {
-				return fmt.Errorf("token_header %s has an empty value", header.Name)
-			}
+		if slices.ContainsFunc(header.Values, isBlank) {
+			return fmt.Errorf("token_header %s has an empty value", header.Name)
 		}
 	}
 	return nil
