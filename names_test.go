@@ -83,6 +83,10 @@ func TestNamesThatNeverComeAreWarnings(t *testing.T) {
 		{"instaleap", "on category job {; respond 204; }; on CANCELLED {; respond 204; }", "this on gets no event: the one in line 11 takes all that it could"},
 		{"detrack", "on category delivery {; respond 204; }; on failed {; respond 204; }; on category collection {; respond 204; }", ""},
 		{"detrack", "on * {; respond 204; }", "otherwise gets no event: the on in line 11 takes all"},
+		// Values in a path.
+		{"instaleap", "on CREATED {; webhook_rewrite {; uri `\"/orders/\" + body.id`; }; respond 204; }",
+			"uri: body.id stands in the path as it came, so that / in it leads elsewhere; write escape(body.id)"},
+		{"instaleap", "on CREATED {; webhook_rewrite {; uri `\"/orders/\" + escape(body.id) + \"?\" + escapeQuery({n: body.type})`; }; respond 204; }", ""},
 		// A provider without names.
 		{"acme", "on push {; respond 204; }", "no event is named push: acme does not say where an event's name is; write it with event"},
 		{"acme", "event body.kind; on push {; respond 204; }", ""},

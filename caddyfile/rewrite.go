@@ -70,7 +70,7 @@ func parseRewriteLine(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
 	case "body":
 		return once(d, &rewrite.Body)
 	case "uri":
-		return once(d, &rewrite.URI)
+		return parseURI(d, rewrite)
 	case "header":
 		header, value, err := namedExpression(d, "the name of a header")
 		if err != nil {
@@ -106,6 +106,23 @@ func parseRewriteLine(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
 	default:
 		return d.Errf("unrecognized subdirective %s%s", name, suggest.DidYouMean(name, rewriteLines))
 	}
+}
+
+// parseURI reads "uri <expr>". Values must not add to the query; that they may add
+// to the path is a warning.
+func parseURI(d *caddyfile.Dispenser, rewrite *route.Rewrite) error {
+	line := *d
+	if err := once(d, &rewrite.URI); err != nil {
+		return err
+	}
+	rewriter, err := route.NewRewriter(&route.Rewrite{URI: rewrite.URI})
+	if err != nil {
+		return line.WrapErr(err)
+	}
+	for _, name := range rewriter.BareInPath() {
+		warn(&line, "uri: "+name+" stands in the path as it came, so that / in it leads elsewhere; write escape("+name+")")
+	}
+	return nil
 }
 
 // rewriteLines are the names that a webhook_rewrite block may contain.

@@ -64,6 +64,12 @@ func Example_escape() {
 	// Output: /jobs/..%2Fadmin%3Fx
 }
 
+// escapeQuery makes a query of an object, whatever it contains.
+func Example_escapeQuery() {
+	show(exampleJob, `"/jobs?" + escapeQuery({id: "1&admin=true", tag: ["a", "b c"]})`)
+	// Output: /jobs?id=1%26admin%3Dtrue&tag=a&tag=b%20c
+}
+
 // header returns the first value of a request header, or an empty string.
 func Example_header() {
 	show(exampleJob, `header("x-test")`, `header("X-Missing") == ""`)

@@ -1,6 +1,10 @@
 package route
 
-import "reflect"
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
 
 // Names are those that an expression can use of an event.
 func Names() []string {
@@ -12,3 +16,7 @@ func Names() []string {
 	}
 	return names
 }
+
+// FunctionNames are the functions that expressions can call besides the language's
+// own.
+func FunctionNames() []string { return slices.Sorted(maps.Keys(functions)) }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -45,8 +44,12 @@ var functions = map[string]function{
 		return hex.EncodeToString(sum[:]), nil
 	}),
 
-	// escape(s) makes a string a single segment of a URI's path.
-	"escape": ofText(8, 3, func(text string) (any, error) { return url.PathEscape(text), nil }),
+	// escape(s) makes a string a single segment of a URI's path, or a single value
+	// of its query.
+	"escape": ofText(8, 3, func(text string) (any, error) { return escape(text), nil }),
+
+	// escapeQuery(o) makes a query of an object, or a single value of it of a string.
+	"escapeQuery": {kind: new(func(any) string), call: escapeQuery},
 
 	// What an event tells of its request; see env.
 	"header": {isFree: true}, "query": {isFree: true}, "signed": {isFree: true},

@@ -140,7 +140,7 @@ func (h *hostile) text(depth int) string {
 		format("trim(%s, %s)", h.textAt(d), h.textAt(d)),
 		format("%s(%s, %s)", func() string { return h.pick("trimPrefix", "trimSuffix") }, h.textAt(d), h.textAt(d)),
 		format("%s(%s)", func() string {
-			return h.pick("upper", "lower", "trim", "toBase64", "fromBase64", "b64decode", "sha256", "escape")
+			return h.pick("upper", "lower", "trim", "toBase64", "fromBase64", "b64decode", "sha256", "escape", "escapeQuery")
 		}, h.textAt(d)),
 		format("%s(%s)", func() string { return h.pick("string", "toJSON", "string") }, h.anyAt(d)),
 		format("(%s)[%s:%s]", h.textAt(d), h.numberAt(0), h.numberAt(0)),

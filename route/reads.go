@@ -45,7 +45,9 @@ func (r *Rewriter) Reads() []string {
 		}
 	}
 	add(r.body)
-	add(r.uri)
+	if r.uri != nil {
+		add(&r.uri.Value)
+	}
 	for _, header := range r.headers {
 		add(header.value)
 	}

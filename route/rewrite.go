@@ -3,7 +3,6 @@ package route
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -65,7 +64,8 @@ type Header struct {
 
 // Rewriter is a Rewrite ready for use, by many goroutines.
 type Rewriter struct {
-	body, uri   *Value
+	body        *Value
+	uri         *uriValue
 	edits       []editor
 	headers     []headerValue
 	cloudEvents *cloudEventer
@@ -120,7 +120,7 @@ func NewRewriter(rewrite *Rewrite) (*Rewriter, error) {
 		r.headers = append(r.headers, headerValue{header.Name, value})
 	}
 	if rewrite.URI != "" {
-		if r.uri, err = CompileValue(rewrite.URI); err != nil {
+		if r.uri, err = compileURI(rewrite.URI); err != nil {
 			return nil, fmt.Errorf("uri: %w", err)
 		}
 	}
@@ -312,37 +312,6 @@ func (h headerValue) edit(e *Event) (HeaderEdit, error) {
 	text, err := Text(result)
 	text = HeaderText(text)
 	return HeaderEdit{Name: h.name, Value: &text}, err
-}
-
-// requestURI evaluates an expression for a path and query. Values out of a
-// payload must not climb out of the path the operator wrote.
-func (v *Value) requestURI(e *Event) (string, error) {
-	text, err := v.text(e)
-	if err != nil {
-		return "", err
-	}
-	text = escapeUnsafe(text)
-	parsed, err := url.ParseRequestURI(text)
-	if err != nil || !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") {
-		return "", payload.Fault("the result is not a path that begins with a single slash")
-	}
-	if slices.ContainsFunc(strings.Split(parsed.Path, "/"), func(s string) bool { return s == "." || s == ".." }) {
-		return "", payload.Fault("the result contains a dot segment, such as a value .. out of the payload")
-	}
-	return text, nil
-}
-
-// escapeUnsafe percent-encodes what cannot stand in a URI at all.
-func escapeUnsafe(text string) string {
-	var out strings.Builder
-	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			fmt.Fprintf(&out, "%%%02X", c)
-		} else {
-			out.WriteByte(c)
-		}
-	}
-	return out.String()
 }
 
 // HeaderText makes text fit for the value of a header: what is not printable

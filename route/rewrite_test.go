@@ -95,7 +95,7 @@ func TestRewriteURI(t *testing.T) {
 		{`"/a?b=c&d=../.."`, "/a?b=c&d=../.."},
 		{`"/a%20b"`, "/a%20b"},
 		{`"/orders/" + escape(body.type)`, ""}, // many servers decode first and walk afterwards
-		{`"/orders/" + escape(body.slash) + "?q=" + escape(body.query)`, "/orders/a%2Fb?q=a&b=c%3Fd%23e"},
+		{`"/orders/" + escape(body.slash) + "?q=" + escape(body.query)`, "/orders/a%2Fb?q=a%26b%3Dc%3Fd%23e"},
 		{`"/...."`, "/...."},
 		{`"/a.b/..c/d.."`, "/a.b/..c/d.."},
 		{`"/" + body.type`, ""},
@@ -136,7 +136,7 @@ func TestRewriteURI(t *testing.T) {
 
 // escape makes one segment of whatever a payload says.
 func TestEscapedSegment(t *testing.T) {
-	for _, text := range []string{"%2e%2e", "a/b", "a?b", "a#b", "a;b", "a\\b", "ä", "//", "...", ""} {
+	for _, text := range []string{"%2e%2e", "a/b", "a?b", "a#b", "a;b", "a\\b", "ä", "//", "..."} {
 		e := newEvent(t, order)
 		out, err := apply(t, e, route.Rewrite{URI: `"/x/" + escape("` + strings.ReplaceAll(text, `\`, `\\`) + `") + "/y"`})
 		if err != nil || strings.Count(out.URI, "/") != 3 || strings.ContainsAny(out.URI, "?#") {
