@@ -141,9 +141,9 @@ func TestMetrics(t *testing.T) {
 		}
 		return ""
 	}
-	const accepted = `caddy_webhook_requests_total{outcome="accepted",provider="github"}`
-	const refused = `caddy_webhook_requests_total{outcome="bad_signature",provider="github"}`
-	const failed = `caddy_webhook_rule_errors_total{provider="github",reason="error"}`
+	const accepted = `caddy_webhook_requests_total{endpoint="/hook",outcome="accepted",provider="github"}`
+	const refused = `caddy_webhook_requests_total{endpoint="/hook",outcome="bad_signature",provider="github"}`
+	const failed = `caddy_webhook_rule_errors_total{endpoint="/hook",provider="github",reason="error"}`
 	send := func() {
 		checkStatus(t, push(srv, "{}"), 200)
 		checkStatus(t, srv.Post("/hook", "{}", webhooktest.GitHub("other", "push", "{}")...), 401)

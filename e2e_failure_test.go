@@ -101,7 +101,7 @@ func TestFailedRewriteIsTold(t *testing.T) {
 				t.Error("the log holds the payload")
 			}
 			for outcome, want := range map[string]float64{"accepted": 0, "rewrite_failed": 1} {
-				if got := metric(t, srv, `caddy_webhook_requests_total{outcome="`+outcome+`",provider="`+name+`"}`); got != want {
+				if got := metric(t, srv, `caddy_webhook_requests_total{endpoint="/hook",outcome="`+outcome+`",provider="`+name+`"}`); got != want {
 					t.Errorf("%s is %v, want %v", outcome, got, want)
 				}
 			}

@@ -184,14 +184,14 @@ func TestInspector(t *testing.T) {
 		t.Errorf("%d are kept, want 3", len(list.Deliveries))
 	}
 	for query, want := range map[string]int{
-		"provider=looked": 3, "provider=other": 0, "event=order.*": 1, "outcome=bad_token": 1, "limit=2": 2,
+		"provider=looked": 3, "provider=other": 0, "endpoint=/hook": 3, "endpoint=looked": 0, "event=order.*": 1, "outcome=bad_token": 1, "limit=2": 2,
 	} {
 		ask(t, admin, "/webhooks/deliveries?"+query, &list)
 		if len(list.Deliveries) != want {
 			t.Errorf("%s selects %d, want %d", query, len(list.Deliveries), want)
 		}
 	}
-	if got := runTail(t, admin, "--outcome", "bad_token"); !strings.Contains(got, "  looked  bad_token  401  POST ") ||
+	if got := runTail(t, admin, "--outcome", "bad_token"); !strings.Contains(got, "  looked  at /hook  bad_token  401  POST ") ||
 		strings.Count(got, "\n") != 1 {
 		t.Errorf("caddy webhooks tail prints\n%s", got)
 	}

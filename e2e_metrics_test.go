@@ -77,9 +77,9 @@ func TestMetricsOfOneProvider(t *testing.T) {
 	config := measured(name, "respond 204")
 	srv := webhooktest.Start(t, config)
 	requests := func(outcome string) string {
-		return `caddy_webhook_requests_total{outcome="` + outcome + `",provider="` + name + `"}`
+		return `caddy_webhook_requests_total{endpoint="/hook",outcome="` + outcome + `",provider="` + name + `"}`
 	}
-	routed := `caddy_webhook_routed_total{provider="` + name + `",route="`
+	routed := `caddy_webhook_routed_total{endpoint="/hook",provider="` + name + `",route="`
 	if got := metric(t, srv, requests("bad_token")); got != 0 {
 		t.Errorf("before the first refusal the counter is %v, want 0", got)
 	}
@@ -92,11 +92,11 @@ func TestMetricsOfOneProvider(t *testing.T) {
 		routed + `on 1"}`:         1,
 		routed + `on 2"}`:         2,
 		routed + `otherwise"}`:    1,
-		`caddy_webhook_rule_errors_total{provider="` + name + `",reason="error"}`: 1,
-		`caddy_webhook_verify_duration_seconds_count{provider="` + name + `"}`:    7,
-		`caddy_webhook_handle_duration_seconds_count{provider="` + name + `"}`:    4,
-		`caddy_webhook_payload_bytes_count{provider="` + name + `"}`:              4,
-		`caddy_webhook_payload_bytes_sum{provider="` + name + `"}`:                float64(len(`{"kind":"a.b","n":2}{"kind":"a.b"}{"kind":"a.b","n":1}{"n":0}`)),
+		`caddy_webhook_rule_errors_total{endpoint="/hook",provider="` + name + `",reason="error"}`: 1,
+		`caddy_webhook_verify_duration_seconds_count{endpoint="/hook",provider="` + name + `"}`:    7,
+		`caddy_webhook_handle_duration_seconds_count{endpoint="/hook",provider="` + name + `"}`:    4,
+		`caddy_webhook_payload_bytes_count{endpoint="/hook",provider="` + name + `"}`:              4,
+		`caddy_webhook_payload_bytes_sum{endpoint="/hook",provider="` + name + `"}`:                float64(len(`{"kind":"a.b","n":2}{"kind":"a.b"}{"kind":"a.b","n":1}{"n":0}`)),
 	}
 	for round := range 2 {
 		sendKind(srv, `{"kind":"a.b","n":2}`)
@@ -111,7 +111,7 @@ func TestMetricsOfOneProvider(t *testing.T) {
 				t.Errorf("round %d: %s is %v, want %v", round+1, line, got, value*float64(round+1))
 			}
 		}
-		if got := metric(t, srv, `caddy_webhook_last_verified_timestamp_seconds{provider="`+name+`"}`); got < 1e9 {
+		if got := metric(t, srv, `caddy_webhook_last_verified_timestamp_seconds{endpoint="/hook",provider="`+name+`"}`); got < 1e9 {
 			t.Errorf("round %d: verified last at %v", round+1, got)
 		}
 		srv.Reload(config + "# changed\n")
@@ -129,7 +129,7 @@ func TestUnroutedIsCountedOnce(t *testing.T) {
 		t.Fatalf("status %d, want 503", got.Status)
 	}
 	for outcome, want := range map[string]float64{"accepted": 0, "unrouted": 1} {
-		if got := metric(t, srv, `caddy_webhook_requests_total{outcome="`+outcome+`",provider="`+name+`"}`); got != want {
+		if got := metric(t, srv, `caddy_webhook_requests_total{endpoint="/hook",outcome="`+outcome+`",provider="`+name+`"}`); got != want {
 			t.Errorf("%s is %v, want %v", outcome, got, want)
 		}
 	}

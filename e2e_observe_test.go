@@ -138,12 +138,12 @@ func TestCaddyEvents(t *testing.T) {
 	const module = "http.handlers.webhook_auth"
 	got := takeExecuted()
 	want := []string{
-		"verified github push " + id + " accepted " + module + " map[event:push id:" + id + " outcome:accepted provider:github]",
-		"verified github ping " + id + " unrouted " + module + " map[event:ping id:" + id + " outcome:unrouted provider:github]",
+		"verified github push " + id + " accepted " + module + " map[endpoint:/hook event:push id:" + id + " outcome:accepted provider:github]",
+		"verified github ping " + id + " unrouted " + module + " map[endpoint:/hook event:ping id:" + id + " outcome:unrouted provider:github]",
 	}
 	for range 10 {
 		want = append(want, "rejected github   bad_signature "+module+
-			" map[event: id: left_out:0 outcome:bad_signature provider:github] left out 0")
+			" map[endpoint:/hook event: id: left_out:0 outcome:bad_signature provider:github] left out 0")
 	}
 	if fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
 		t.Errorf("executed is\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -336,7 +336,7 @@ func TestReplayEndpointsWithOneName(t *testing.T) {
 		return "handle_webhook " + path + " github " + secret + " {\n replay 1h shared\n otherwise {\n respond 204\n }\n}\n"
 	}
 	err := webhooktest.Validate(t, site(block("/a", "first-secret")+block("/b", "second-secret")))
-	if err == nil || !strings.Contains(err.Error(), `another endpoint is called "shared", too`) {
+	if err == nil || !strings.Contains(err.Error(), "two endpoints are called shared") {
 		t.Errorf("two configurations with one name: %v", err)
 	}
 	srv := webhooktest.Start(t, site(block("/a", testSecret)+block("/b", testSecret)))

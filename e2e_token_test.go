@@ -340,7 +340,7 @@ func TestUnknownIssuerIsWarnedOf(t *testing.T) {
 		"handle_webhook /hook instaleap {\n issued acmee\n otherwise {\n reverse_proxy "+up.Addr()+"\n }\n }\n"+
 		"handle_webhook /acme github {\n issued acme\n otherwise {\n respond 204\n }\n }"))
 	warnings := srv.Log.WaitAll(t, func(e webhooktest.Entry) bool { return e["level"] == "warn" && e["logger"] == "webhooks" }, 2)
-	for i, want := range []string{"no client of this issuer gets tokens for a provider", "did you mean acme?"} {
+	for i, want := range []string{"no client of this issuer gets tokens for an endpoint that takes them", "did you mean acme?"} {
 		if !strings.Contains(warnings[i].Text("msg"), want) {
 			t.Errorf("warning is %v, want %q", warnings[i], want)
 		}
@@ -362,7 +362,7 @@ func TestTokenConfigurationsAreRefused(t *testing.T) {
 		{"one provider twice", clients + take("jelp", "issued") + take("jelp", "issued"), ""},
 		{"several with for", "webhook_token {\n client a 0123456789abcdef for jelp\n }\n" + take("jelp", "issued") + take("instaleap", "issued"), ""},
 		{"several issued elsewhere", take("jelp", "issued") + take("instaleap", "issued"), ""},
-		{"several without for", clients + take("jelp", "issued") + take("instaleap", "issued"), "needs the providers that its tokens are for"},
+		{"several without for", clients + take("jelp", "issued") + take("instaleap", "issued"), "needs the providers or endpoints that its tokens are for"},
 		{"short key", "webhook_token {\n client a 0123456789abcdef\n key {env.WEBHOOK_SHORT}\n }", "needs 32 bytes or more, not 5"},
 		{"short key of issued", take("jelp", "issued {\n key short\n }"), "needs 32 bytes or more, not 5"},
 		{"unset key", "webhook_token {\n client a 0123456789abcdef\n key {env.WEBHOOK_UNSET}\n }", "{env.WEBHOOK_UNSET} is empty or unknown"},

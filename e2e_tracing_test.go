@@ -69,10 +69,10 @@ func TestTracing(t *testing.T) {
 	defer spans.mu.Unlock()
 	want := []map[string]string{
 		{
-			"webhook.provider": "github", "webhook.event": "push", "webhook.outcome": "accepted",
+			"webhook.provider": "github", "webhook.endpoint": "/hook", "webhook.event": "push", "webhook.outcome": "accepted",
 			"webhook.id": "6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911",
 		},
-		{"webhook.provider": "github", "webhook.outcome": "missing_signature"},
+		{"webhook.provider": "github", "webhook.endpoint": "/hook", "webhook.outcome": "missing_signature"},
 	}
 	if len(spans.spans) != len(want) {
 		t.Fatalf("there are %d spans, want %d", len(spans.spans), len(want))

@@ -82,7 +82,7 @@ func TestUnreadable(t *testing.T) {
 				}
 			}
 			for outcome, want := range map[string]float64{"accepted": accepted, "unreadable": unreadable} {
-				if got := metric(t, srv, `caddy_webhook_requests_total{outcome="`+outcome+`",provider="`+name+`"}`); got != want {
+				if got := metric(t, srv, `caddy_webhook_requests_total{endpoint="/hook",outcome="`+outcome+`",provider="`+name+`"}`); got != want {
 					t.Errorf("%s is %v, want %v", outcome, got, want)
 				}
 			}

@@ -48,7 +48,7 @@ func init() {
 	caddy.RegisterModule(handlers.BoltReplay{})   // webhooks.replay.bolt
 
 	httpcaddyfile.RegisterGlobalOption("webhooks", handlers.ParseApp)
-	httpcaddyfile.RegisterHandlerDirective("webhook_auth", handlers.ParseAuth)
+	httpcaddyfile.RegisterDirective("webhook_auth", handlers.ParseAuth)
 	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)
 	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // What stands here tells mistakes apart that everybody makes once, so that an
@@ -31,7 +32,7 @@ func (p *parser) misplaced(d *caddyfile.Dispenser, directive string, unknown err
 	name, ahead := d.Val(), *d
 	var later string
 	for ahead.NextArg() {
-		if _, err := findProvider(ahead.Val(), p.own); err == nil {
+		if _, err := verify.Resolve(ahead.Val(), p.own); err == nil {
 			later = ahead.Val()
 			break
 		}

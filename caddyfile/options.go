@@ -107,6 +107,7 @@ var options = map[string]setter{
 		c.Payload, err = oneArg(d)
 		return err
 	},
+	"name":         endpointName,
 	"replay":       replay,
 	"map_status":   mapStatus,
 	"expect_every": expectEvery,

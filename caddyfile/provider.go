@@ -36,7 +36,7 @@ type Options struct {
 //	        redact <path...>
 //	    }
 //	    diagnose
-//	    provider <name> <scheme> {
+//	    provider <name> <scheme>|like <provider> {
 //	        <fields of a provider's JSON description>
 //	    }
 //	    replay <store> [<options of the store>]
@@ -85,8 +85,13 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 // parseProvider reads "provider <name> <scheme> {".
 func parseProvider(d *caddyfile.Dispenser, providers map[string]*verify.Spec) error {
 	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Err("provider needs a name and a scheme, such as hmac, token, basic or none")
+	isLike := len(args) > 1 && args[1] == "like"
+	switch {
+	case isLike && len(args) != 3:
+		return d.Err("like needs the name of one provider")
+	case !isLike && len(args) != 2:
+		return d.Err("provider needs a name and a scheme, such as hmac, token, basic or none; or, instead of the scheme, " +
+			"like and the name of a provider")
 	}
 	name := args[0]
 	if _, exists := verify.Builtin(name); exists {
@@ -95,15 +100,24 @@ func parseProvider(d *caddyfile.Dispenser, providers map[string]*verify.Spec) er
 	if _, exists := providers[name]; exists {
 		return d.Errf("provider %s is already defined", name)
 	}
-	spec := &verify.Spec{Name: name, Scheme: args[1]}
+	spec := &verify.Spec{Name: name}
+	if isLike {
+		spec.Like = args[2]
+	} else {
+		spec.Scheme = args[1]
+	}
 	start := *d
 	if err := parseFields(d, reflect.ValueOf(spec).Elem()); err != nil {
 		return err
 	}
-	if err := compile(spec); err != nil {
+	providers[name] = spec
+	resolved, err := verify.Resolve(name, providers)
+	if err == nil {
+		err = compile(resolved)
+	}
+	if err != nil {
 		return start.Errf("provider %s: %v", name, err)
 	}
-	providers[name] = spec
 	return nil
 }
 
@@ -135,7 +149,7 @@ func parseFields(d *caddyfile.Dispenser, target reflect.Value) error {
 			continue
 		}
 		name, _, _ := strings.Cut(target.Type().Field(i).Tag.Get("json"), ",")
-		if isSpec && (name == "name" || name == "scheme") {
+		if isSpec && (name == "name" || name == "like" || name == "scheme" && target.Addr().Interface().(*verify.Spec).Like == "") {
 			continue // they stand on the line of provider
 		}
 		fields[name] = target.Field(i)

@@ -27,7 +27,7 @@ func TestBuiltinProvidersInCaddyfiles(t *testing.T) {
 				spec.Scheme = "none"
 			}
 			var block strings.Builder
-			writeFields(t, &block, reflect.ValueOf(spec), "name", "scheme")
+			writeFields(t, &block, reflect.ValueOf(spec), "name", "scheme", "like")
 			text := fmt.Sprintf("webhooks {\nprovider %s %s {\n%s}\n}", spec.Name, spec.Scheme, block.String())
 
 			providers := make(map[string]*verify.Spec)
@@ -155,7 +155,7 @@ func TestEveryFieldHasAForm(t *testing.T) {
 	var spec verify.Spec
 	fill(t, reflect.ValueOf(&spec).Elem())
 	var block strings.Builder
-	writeFields(t, &block, reflect.ValueOf(spec), "name", "scheme")
+	writeFields(t, &block, reflect.ValueOf(spec), "name", "scheme", "like")
 	for line := range strings.Lines(block.String()) {
 		if strings.TrimSpace(line) == "" {
 			t.Errorf("an empty line in\n%s", block.String())

@@ -9,11 +9,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// replay reads "replay <duration>|off [<endpoint>]".
+// replay reads "replay <duration>|off [<endpoint>]". The endpoint's name is that
+// of the subdirective name, which came later.
 func replay(d *caddyfile.Dispenser, c *verify.Config) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
-		return d.Err("replay takes how long deliveries are remembered, such as 24h, or off, and perhaps a name for the endpoint")
+		return d.Err("replay takes how long deliveries are remembered, such as 24h, or off")
 	}
 	var err error
 	if c.Replay, err = verify.ParseDuration(args[0]); err != nil {
@@ -23,7 +24,9 @@ func replay(d *caddyfile.Dispenser, c *verify.Config) error {
 		if args[1] == "" {
 			return d.Err("replay: the name of the endpoint is empty")
 		}
-		c.Endpoint = args[1]
+		if err := setEndpoint(d, c, args[1]); err != nil {
+			return err
+		}
 	}
 	return noBlock(d, "replay")
 }

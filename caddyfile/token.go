@@ -16,14 +16,14 @@ import (
 // and the matcher. Syntax:
 //
 //	webhook_token [<matcher>] [<issuer>] {
-//	    client   <id> <secret> [for <provider...>]
+//	    client   <id> <secret> [for <provider or endpoint...>]
 //	    field    <id-name> <secret-name>
 //	    header   <id-name> <secret-name>
 //	    ttl      <duration>
 //	    response <field> [<status>]
 //	    key      <value...>
 //	}
-func ParseToken(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*token.Config, error) {
+func ParseToken(d *caddyfile.Dispenser) (*token.Config, error) {
 	start := *d
 	config := new(token.Config)
 	switch args := d.RemainingArgs(); {
@@ -46,14 +46,6 @@ func ParseToken(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*token.Con
 		if err := set(d, config); err != nil {
 			return nil, err
 		}
-		if name != "client" {
-			continue
-		}
-		for _, provider := range config.Clients[len(config.Clients)-1].For {
-			if _, err := findProvider(provider, own); err != nil {
-				return nil, d.WrapErr(err) // no token would ever be good for it
-			}
-		}
 	}
 	if err := config.Check(); err != nil {
 		return nil, start.WrapErr(err)
@@ -72,7 +64,7 @@ var tokenOptions = map[string]func(*caddyfile.Dispenser, *token.Config) error{
 			return d.Err("client needs an id and a secret")
 		case len(args) == 2:
 		case args[2] != "for" || len(args) == 3:
-			return d.Err("client takes an id, a secret and, after the word for, names of providers")
+			return d.Err("client takes an id, a secret and, after the word for, names of providers or endpoints")
 		}
 		if err := verify.CheckWritten(args[1], nil); err != nil {
 			return d.Errf("client: the secret %v", err)

@@ -2,7 +2,6 @@ package caddyfile
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -69,7 +68,8 @@ type Branch struct {
 //	    id           <source...>
 //	    payload      json|any
 //	    tolerance    <duration>|off
-//	    replay       <duration>|off [<endpoint>]
+//	    name         <endpoint>
+//	    replay       <duration>|off
 //	    map_status   <status...>|off
 //	    public_url   <url>
 //	    confirm_subscription
@@ -148,6 +148,9 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 			return err
 		}
 	}
+	if err := p.checkEndpoint(&start); err != nil {
+		return err
+	}
 	if err := p.webhook.Config.Check(p.spec); err != nil {
 		return start.WrapErr(err)
 	}
@@ -172,7 +175,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 func (p *parser) provider(d *caddyfile.Dispenser, directive string) error {
 	p.webhook.Config.Provider = d.Val()
 	var err error
-	if p.spec, err = findProvider(d.Val(), p.own); err != nil {
+	if p.spec, err = verify.Resolve(d.Val(), p.own); err != nil {
 		return d.WrapErr(p.misplaced(d, directive, err))
 	}
 	return nil
@@ -181,22 +184,10 @@ func (p *parser) provider(d *caddyfile.Dispenser, directive string) error {
 // isOwn reports whether one of the operator's own providers has a name.
 func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 
-// findProvider returns the description of a provider, the operator's own or a
-// built-in one.
-func findProvider(name string, own map[string]*verify.Spec) (*verify.Spec, error) {
-	if spec := own[name]; spec != nil {
-		return spec, nil
-	}
-	if spec, ok := verify.Builtin(name); ok {
-		return spec, nil
-	}
-	return nil, verify.UnknownProvider(name, slices.Collect(maps.Keys(own)))
-}
-
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
-	"payload", "tolerance", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
+	"payload", "tolerance", "name", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
 	"inspect", "diagnose", "on", "otherwise",
 }
 

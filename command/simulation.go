@@ -92,10 +92,10 @@ func (h *hook) useSample(s *simulate.Simulation, samples fs.FS, at time.Time) ([
 		return nil, fmt.Errorf("%s %s comes to no webhook_auth, so the sample cannot be signed", h.method, h.target)
 	}
 	spec := trace.Auth.Verifier().Provider().Spec
-	if h.sample.provider != spec.Name {
+	if h.sample.provider != spec.Name && h.sample.provider != spec.Origin() {
 		return nil, fmt.Errorf("the sample is one of %s, but %s expects %s", h.sample.provider, h.target, spec.Name)
 	}
-	from := &sender{samples: samples, provider: spec.Name, event: h.sample.event, payloadFile: h.sample.file}
+	from := &sender{samples: samples, provider: spec.Origin(), event: h.sample.event, payloadFile: h.sample.file}
 	chosen, err := from.sample(spec)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ type tail struct {
 	config  string
 	adapter string
 
-	provider, event, outcome string
+	provider, endpoint, event, outcome string
 
 	lines int
 	once  bool
@@ -45,7 +45,7 @@ const tailInterval = 500 * time.Millisecond
 func tailCommand() *cobra.Command {
 	t := &tail{interval: tailInterval}
 	cmd := &cobra.Command{
-		Use:   "tail [--address ADDRESS] [--provider NAME] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
+		Use:   "tail [--address ADDRESS] [--provider NAME] [--endpoint NAME] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
 		Short: "Follows the webhooks that come to a running Caddy",
 		Long: `Prints the webhooks that come to a running Caddy, a line each: what was decided
 about them, and why. It asks the administration endpoint, and shows what is
@@ -60,6 +60,7 @@ Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answ
 	cmd.Flags().StringVar(&t.config, "config", "", "Configuration that says where the administration endpoint is")
 	cmd.Flags().StringVar(&t.adapter, "adapter", "", "Adapter of that configuration")
 	cmd.Flags().StringVar(&t.provider, "provider", "", "Only webhooks of this provider")
+	cmd.Flags().StringVar(&t.endpoint, "endpoint", "", "Only webhooks that came to the endpoint of this name")
 	cmd.Flags().StringVar(&t.event, "event", "", "Only events of this name; * stands for any characters")
 	cmd.Flags().StringVar(&t.outcome, "outcome", "", "Only this outcome, such as accepted or bad_signature")
 	cmd.Flags().IntVar(&t.lines, "lines", 10, "How many of those that came before are printed")
@@ -141,7 +142,9 @@ type deliveryList struct {
 
 func (t *tail) ask(address string) (*deliveryList, error) {
 	query := url.Values{}
-	for name, value := range map[string]string{"provider": t.provider, "event": t.event, "outcome": t.outcome} {
+	for name, value := range map[string]string{
+		"provider": t.provider, "endpoint": t.endpoint, "event": t.event, "outcome": t.outcome,
+	} {
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -165,7 +168,11 @@ func (t *tail) show(d *inspect.Summary) error {
 	if t.json {
 		return writeJSON(t.out, d, "")
 	}
-	line := []string{d.Received.Local().Format("15:04:05"), d.Provider, d.Outcome}
+	line := []string{d.Received.Local().Format("15:04:05"), d.Provider}
+	if d.Endpoint != d.Provider {
+		line = append(line, "at "+d.Endpoint)
+	}
+	line = append(line, d.Outcome)
 	if d.Event != "" {
 		line = append(line, d.Event)
 	}

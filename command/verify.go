@@ -184,7 +184,7 @@ func (v *verification) spec() (*verify.Spec, error) {
 	if spec.Name == "" {
 		spec.Name = "custom"
 	}
-	return spec, nil
+	return verify.Resolve(spec.Name, map[string]*verify.Spec{spec.Name: spec})
 }
 
 // time returns the time of arrival.

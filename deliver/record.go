@@ -16,10 +16,11 @@ type Record struct {
 	// is hexadecimal, and empty where two records are never the same.
 	Key string `json:"key,omitempty"`
 
-	ID       string    `json:"id"`              // the delivery id that the app sees
-	Provider string    `json:"provider"`        // the provider's name
-	Event    string    `json:"event,omitempty"` // the event's name
-	Received time.Time `json:"received"`        // when it arrived
+	ID       string    `json:"id"`                 // the delivery id that the app sees
+	Provider string    `json:"provider"`           // the provider's name
+	Endpoint string    `json:"endpoint,omitempty"` // the name of the endpoint where it arrived; empty for earlier versions
+	Event    string    `json:"event,omitempty"`    // the event's name
+	Received time.Time `json:"received"`           // when it arrived
 
 	// Request is the rest of the request, as who appends it wants it back.
 	Request json.RawMessage `json:"request,omitempty"`

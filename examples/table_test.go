@@ -47,6 +47,15 @@ func table(t *testing.T) []example {
 			// Instaleap does not sign the job. The README says so.
 			{"other job", stored(t, "instaleap/requests/unsigned-job-changed.http"), 200, ""},
 		}},
+		{"countries", map[string]string{
+			"INSTALEAP_MX_SECRET": "test-secret-instaleap", "INSTALEAP_CO_SECRET": "test-secret-co",
+			"MX_CHAT_SECRET": "test-client-secret", "CO_CHAT_SECRET": "test-client-secret-co",
+		}, []step{
+			{"Mexico", stored(t, "instaleap/requests/signed.http").to("/mx/instaleap"), 200, "POST /mx/instaleap instaleap ALLOCATED"},
+			{"Mexico's at Colombia's", stored(t, "instaleap/requests/signed.http").to("/co/instaleap"), 401, ""},
+			{"fetch", tokenRequest(t, "test-client-secret").but("=instaleap", "=mexico"), 200, `"access_token":"`},
+			{"fetch with the other's secret", tokenRequest(t, "test-client-secret").but("=instaleap", "=colombia"), 401, ""},
+		}},
 		{"replay", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
 			{"first", stored(t, "instaleap/requests/signed.http"), 200, "POST /instaleap 5bf7128e-c481-48fe-86fa-d0d52282dde8"},
 			{"copy", stored(t, "instaleap/requests/signed.http"), 200, ""},
@@ -63,8 +72,8 @@ func table(t *testing.T) []example {
 			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
 		}},
 		{"instaleap-dynamic-token", map[string]string{"INSTALEAP_CLIENT_SECRET": "test-client-secret"}, []step{
-			{"fetch", tokenRequest("test-client-secret"), 200, `"access_token":"`},
-			{"fetch with a wrong secret", tokenRequest("test-secret"), 401, `{"error":"invalid_client"}`},
+			{"fetch", tokenRequest(t, "test-client-secret"), 200, `"access_token":"`},
+			{"fetch with a wrong secret", tokenRequest(t, "test-secret"), 401, `{"error":"invalid_client"}`},
 			{"static token", stored(t, "instaleap/requests/token.http"), 401, ""},
 			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
 		}},

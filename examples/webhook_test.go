@@ -119,8 +119,9 @@ func acme(t *testing.T, secret, body string, sent time.Time) webhook {
 }
 
 // tokenRequest is what a provider sends to fetch a token.
-func tokenRequest(secret string) webhook {
-	return webhook{method: "POST", path: "/token", body: "client_id=instaleap&client_secret=" + secret}.
+func tokenRequest(t *testing.T, secret string) webhook {
+	t.Helper()
+	return webhook{t: t, method: "POST", path: "/token", body: "client_id=instaleap&client_secret=" + secret}.
 		with("Content-Type", "application/x-www-form-urlencoded")
 }
 

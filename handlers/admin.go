@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -25,8 +26,8 @@ import (
 // Path | Content
 // -----|--------
 // `/webhooks/` | A page for browsers, which open it by `caddy webhooks inspect`
-// `/webhooks/providers` | The providers that are configured, with their counters
-// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
+// `/webhooks/providers` | The endpoints that are configured, by their providers and names, with their counters
+// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
 // `/webhooks/deliveries/<number>` | One of them, with its headers, what was decided and what a rewrite has changed
 type Admin struct{}
 
@@ -79,7 +80,7 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch name {
 	case "providers":
-		return showJSON(w, providerStates())
+		return showJSON(w, endpointStates())
 	case "deliveries":
 		return serveDeliveries(w, r)
 	case "":
@@ -106,7 +107,10 @@ type deliveryList struct {
 
 func serveDeliveries(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	filter := inspect.Filter{Provider: query.Get("provider"), Event: query.Get("event"), Outcome: query.Get("outcome")}
+	filter := inspect.Filter{
+		Provider: query.Get("provider"), Endpoint: query.Get("endpoint"),
+		Event: query.Get("event"), Outcome: query.Get("outcome"),
+	}
 	var err error
 	if text := query.Get("after"); text != "" {
 		filter.After, err = strconv.ParseUint(text, 10, 64)
@@ -146,9 +150,10 @@ func serveDelivery(w http.ResponseWriter, text string) error {
 	return showJSON(w, shown)
 }
 
-// providerState is what has come from a provider.
-type providerState struct {
+// endpointState is what has come to an endpoint.
+type endpointState struct {
 	Provider     string            `json:"provider"`
+	Endpoint     string            `json:"endpoint"`
 	Outcomes     map[string]uint64 `json:"outcomes"`                // how often, since the process began
 	LastVerified float64           `json:"last_verified,omitempty"` // Unix time
 	ExpectEvery  string            `json:"expect_every,omitempty"`
@@ -156,34 +161,36 @@ type providerState struct {
 	Inspected    bool              `json:"inspected"` // its deliveries are kept
 }
 
-// providerStates describes the providers of the configuration, by their names.
-func providerStates() []*providerState {
-	states := make(map[string]*providerState)
+// endpointStates describes the endpoints of the configuration, by their
+// providers and names.
+func endpointStates() []*endpointState {
+	states := make(map[endpoint]*endpointState)
 	if app := running.current(); app != nil {
 		for _, o := range app.watch.observers {
-			state := states[o.provider]
+			state := states[o.endpoint]
 			if state == nil {
 				state = o.state()
-				states[o.provider] = state
+				states[o.endpoint] = state
 			}
 			if o.expectEvery > 0 {
 				state.ExpectEvery = o.expectEvery.String()
 			}
 		}
 	}
-	list := []*providerState{}
-	for _, name := range slices.Sorted(maps.Keys(states)) {
-		list = append(list, states[name])
-	}
+	list := slices.AppendSeq([]*endpointState{}, maps.Values(states))
+	slices.SortFunc(list, func(a, b *endpointState) int {
+		return cmp.Or(strings.Compare(a.Provider, b.Provider), strings.Compare(a.Endpoint, b.Endpoint))
+	})
 	return list
 }
 
-func (o *observer) state() *providerState {
-	state := &providerState{
-		Provider:  o.provider,
+func (o *observer) state() *endpointState {
+	state := &endpointState{
+		Provider:  o.endpoint.provider,
+		Endpoint:  o.endpoint.name,
 		Outcomes:  make(map[string]uint64),
 		Silent:    o.source.silent.Load(),
-		Inspected: deliveries.Keeps(o.provider),
+		Inspected: deliveries.Keeps(o.endpoint.inspected()),
 	}
 	var read dto.Metric
 	for name, counter := range o.metrics.outcomes {

@@ -102,7 +102,7 @@ func (n *answer) unanswered(a *Auth, event *route.Event) error {
 		return nil
 	}
 	a.logger.Error("the app switches protocols instead of answering; the sender gets a 502",
-		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID))
+		endpointOf(event).field(), zap.String("event", event.Name), zap.String("id", event.ID))
 	return caddyhttp.Error(http.StatusBadGateway, errors.New("app_status"))
 }
 
@@ -117,7 +117,7 @@ func (n *answer) result(a *Auth, event *route.Event) error {
 		header[field.name] = field.values
 	}
 	a.logger.Error("the app's answer is one for which providers disable an endpoint; the sender gets a 502",
-		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
+		a.observer.endpoint.field(), zap.String("event", event.Name), zap.String("id", event.ID),
 		zap.Int("status", n.status))
 	return caddyhttp.Error(http.StatusBadGateway, errors.New("app_status"))
 }

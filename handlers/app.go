@@ -77,6 +77,8 @@ type App struct {
 	surveyed       map[*caddyhttp.Server]bool
 	endpoints      map[string]string // configurations by the names that deliveries are remembered under
 	credentialLogs credentialLogs
+	names          map[string][]namedEndpoint
+	resolved       map[string]*verify.Spec // the providers, as they are
 }
 
 // CaddyModule returns the Caddy module information.
@@ -99,16 +101,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.MaxBuffered < 0 {
 		return errors.New("max_buffered cannot be negative")
 	}
-	for _, name := range slices.Sorted(maps.Keys(a.Providers)) {
+	if err := a.resolve(); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.resolved)) {
 		if _, exists := verify.Builtin(name); exists {
 			return fmt.Errorf("provider %s is built in; choose another name", name)
 		}
-		spec := a.Providers[name]
-		if spec == nil {
-			return fmt.Errorf("provider %s is empty", name)
-		}
-		spec.Name = name
-		provider, err := verify.Compile(spec)
+		provider, err := verify.Compile(a.resolved[name])
 		if err != nil {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
@@ -133,6 +133,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Start opens the stores, begins to look after the endpoints and to deliver what
 // is stored, and warns of tokens that nobody seems to issue.
 func (a *App) Start() error {
+	if err := a.issuers.checkFor(a); err != nil {
+		return err
+	}
 	if err := a.startReplay(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
@@ -173,21 +176,32 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 	return own
 }
 
-// Cleanup lets go of the store.
+// Cleanup lets go of the store, and of what was measured of endpoints that are
+// gone.
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
+	running.forget(a.watch.observers)
 	return a.delivery.cleanup()
 }
 
+// resolve completes the providers by those that they are like.
+func (a *App) resolve() (err error) {
+	for name, spec := range a.Providers {
+		if spec != nil {
+			spec.Name = name
+		}
+	}
+	a.resolved, err = verify.ResolveAll(a.Providers)
+	return err
+}
+
 // spec returns the description of a provider.
-func (a *App) spec(name string) (*verify.Spec, error) {
-	if spec, ok := a.Providers[name]; ok {
-		return spec, nil
-	}
-	if spec, ok := verify.Builtin(name); ok {
-		return spec, nil
-	}
-	return nil, verify.UnknownProvider(name, slices.Collect(maps.Keys(a.Providers)))
+func (a *App) spec(name string) (*verify.Spec, error) { return verify.Resolve(name, a.resolved) }
+
+// hasProvider reports whether a provider has this name.
+func (a *App) hasProvider(name string) bool {
+	_, err := a.spec(name)
+	return err == nil
 }
 
 // ParseApp sets up the app from the global option webhooks, which may be
@@ -222,10 +236,7 @@ func appFromOption(option any) (*App, error) {
 	if app.Providers == nil {
 		app.Providers = make(map[string]*verify.Spec)
 	}
-	for name, spec := range app.Providers {
-		spec.Name = name
-	}
-	return app, nil
+	return app, app.resolve()
 }
 
 // Interface guards

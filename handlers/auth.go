@@ -27,6 +27,7 @@ import (
 // Placeholder | Description
 // ------------|-------------
 // `{http.webhook.provider}` | The provider's name
+// `{http.webhook.endpoint}` | The endpoint's name
 // `{http.webhook.event}` | The event's name
 // `{http.webhook.id}` | The delivery's id
 // `{http.webhook.timestamp}` | When the provider says it happened (RFC 3339), else when it arrived
@@ -85,6 +86,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app.(*App).watch.add(a.observer)
+	if err := app.(*App).claimName(a); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
 	a.budget = app.(*App).budget()
 	spec, err := app.(*App).spec(a.Provider)
 	if err != nil {
@@ -98,7 +102,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.pending = awaitSecret(spec, &config)
-	if a.receiver, err = app.(*App).issuers.receiving(a.Provider, config.Issued); err != nil {
+	if a.receiver, err = app.(*App).issuers.receiving(a.observer.endpoint, config.Issued); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	options, err := a.tokenOptions(spec, &config)
@@ -108,11 +112,12 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
-	a.shown = app.(*App).hideCredentials(ctx, zap.String("provider", a.Provider), a.verifier.Credentials(), a.verifier.Tokens())
+	a.shown = app.(*App).hideCredentials(ctx, a.observer.endpoint.field(), a.verifier.Credentials(), a.verifier.Tokens())
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
-	if a.observer.inspector, err = newInspector(app.(*App).inspection(a.Inspect), a.verifier); err != nil {
+	a.identity.Endpoint = a.EndpointName()
+	if a.observer.inspector, err = newInspector(a.EndpointName(), app.(*App).inspection(a.Inspect), a.verifier); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.ownHeader = make(map[string]bool)
@@ -131,7 +136,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	}
 	if most := largest(a.budget); a.MaxSize > most {
 		a.logger.Warn("max_size allows webhooks for which max_buffered never has room; raise max_buffered, or lower max_size",
-			zap.String("provider", a.Provider), zap.Int64("max_size", a.MaxSize), zap.Int64("largest", most))
+			a.observer.endpoint.field(), zap.Int64("max_size", a.MaxSize), zap.Int64("largest", most))
 	}
 	if a.ReadBody == 0 {
 		a.ReadBody = defaultReadBody
@@ -322,7 +327,7 @@ func (a *Auth) forward(
 	end.outcome = outcomeUnrouted
 	caddyhttp.SetVar(r.Context(), "unhandled", false) // it is answered with an error
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
-		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
+		a.observer.endpoint.field(), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
 	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))
 }
 

@@ -28,7 +28,7 @@ func (a *Auth) conceal(w http.ResponseWriter, r *http.Request, event *route.Even
 	}
 	if event != nil { // else it was told of why it is refused
 		a.logger.Error("webhook failed",
-			zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
+			endpointOf(event).field(), zap.String("event", event.Name), zap.String("id", event.ID),
 			zap.Int("status", failure.StatusCode), zap.String("error", hiding.now().text(failure.Err.Error())),
 			zap.String("err_id", failure.ID), zap.String("err_trace", failure.Trace),
 			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("client_ip", clientIP(r)))

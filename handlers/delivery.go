@@ -269,7 +269,7 @@ func (d *delivery) told() deliver.Events {
 		},
 		Died: func(l *deliver.Delivery, failure deliver.Failure) {
 			d.died(&letter{
-				destination: l.Destination, provider: l.Record.Provider, event: l.Record.Event, id: l.Record.ID,
+				destination: l.Destination, endpoint: endpoint{l.Record.Provider, l.Record.Endpoint}, event: l.Record.Event, id: l.Record.ID,
 				attempts: l.Attempts + 1, failure: failure,
 			})
 		},
@@ -285,8 +285,9 @@ func (d *delivery) told() deliver.Events {
 
 // letter describes a dead letter.
 type letter struct {
-	destination, provider, event, id string
+	destination, event, id string
 
+	endpoint endpoint
 	attempts int
 	failure  deliver.Failure
 }
@@ -295,11 +296,12 @@ type letter struct {
 func (d *delivery) died(l *letter) {
 	d.metrics.deadLetters.WithLabelValues(l.destination).Inc()
 	d.logger.Error("webhook is a dead letter: it is not delivered any more, and kept",
-		zap.String("destination", l.destination), zap.String("provider", l.provider), zap.String("event", l.event),
+		zap.String("destination", l.destination), l.endpoint.field(), zap.String("event", l.event),
 		zap.String("id", l.id), zap.Int("attempts", l.attempts),
 		zap.Int("status", l.failure.Status), zap.String("failure", l.failure.Reason))
 	d.events.Emit(d.ctx, "webhook_dead_letter", map[string]any{
-		"destination": l.destination, "provider": l.provider, "event": l.event, "id": l.id,
+		"destination": l.destination, "provider": l.endpoint.provider, "endpoint": l.endpoint.name,
+		"event": l.event, "id": l.id,
 		"attempts": l.attempts, "status": l.failure.Status, "reason": l.failure.Reason,
 	})
 }

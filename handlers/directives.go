@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"strconv"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -17,17 +16,19 @@ import (
 
 // ParseAuth sets up a handler from the directive webhook_auth. See
 // caddyfile.ParseAuth for its syntax.
-func ParseAuth(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
-	h.Next() // consume the directive's name
-	app, err := appFromOption(h.Option(appName))
+func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	place, matcher, app, err := beginEndpoint(h)
 	if err != nil {
 		return nil, err
 	}
-	config, err := fromcaddyfile.ParseAuth(h.Dispenser, app.Providers)
+	config, err := fromcaddyfile.ParseAuth(h.Dispenser, app.resolved)
 	if err != nil {
 		return nil, err
 	}
-	return &Auth{Config: *config}, nil
+	if err := place.name(h, config); err != nil {
+		return nil, err
+	}
+	return h.NewRoute(matcher, &Auth{Config: *config}), nil
 }
 
 // ParseRewrite sets up a handler from the directive webhook_rewrite. See
@@ -86,11 +87,7 @@ func ParseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 // caddyfile.ParseToken for its syntax.
 func ParseToken(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
-	app, err := appFromOption(h.Option(appName))
-	if err != nil {
-		return nil, err
-	}
-	config, err := fromcaddyfile.ParseToken(h.Dispenser, app.Providers)
+	config, err := fromcaddyfile.ParseToken(h.Dispenser)
 	if err != nil {
 		return nil, err
 	}
@@ -127,23 +124,16 @@ func ParseToken(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 //	    }
 //	}
 func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
-	h.Next()
-	place := matcherText(h.Dispenser)
-	matcher, err := h.ExtractMatcherSet()
+	place, matcher, app, err := beginEndpoint(h)
 	if err != nil {
 		return nil, err
 	}
-	h.Next() // extracting the matcher has moved back to before the name
-	app, err := appFromOption(h.Option(appName))
+	webhook, err := fromcaddyfile.ParseWebhook(h.Dispenser, app.resolved)
 	if err != nil {
 		return nil, err
 	}
-	webhook, err := fromcaddyfile.ParseWebhook(h.Dispenser, app.Providers)
-	if err != nil {
+	if err := place.name(h, &webhook.Config); err != nil {
 		return nil, err
-	}
-	if webhook.Config.Replay > 0 && webhook.Config.Endpoint == "" {
-		webhook.Config.Endpoint = place
 	}
 	h.BlockState[webhookHere] = webhook
 	defer delete(h.BlockState, webhookHere)
@@ -182,19 +172,9 @@ func rawHandlers(h httpcaddyfile.Helper, handler caddyhttp.MiddlewareHandler) []
 	return all
 }
 
-// matcherText returns the matcher of a directive as it was written, whose name
-// d has consumed. It is empty where there is none.
-func matcherText(d *caddyfile.Dispenser) string {
-	ahead := *d
-	if !ahead.NextArg() || !strings.HasPrefix(ahead.Val(), "/") && !strings.HasPrefix(ahead.Val(), "@") {
-		return ""
-	}
-	return ahead.Val()
-}
-
 // branchRoutes makes one route of each block.
 func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Routes, error) {
-	routes := &Routes{Provider: webhook.Config.Provider}
+	routes := &Routes{Provider: webhook.Config.Provider, Endpoint: webhook.Config.Endpoint}
 	state := make(map[string]any)
 	maps.Copy(state, h.BlockState)
 	delete(state, namelessHere)

@@ -77,6 +77,8 @@ func eventPlaceholder(v *verified, key string) (any, bool) {
 	switch name {
 	case "provider":
 		return event.Provider, true
+	case "endpoint":
+		return event.Endpoint, true
 	case "signed":
 		return string(event.Signed), true
 	case "error":

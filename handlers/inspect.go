@@ -49,6 +49,23 @@ func (a *apps) current() *App {
 	return a.last()
 }
 
+// forget removes what was measured of endpoints that no running app has.
+func (a *apps) forget(observers []*observer) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	there := make(map[endpoint]bool)
+	for _, app := range a.list {
+		for _, o := range app.watch.observers {
+			there[o.endpoint] = true
+		}
+	}
+	for _, o := range observers {
+		if !there[o.endpoint] {
+			collectors().forget(o.endpoint)
+		}
+	}
+}
+
 func (a *apps) last() *App {
 	if len(a.list) == 0 {
 		return nil
@@ -56,12 +73,13 @@ func (a *apps) last() *App {
 	return a.list[len(a.list)-1]
 }
 
-// keeps says how many deliveries are kept of each provider.
-func (a *App) keeps() map[string]int {
-	sizes := make(map[string]int)
+// keeps says how many deliveries are kept of each endpoint.
+func (a *App) keeps() map[inspect.Endpoint]int {
+	sizes := make(map[inspect.Endpoint]int)
 	for _, o := range a.watch.observers {
 		if o.inspector != nil {
-			sizes[o.provider] = max(sizes[o.provider], o.inspector.size)
+			of := o.endpoint.inspected()
+			sizes[of] = max(sizes[of], o.inspector.size)
 		}
 	}
 	return sizes
@@ -69,13 +87,14 @@ func (a *App) keeps() map[string]int {
 
 // inspector keeps the requests of one endpoint for operators to look at.
 type inspector struct {
+	endpoint string // its name
 	size     int
 	redactor inspect.Redactor
 	verifier *verify.Verifier
 }
 
 // newInspector returns nil if nothing is to be kept.
-func newInspector(options *verify.Inspect, verifier *verify.Verifier) (*inspector, error) {
+func newInspector(endpoint string, options *verify.Inspect, verifier *verify.Verifier) (*inspector, error) {
 	if options == nil {
 		return nil, nil
 	}
@@ -83,7 +102,7 @@ func newInspector(options *verify.Inspect, verifier *verify.Verifier) (*inspecto
 	if err != nil {
 		return nil, err
 	}
-	i := &inspector{size: options.Keep, verifier: verifier}
+	i := &inspector{endpoint: endpoint, size: options.Keep, verifier: verifier}
 	if i.size == 0 {
 		i.size = verify.DefaultKeep
 	}
@@ -165,6 +184,7 @@ func (i *inspector) keep(end *ending) {
 		Summary: inspect.Summary{
 			Received: request.Received,
 			Provider: spec.Name,
+			Endpoint: i.endpoint,
 			Outcome:  end.outcome,
 			Detail:   end.detail,
 			Status:   end.status,

@@ -35,9 +35,10 @@ type issuer struct {
 	endpoints int               // how many webhook_token there are
 	keyTexts  []string          // of the first of them, to compare with others
 	open      bool              // a client gets tokens without for
-	clientFor []string          // the providers for which clients get tokens
+	clientFor []string          // the providers and endpoints for which clients get tokens
 	providers []string          // whose endpoints take tokens
-	given     bool              // keys were given to one of these endpoints
+	taking    []endpoint        // these endpoints
+	given     bool              // keys were given to one of them
 }
 
 func (i *issuers) provision(ctx caddy.Context) {
@@ -89,9 +90,9 @@ func (i *issuers) issuing(config *token.Config) (*issuer, error) {
 	return found, found.check()
 }
 
-// receiving adds a provider whose endpoint takes tokens, with the keys of
-// issued expanded. It returns nil where the endpoint takes none.
-func (i *issuers) receiving(provider string, issued *verify.Issued) (*receiver, error) {
+// receiving adds an endpoint that takes tokens, with the keys of issued
+// expanded. It returns nil where the endpoint takes none.
+func (i *issuers) receiving(at endpoint, issued *verify.Issued) (*receiver, error) {
 	if issued == nil {
 		return nil, nil
 	}
@@ -99,7 +100,10 @@ func (i *issuers) receiving(provider string, issued *verify.Issued) (*receiver, 
 		return nil, err
 	}
 	found := i.named(issued.Issuer)
-	r := &receiver{issuer: found, provider: provider}
+	if at.name == found.name && at.name != at.provider {
+		return nil, fmt.Errorf("the endpoint's name %s is that of the issuer of its tokens; write another one: name <endpoint>", at.name)
+	}
+	r := &receiver{issuer: found, endpoint: at}
 	if len(issued.Keys) > 0 {
 		var err error
 		if r.given, err = token.ParseKeys(issued.Keys); err != nil {
@@ -107,9 +111,10 @@ func (i *issuers) receiving(provider string, issued *verify.Issued) (*receiver, 
 		}
 		found.given = true
 	}
-	if !slices.Contains(found.providers, provider) {
-		found.providers = append(found.providers, provider)
+	if !slices.Contains(found.providers, at.provider) {
+		found.providers = append(found.providers, at.provider)
 	}
+	found.taking = append(found.taking, at)
 	return r, found.check()
 }
 
@@ -119,7 +124,7 @@ func (s *issuer) check() error {
 	switch {
 	case s.open && len(s.providers) > 1:
 		return fmt.Errorf("tokens of the issuer %s are taken by %s, so each client of webhook_token needs the providers "+
-			"that its tokens are for: client <id> <secret> for <provider...>", s.name, strings.Join(s.providers, " and "))
+			"or endpoints that its tokens are for: client <id> <secret> for <provider or endpoint...>", s.name, strings.Join(s.providers, " and "))
 	case s.given && s.endpoints > 0:
 		return fmt.Errorf("issued %s has keys, but a webhook_token of that issuer is in the same configuration and knows "+
 			"them; remove key from issued", s.name)
@@ -127,17 +132,44 @@ func (s *issuer) check() error {
 	return nil
 }
 
+// checkFor finds clients whose tokens would be good nowhere, or for endpoints
+// that are not told apart. Where no endpoint takes tokens of the issuer, another
+// instance has them.
+func (i *issuers) checkFor(app *App) error {
+	for _, name := range slices.Sorted(maps.Keys(i.byName)) {
+		s := i.byName[name]
+		for _, wanted := range s.clientFor {
+			if app.hasProvider(wanted) || len(s.taking) == 0 {
+				continue
+			}
+			names := slices.Clone(s.providers)
+			for _, at := range s.taking {
+				names = append(names, at.name)
+			}
+			switch {
+			case !slices.Contains(names, wanted):
+				return fmt.Errorf("webhook_token: a client gets tokens for %s, which is neither a provider nor an endpoint that "+
+					"takes tokens of the issuer %s%s", wanted, name, suggest.DidYouMean(wanted, names))
+			case len(app.names[wanted]) > 1:
+				return fmt.Errorf("webhook_token: a client gets tokens for %s, and several endpoints are called so; "+
+					"give each a name of its own: name <endpoint>", wanted)
+			}
+		}
+	}
+	return nil
+}
+
 // receiver is an endpoint that takes tokens of an issuer.
 type receiver struct {
 	issuer   *issuer
-	provider string
+	endpoint endpoint
 	given    token.GivenKeys
 }
 
 // expected returns what a token must say. It is asked for by requests only,
 // when all of the configuration is known.
 func (r *receiver) expected() *token.Expected {
-	e := &token.Expected{Issuer: r.issuer.name, Audiences: []string{r.provider}, Keys: r.issuer.keys}
+	e := &token.Expected{Issuer: r.issuer.name, Audiences: []string{r.endpoint.provider, r.endpoint.name}, Keys: r.issuer.keys}
 	if len(r.issuer.providers) == 1 {
 		e.Audiences = append(e.Audiences, r.issuer.name)
 	}
@@ -164,7 +196,7 @@ func (r *receiver) sign(issued *verify.Issued, request *verify.Request) error {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	signed, err := token.Mint(key, &token.Claims{
-		Issuer: e.Issuer, Audience: []string{r.provider}, Subject: "test",
+		Issuer: e.Issuer, Audience: []string{r.endpoint.provider}, Subject: "test",
 		Issued: request.Received, Expires: request.Received.Add(token.DefaultTTL),
 	})
 	if err != nil {
@@ -199,10 +231,10 @@ func (i *issuers) warn() {
 			i.logger.Warn("no webhook_token issues these tokens, neither here nor, so far, on an instance with the same storage"+
 				suggest.DidYouMean(name, others), zap.String("issuer", name), zap.Strings("providers", s.providers))
 		case !s.open:
-			for _, provider := range s.providers {
-				if !slices.Contains(s.clientFor, provider) {
-					i.logger.Warn("no client of this issuer gets tokens for a provider whose endpoint takes them; name it after for",
-						zap.String("issuer", name), zap.String("provider", provider))
+			for _, at := range s.taking {
+				if !slices.Contains(s.clientFor, at.provider) && !slices.Contains(s.clientFor, at.name) {
+					i.logger.Warn("no client of this issuer gets tokens for an endpoint that takes them, nor for its provider; "+
+						"name one of them after for", zap.String("issuer", name), at.field())
 				}
 			}
 		}

@@ -244,7 +244,7 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 		return route.Verdict{When: m.Expr, Clauses: m.rule.Explain(event), Matched: matched}
 	})
 	if err != nil {
-		m.metrics.ruleErrors.WithLabelValues(event.Provider, route.Reason(err)).Inc()
+		m.metrics.ruleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(err)).Inc()
 	}
 	if errors.Is(err, route.ErrAmbiguous) {
 		m.logFailure(event, err)
@@ -272,7 +272,7 @@ func (m *MatchExpr) logFailure(event *route.Event, err error) {
 		return
 	}
 	m.logger.Warn("a rule failed, so it does not match",
-		zap.String("provider", event.Provider), zap.String("event", event.Name),
+		endpointOf(event).field(), zap.String("event", event.Name),
 		zap.String("rule", m.Expr), zap.String("reason", route.Reason(err)), zap.String("error", route.Failure(err)))
 }
 

@@ -15,19 +15,19 @@ import (
 // Caddy makes a new registry for each configuration, and counters must not
 // start anew when one is loaded. No label comes out of a request.
 type metrics struct {
-	requests     *prometheus.CounterVec   // by provider and outcome
-	routed       *prometheus.CounterVec   // by provider and route
-	ruleErrors   *prometheus.CounterVec   // by provider and reason
-	verification *prometheus.HistogramVec // by provider
-	handling     *prometheus.HistogramVec // by provider
-	payload      *prometheus.HistogramVec // by provider
-	lastVerified *prometheus.GaugeVec     // by provider
-	silent       *prometheus.GaugeVec     // by provider
+	requests     *prometheus.CounterVec   // by endpoint and outcome
+	routed       *prometheus.CounterVec   // by endpoint and route
+	ruleErrors   *prometheus.CounterVec   // by endpoint and reason
+	verification *prometheus.HistogramVec // by endpoint
+	handling     *prometheus.HistogramVec // by endpoint
+	payload      *prometheus.HistogramVec // by endpoint
+	lastVerified *prometheus.GaugeVec     // by endpoint
+	silent       *prometheus.GaugeVec     // by endpoint
 	tokens       *prometheus.CounterVec   // by issuer and outcome
 	buffered     prometheus.GaugeFunc
 
 	replayEvicted *prometheus.CounterVec // without labels
-	replayErrors  *prometheus.CounterVec // by provider
+	replayErrors  *prometheus.CounterVec // by endpoint
 
 	attempts      *prometheus.CounterVec // by destination and outcome
 	stored        *prometheus.CounterVec // by destination and reason
@@ -58,30 +58,30 @@ var outcomes = []string{
 }
 
 var collectors = sync.OnceValue(func() *metrics {
-	byProvider := []string{"provider"}
+	byEndpoint := []string{"provider", "endpoint"}
 	return &metrics{
 		requests: counters("requests_total",
-			"Webhook requests by provider and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
+			"Webhook requests by endpoint and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
 				"handshake, unrouted, rewrite_failed, duplicate or the reason of a refusal.",
-			"provider", "outcome"),
+			"provider", "endpoint", "outcome"),
 		routed: counters("routed_total",
-			"Verified webhooks by provider and the block of handle_webhook that took them: on 1, on 2, otherwise.",
-			"provider", "route"),
+			"Verified webhooks by endpoint and the block of handle_webhook that took them: on 1, on 2, otherwise.",
+			"provider", "endpoint", "route"),
 		ruleErrors: counters("rule_errors_total",
-			"Rules that failed at run time, by provider and reason: budget or error.", "provider", "reason"),
+			"Rules that failed at run time, by endpoint and reason: budget or error.", "provider", "endpoint", "reason"),
 		verification: histograms("verify_duration_seconds",
-			"How long verifying took, without waiting for the body, by provider.",
-			prometheus.ExponentialBuckets(10e-6, 4, 9), byProvider), // 10 µs to 655 ms
+			"How long verifying took, without waiting for the body, by endpoint.",
+			prometheus.ExponentialBuckets(10e-6, 4, 9), byEndpoint), // 10 µs to 655 ms
 		handling: histograms("handle_duration_seconds",
-			"How long the handlers after verification took, the app's answer included, by provider.",
-			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, byProvider),
-		payload: histograms("payload_bytes", "Size of the bodies that were read, by provider.",
-			prometheus.ExponentialBuckets(256, 4, 9), byProvider), // 256 B to 16 MiB
+			"How long the handlers after verification took, the app's answer included, by endpoint.",
+			[]float64{.001, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}, byEndpoint),
+		payload: histograms("payload_bytes", "Size of the bodies that were read, by endpoint.",
+			prometheus.ExponentialBuckets(256, 4, 9), byEndpoint), // 256 B to 16 MiB
 		lastVerified: gauges("last_verified_timestamp_seconds",
-			"When a webhook was verified last, in Unix time, by provider; 0 if none was since the process began.",
-			byProvider),
+			"When a webhook was verified last, in Unix time, by endpoint; 0 if none was since the process began.",
+			byEndpoint),
 		silent: gauges("silent",
-			"Whether a provider with expect_every has fallen silent (1) or not (0).", byProvider),
+			"Whether an endpoint with expect_every has fallen silent (1) or not (0).", byEndpoint),
 		tokens: counters("tokens_total",
 			"Requests for a token by issuer and outcome: issued or the reason of a refusal.",
 			"issuer", "outcome"),
@@ -91,7 +91,7 @@ var collectors = sync.OnceValue(func() *metrics {
 		}, func() float64 { return float64(buffered.Load()) }),
 		replayEvicted: counters("replay_evicted_total",
 			"Deliveries that were forgotten before their time, because the memory was full."),
-		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by provider.", "provider"),
+		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by endpoint.", byEndpoint...),
 		attempts: counters("delivery_attempts_total",
 			"Attempts of webhook_deliver by destination and outcome: delivered, failed or refused.", "destination", "outcome"),
 		stored: counters("delivery_stored_total",
@@ -146,38 +146,54 @@ func registerMetrics(ctx caddy.Context) (*metrics, error) {
 	return m, nil
 }
 
-// providerMetrics are the metrics of one provider, found once, so that a
+// endpointMetrics are the metrics of one endpoint, found once, so that a
 // request only counts.
-type providerMetrics struct {
+type endpointMetrics struct {
 	outcomes     map[string]prometheus.Counter
 	others       *prometheus.CounterVec // for outcomes that are not listed
 	verification prometheus.Observer
 	handling     prometheus.Observer
 	payload      prometheus.Observer
 	lastVerified prometheus.Gauge
+	replayErrors prometheus.Counter
 }
 
-func (m *metrics) of(provider string) *providerMetrics {
-	p := &providerMetrics{
+func (m *metrics) of(e endpoint) *endpointMetrics {
+	p := &endpointMetrics{
 		outcomes:     make(map[string]prometheus.Counter, len(outcomes)),
-		others:       m.requests.MustCurryWith(prometheus.Labels{"provider": provider}),
-		verification: m.verification.WithLabelValues(provider),
-		handling:     m.handling.WithLabelValues(provider),
-		payload:      m.payload.WithLabelValues(provider),
-		lastVerified: m.lastVerified.WithLabelValues(provider),
+		others:       m.requests.MustCurryWith(e.labels()),
+		verification: m.verification.With(e.labels()),
+		handling:     m.handling.With(e.labels()),
+		payload:      m.payload.With(e.labels()),
+		lastVerified: m.lastVerified.With(e.labels()),
+		replayErrors: m.replayErrors.With(e.labels()),
 	}
 	for _, outcome := range outcomes {
-		p.outcomes[outcome] = m.requests.WithLabelValues(provider, outcome)
+		p.outcomes[outcome] = p.others.WithLabelValues(outcome)
 	}
-	m.ruleErrors.WithLabelValues(provider, route.Reason(nil)) // makes it, as 0
-	m.ruleErrors.WithLabelValues(provider, route.Reason(route.ErrBudget))
-	m.replayErrors.WithLabelValues(provider)
+	m.ruleErrors.WithLabelValues(e.provider, e.name, route.Reason(nil)) // makes it, as 0
+	m.ruleErrors.WithLabelValues(e.provider, e.name, route.Reason(route.ErrBudget))
 	m.replayEvicted.WithLabelValues()
 	return p
 }
 
+// labels are what metrics tell the endpoint by.
+func (e endpoint) labels() prometheus.Labels {
+	return prometheus.Labels{"provider": e.provider, "endpoint": e.name}
+}
+
+// forget removes what was measured of an endpoint that no configuration has any
+// more. Configurations can be loaded without end, with ever new names in them.
+func (m *metrics) forget(e endpoint) {
+	for _, vec := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors} {
+		vec.DeletePartialMatch(e.labels())
+	}
+}
+
 // count adds one to an outcome.
-func (p *providerMetrics) count(outcome string) {
+func (p *endpointMetrics) count(outcome string) {
 	if counter, ok := p.outcomes[outcome]; ok {
 		counter.Inc()
 		return

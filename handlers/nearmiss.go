@@ -95,7 +95,7 @@ func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify
 	}
 	if len(near) > 0 {
 		a.logger.Warn("webhook diagnosed",
-			zap.String("provider", a.Provider),
+			a.observer.endpoint.field(),
 			zap.String("reason", string(refused.Reason)),
 			zap.Strings("near", near),
 			zap.String("path", r.URL.Path),

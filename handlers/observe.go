@@ -26,8 +26,8 @@ const (
 // observer tells operators what becomes of the requests of one webhook_auth:
 // by metrics, logs, traces and Caddy events.
 type observer struct {
-	provider    string
-	metrics     *providerMetrics
+	endpoint    endpoint
+	metrics     *endpointMetrics
 	refusals    *refusals
 	doubts      *refusals // about webhooks that are accepted
 	handshakes  *refusals // answered
@@ -49,26 +49,27 @@ func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 	if err != nil {
 		return nil, err
 	}
+	e := endpoint{config.Provider, config.EndpointName()}
 	return &observer{
-		provider: config.Provider,
-		metrics:  m.of(config.Provider),
+		endpoint: e,
+		metrics:  m.of(e),
 		refusals: &refusals{
-			logger: ctx.Logger(), level: zap.WarnLevel, whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.WarnLevel, whose: e.field(),
 			message: "webhook refused", rest: "more webhooks were refused than are logged",
 		},
 		doubts: &refusals{
-			logger: ctx.Logger(), level: zap.WarnLevel, whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.WarnLevel, whose: e.field(),
 			message: "webhook accepted, but not all of it can be read", rest: "more webhooks could not be read than are logged",
 		},
 		handshakes: &refusals{
-			logger: ctx.Logger(), level: zap.InfoLevel, whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.InfoLevel, whose: e.field(),
 			message: "webhook handshake answered", rest: "more webhook handshakes were answered than are logged",
 		},
 		duplicates: &refusals{
-			logger: ctx.Logger(), level: zap.InfoLevel, whose: zap.String("provider", config.Provider),
+			logger: ctx.Logger(), level: zap.InfoLevel, whose: e.field(),
 			message: "webhook is a duplicate; the app does not see it", rest: "more webhooks were duplicates than are logged",
 		},
-		source:      sourceOf(config.Provider),
+		source:      sourceOf(e),
 		expectEvery: time.Duration(config.ExpectEvery),
 		logger:      ctx.Logger(),
 		events:      events.(*caddyevents.App),
@@ -80,7 +81,7 @@ func newObserver(ctx caddy.Context, config *verify.Config) (*observer, error) {
 func (o *observer) verified(event *route.Event) {
 	o.metrics.lastVerified.Set(float64(event.Received.UnixMilli()) / 1e3)
 	if o.source.hear(event.Received) {
-		o.logger.Info("webhooks arrive again after a silence", zap.String("provider", o.provider))
+		o.logger.Info("webhooks arrive again after a silence", o.endpoint.field())
 	}
 }
 
@@ -109,8 +110,8 @@ type ending struct {
 func (o *observer) ended(r *http.Request, end *ending) {
 	event, outcome := end.event, end.outcome
 	o.metrics.count(outcome)
-	setLogFields(r, o.provider, event, outcome)
-	setSpanAttributes(r, o.provider, event, outcome)
+	setLogFields(r, o.endpoint, event, outcome)
+	setSpanAttributes(r, o.endpoint, event, outcome)
 	if event != nil {
 		o.emit(eventVerified, event, outcome, 0)
 	}
@@ -139,7 +140,7 @@ func (o *observer) forwarded(r *http.Request, end *ending) {
 	}
 	event := end.event
 	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
-		c.Write(zap.String("provider", event.Provider), zap.String("event", event.Name),
+		c.Write(o.endpoint.field(), zap.String("event", event.Name),
 			zap.String("id", event.ID), zap.String("signed", string(event.Signed)),
 			zap.String("route", event.Route), zap.Int("status", end.status), zap.Duration("duration", end.took))
 	}
@@ -160,7 +161,9 @@ func (o *observer) emit(name string, event *route.Event, outcome string, leftOut
 	if !o.events.ShouldEmit(name) {
 		return
 	}
-	data := map[string]any{"provider": o.provider, "event": "", "id": "", "outcome": outcome}
+	data := map[string]any{
+		"provider": o.endpoint.provider, "endpoint": o.endpoint.name, "event": "", "id": "", "outcome": outcome,
+	}
 	if event != nil {
 		data["event"], data["id"] = event.Name, event.ID
 	}
@@ -171,7 +174,7 @@ func (o *observer) emit(name string, event *route.Event, outcome string, leftOut
 }
 
 // setLogFields adds what was found to the access log, if there is one.
-func setLogFields(r *http.Request, provider string, event *route.Event, outcome string) {
+func setLogFields(r *http.Request, e endpoint, event *route.Event, outcome string) {
 	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && server.Logs == nil {
 		return
 	}
@@ -179,7 +182,8 @@ func setLogFields(r *http.Request, provider string, event *route.Event, outcome 
 	if !ok {
 		return
 	}
-	extra.Set(zap.String("webhook_provider", provider))
+	extra.Set(zap.String("webhook_provider", e.provider))
+	extra.Set(zap.String("webhook_endpoint", e.name))
 	extra.Set(zap.String("webhook_outcome", outcome))
 	if event != nil {
 		extra.Set(zap.String("webhook_event", event.Name))
@@ -189,12 +193,13 @@ func setLogFields(r *http.Request, provider string, event *route.Event, outcome 
 
 // setSpanAttributes adds what was found to the span that Caddy's directive
 // tracing has begun, if it has.
-func setSpanAttributes(r *http.Request, provider string, event *route.Event, outcome string) {
+func setSpanAttributes(r *http.Request, e endpoint, event *route.Event, outcome string) {
 	span := trace.SpanFromContext(r.Context())
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(attribute.String("webhook.provider", provider), attribute.String("webhook.outcome", outcome))
+	span.SetAttributes(attribute.String("webhook.provider", e.provider), attribute.String("webhook.endpoint", e.name),
+		attribute.String("webhook.outcome", outcome))
 	if event != nil {
 		span.SetAttributes(attribute.String("webhook.event", event.Name), attribute.String("webhook.id", event.ID))
 	}

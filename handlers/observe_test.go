@@ -62,7 +62,7 @@ func TestReasonsAreCounted(t *testing.T) {
 
 // What a request costs the metrics is no memory.
 func TestCountingAllocatesNothing(t *testing.T) {
-	m := collectors().of("allocation")
+	m := collectors().of(endpoint{"allocation", "hook"})
 	if n := testing.AllocsPerRun(100, func() {
 		m.count(outcomeAccepted)
 		m.verification.Observe(1)

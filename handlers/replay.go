@@ -68,17 +68,17 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 	switch other, taken := a.endpoints[name]; {
 	case taken && other != string(config):
 		return nil, fmt.Errorf("replay: another endpoint is called %q, too, and each would take the other's deliveries for "+
-			"duplicates; name them apart, as in: replay %s <name>", auth.Endpoint, auth.Replay)
+			"duplicates; name them apart: name <endpoint>", auth.EndpointName())
 	case taken:
 		auth.logger.Warn("two endpoints with the same configuration share what they remember of deliveries; "+
-			"if these are two webhooks at the provider, name them apart after replay's duration",
-			zap.String("provider", auth.Provider), zap.String("endpoint", auth.Endpoint))
+			"if these are two webhooks at the provider, name them apart: name <endpoint>",
+			auth.observer.endpoint.field())
 	}
 	a.endpoints[name] = string(config)
 	window := time.Duration(auth.Replay)
 	if tolerance := auth.verifier.Tolerance(); window < 2*tolerance {
 		auth.logger.Warn("replay is shorter than twice the tolerance, so a delivery can be sent again after it was forgotten",
-			zap.String("provider", auth.Provider), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
+			auth.observer.endpoint.field(), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
 	}
 	return &replayGate{
 		store:    a.replay,
@@ -169,21 +169,21 @@ func (a *Auth) forwardOnce(
 	}
 	if refusal := refusalOf(outcome, err); refusal != nil {
 		if err != nil {
-			collectors().replayErrors.WithLabelValues(a.Provider).Inc()
+			a.observer.metrics.replayErrors.Inc()
 		}
 		if refusal.Reason != verify.Replayed {
 			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		}
 		err = a.refuse(w, r, repl, &v.body, refusal)
-		setLogFields(r, a.Provider, event, string(refusal.Reason))
+		setLogFields(r, a.observer.endpoint, event, string(refusal.Reason))
 		return err
 	}
 	accepted := 0
 	defer func() {
 		if err := a.replay.settle(r.Context(), claim, accepted); err != nil {
-			collectors().replayErrors.WithLabelValues(a.Provider).Inc()
+			a.observer.metrics.replayErrors.Inc()
 			a.logger.Error("how a webhook ended could not be remembered; a copy of it may be handled again",
-				zap.String("provider", event.Provider), zap.String("id", event.ID), zap.Error(err))
+				a.observer.endpoint.field(), zap.String("id", event.ID), zap.Error(err))
 		}
 	}()
 	answer := caddyhttp.NewResponseRecorder(w, nil, nil)

@@ -93,7 +93,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 func (rw *Rewrite) failed(r *http.Request, event *route.Event, err error) error {
 	event.Failure = route.Failure(err)
 	fields := []zap.Field{
-		zap.String("provider", event.Provider), zap.String("event", event.Name), zap.String("id", event.ID),
+		endpointOf(event).field(), zap.String("event", event.Name), zap.String("id", event.ID),
 		zap.String("reason", route.Reason(err)), zap.String("error", event.Failure),
 	}
 	if errors.Is(err, route.ErrAmbiguous) {

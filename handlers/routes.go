@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -25,6 +26,10 @@ type Routes struct {
 	// The provider whose webhooks come along here. It is a label of the metric
 	// `caddy_webhook_routed_total`.
 	Provider string `json:"provider,omitempty"`
+
+	// The name of the endpoint where they arrive, which is another label.
+	// Default: the provider.
+	Endpoint string `json:"endpoint,omitempty"`
 
 	// The routes, in the order in which they are tried.
 	Routes []NamedRoute `json:"routes,omitempty"`
@@ -70,7 +75,7 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("route %d: %w", i, err)
 		}
 		way.events = way.eventMatcher()
-		way.routed = m.routed.WithLabelValues(rs.Provider, way.Name)
+		way.routed = m.routed.WithLabelValues(rs.Provider, cmp.Or(rs.Endpoint, rs.Provider), way.Name)
 	}
 	rs.sort()
 	return nil
@@ -178,7 +183,7 @@ func (rs *Routes) candidates(event *route.Event) []*NamedRoute {
 	if !event.MayRead("event") {
 		if len(rs.unnamed) < len(rs.Routes) {
 			tellUnsigned(event, "event")
-			rs.ruleErrors.WithLabelValues(event.Provider, route.Reason(nil)).Inc()
+			rs.ruleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(nil)).Inc()
 		}
 		return rs.unnamed
 	}

@@ -189,12 +189,16 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 		Key:      hex.EncodeToString(sum.Sum(nil)),
 		ID:       s.Event.ID,
 		Provider: s.Event.Provider,
+		Endpoint: s.Event.Endpoint,
 		Event:    s.Event.Name,
 		Received: s.Event.Received,
 		Request:  request,
 		Body:     body,
 	}, nil
 }
+
+// endpoint is where the request came.
+func (s *savedRequest) endpoint() endpoint { return endpoint{s.Event.Provider, s.Event.Endpoint} }
 
 // restore is the inverse of record.
 func restore(record *deliver.Record) (*savedRequest, error) {

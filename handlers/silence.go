@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// source is what is known of a provider's punctuality. It lives as long as the
+// source is what is known of the punctuality at an endpoint. It lives as long as the
 // process, so that loading a configuration does not set the clock back.
 type source struct {
 	heard    atomic.Int64 // when a webhook was verified last, in Unix nanoseconds; 0: never
@@ -18,26 +18,26 @@ type source struct {
 	remove   func()
 }
 
-// sources are all providers by their names.
+// sources are those of all endpoints.
 var sources struct {
 	sync.Mutex
-	byName map[string]*source
+	byEndpoint map[endpoint]*source
 }
 
-func sourceOf(provider string) *source {
+func sourceOf(e endpoint) *source {
 	sources.Lock()
 	defer sources.Unlock()
-	s, ok := sources.byName[provider]
+	s, ok := sources.byEndpoint[e]
 	if !ok {
-		if sources.byName == nil {
-			sources.byName = make(map[string]*source)
+		if sources.byEndpoint == nil {
+			sources.byEndpoint = make(map[endpoint]*source)
 		}
 		gauges := collectors().silent
 		s = &source{
-			gauge:  func(silent float64) { gauges.WithLabelValues(provider).Set(silent) },
-			remove: func() { gauges.DeleteLabelValues(provider) },
+			gauge:  func(silent float64) { gauges.With(e.labels()).Set(silent) },
+			remove: func() { gauges.Delete(e.labels()) },
 		}
-		sources.byName[provider] = s
+		sources.byEndpoint[e] = s
 	}
 	return s
 }
@@ -46,7 +46,7 @@ func sourceOf(provider string) *source {
 func forget(expected map[*source]bool) {
 	sources.Lock()
 	defer sources.Unlock()
-	for _, s := range sources.byName {
+	for _, s := range sources.byEndpoint {
 		if !expected[s] && s.expected.Swap(0) != 0 {
 			s.silent.Store(false)
 			s.remove()
@@ -93,11 +93,11 @@ func (o *observer) checkSilence(at time.Time) {
 	if heard := o.source.heard.Load(); heard != 0 {
 		last = time.Unix(0, heard).UTC().Format(time.RFC3339)
 	}
-	o.logger.Warn("no webhook was verified for too long", zap.String("provider", o.provider),
+	o.logger.Warn("no webhook was verified for too long", o.endpoint.field(),
 		zap.Duration("expect_every", o.expectEvery), zap.String("last", last))
 	if o.events.ShouldEmit(eventSilent) {
 		o.events.Emit(o.ctx, eventSilent, map[string]any{
-			"provider": o.provider, "expect_every": o.expectEvery.String(), "last": last,
+			"provider": o.endpoint.provider, "endpoint": o.endpoint.name, "expect_every": o.expectEvery.String(), "last": last,
 		})
 	}
 }

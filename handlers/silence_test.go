@@ -8,7 +8,7 @@ import (
 // A source falls silent once, until it is heard again; a configuration that
 // takes over does not set the clock back.
 func TestSilence(t *testing.T) {
-	s := sourceOf("silence-test")
+	s := sourceOf(endpoint{"silence-test", "hook"})
 	defer forget(nil)
 	const every = 10 * time.Minute
 	falls := func(after time.Duration, want bool) {

@@ -76,7 +76,7 @@ http://:0 {
 	gauge := func() string {
 		t.Helper()
 		page := srv.Do(srv.NewRequest("GET", "/metrics", strings.NewReader(""))).Body
-		_, value, _ := strings.Cut(page, `caddy_webhook_silent{provider="`+provider+`"} `)
+		_, value, _ := strings.Cut(page, `caddy_webhook_silent{endpoint="/hook",provider="`+provider+`"} `)
 		value, _, _ = strings.Cut(value, "\n")
 		return value
 	}
@@ -103,7 +103,7 @@ http://:0 {
 	check(1, "0")
 	handlers.Look(start.Add(32 * time.Minute))
 	check(2, "1")
-	if want := "webhook_silentmap[expect_every:10m0s last:never provider:" + provider + "]"; noted.events[0] != want {
+	if want := "webhook_silentmap[endpoint:/hook expect_every:10m0s last:never provider:" + provider + "]"; noted.events[0] != want {
 		t.Errorf("the event is %s, want %s", noted.events[0], want)
 	}
 	srv.Log.Wait(t, webhooktest.Message("no webhook was verified for too long"))

@@ -155,7 +155,7 @@ func (d *Deliver) store(w http.ResponseWriter, saved *savedRequest, leftovers []
 	if err := d.append(ctx, saved, leftovers); err != nil {
 		d.metrics.storeRefused.Inc()
 		d.logger.Error("a webhook could not be stored; it is not acknowledged",
-			zap.String("provider", saved.Event.Provider), zap.String("event", saved.Event.Name),
+			saved.endpoint().field(), zap.String("event", saved.Event.Name),
 			zap.String("id", saved.Event.ID), zap.Error(err))
 		w.Header().Set("Retry-After", strconv.Itoa(storeRetryAfter))
 		return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("the webhook could not be stored"))
@@ -197,14 +197,14 @@ func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
 	case "queued":
 	case "refused":
 		d.app.delivery.died(&letter{
-			destination: l.target.Destination, provider: saved.Event.Provider, event: saved.Event.Name,
+			destination: l.target.Destination, endpoint: saved.endpoint(), event: saved.Event.Name,
 			id: saved.Event.ID, attempts: 1, failure: l.failure,
 		})
 	default:
 		d.logger.Warn("webhook is stored, to be delivered later",
 			zap.String("destination", l.target.Destination), zap.String("because", l.reason),
 			zap.Int("status", l.failure.Status), zap.String("failure", l.failure.Reason),
-			zap.String("provider", saved.Event.Provider), zap.String("event", saved.Event.Name),
+			saved.endpoint().field(), zap.String("event", saved.Event.Name),
 			zap.String("id", saved.Event.ID))
 	}
 }

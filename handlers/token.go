@@ -34,7 +34,8 @@ import (
 //
 // Tokens are JSON Web Tokens, signed by EdDSA, or by HS256 where `keys` has a
 // shared secret. Nothing is stored of them, so any instance that has the keys
-// can verify them.
+// can verify them. What a token is for is a provider, at all of its endpoints, or
+// one endpoint by its name.
 //
 // Wrong credentials are answered with 401. An address that has failed for a client
 // ten times, and then once a minute, gets 429 with `Retry-After` whatever it sends
@@ -106,11 +107,6 @@ func (t *Token) provision(app *App) error {
 			return err
 		}
 		client.ID, client.Secret = pair[0], pair[1]
-		for _, provider := range client.For {
-			if _, err := app.spec(provider); err != nil {
-				return err
-			}
-		}
 	}
 	var err error
 	if expanded.Keys, err = expand("key", t.Keys); err != nil {

@@ -18,7 +18,7 @@ func tellUnsigned(event *route.Event, name string) {
 		return
 	}
 	caddy.Log().Named("http.handlers.webhook_auth").Warn("require_signed: a value is not read, because the provider does not sign it",
-		zap.String("provider", event.Provider), zap.String("value", name), zap.Int("left_out", left))
+		endpointOf(event).field(), zap.String("value", name), zap.Int("left_out", left))
 }
 
 // readableName is the event's name, unless it may not be read.

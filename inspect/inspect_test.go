@@ -12,7 +12,7 @@ import (
 )
 
 func delivery(provider, event, outcome string) *inspect.Delivery {
-	return &inspect.Delivery{Summary: inspect.Summary{Provider: provider, Event: event, Outcome: outcome}}
+	return &inspect.Delivery{Summary: inspect.Summary{Provider: provider, Endpoint: "/" + provider, Event: event, Outcome: outcome}}
 }
 
 // numbers lists the numbers of deliveries.
@@ -30,7 +30,7 @@ func TestRecorder(t *testing.T) {
 	if got := r.List(inspect.Filter{}); len(got) != 0 {
 		t.Errorf("what nobody wants is kept: %v", got)
 	}
-	r.Keep(map[string]int{"a": 3, "b": 2})
+	r.Keep(map[inspect.Endpoint]int{{Provider: "a", Name: "/a"}: 3, {Provider: "b", Name: "/b"}: 2, {Provider: "a", Name: "/b"}: 9})
 	for i := range 5 {
 		r.Add(delivery("a", fmt.Sprintf("order.%d", i), "accepted")) // 1 to 5
 	}
@@ -43,6 +43,8 @@ func TestRecorder(t *testing.T) {
 	}
 	check(inspect.Filter{}, "6 5 4 3")
 	check(inspect.Filter{Provider: "a"}, "5 4 3")
+	check(inspect.Filter{Endpoint: "/b"}, "6")
+	check(inspect.Filter{Provider: "a", Endpoint: "/b"}, "")
 	check(inspect.Filter{Outcome: "bad_token"}, "6")
 	check(inspect.Filter{Event: "order.*"}, "5 4 3")
 	check(inspect.Filter{Event: "order.3"}, "4")
@@ -56,7 +58,7 @@ func TestRecorder(t *testing.T) {
 			t.Errorf("delivery %d is there", number)
 		}
 	}
-	r.Keep(map[string]int{"a": 1}) // another configuration
+	r.Keep(map[inspect.Endpoint]int{{Provider: "a", Name: "/a"}: 1}) // another configuration
 	check(inspect.Filter{}, "5")
 	r.Add(delivery("b", "", "accepted"))
 	r.Add(delivery("a", "", "accepted"))

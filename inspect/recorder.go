@@ -30,6 +30,7 @@ type Summary struct {
 	Number   uint64        `json:"number"`             // counts up from 1
 	Received time.Time     `json:"received"`           //
 	Provider string        `json:"provider"`           //
+	Endpoint string        `json:"endpoint"`           // where it came
 	Outcome  string        `json:"outcome"`            // accepted, handshake, unrouted, or why it was refused
 	Detail   string        `json:"detail,omitempty"`   // why exactly it was refused, or what is wrong with it
 	Event    string        `json:"event,omitempty"`    // empty unless verified
@@ -59,6 +60,7 @@ type Text struct {
 // Filter selects deliveries. The zero value of a field selects all.
 type Filter struct {
 	Provider string
+	Endpoint string
 	Event    string // a pattern, in which a star stands for any run of characters
 	Outcome  string
 	After    uint64 // only those with greater numbers
@@ -67,18 +69,22 @@ type Filter struct {
 
 func (f *Filter) selects(d *Delivery) bool {
 	return (f.Provider == "" || f.Provider == d.Provider) &&
+		(f.Endpoint == "" || f.Endpoint == d.Endpoint) &&
 		(f.Outcome == "" || f.Outcome == d.Outcome) &&
 		(f.Event == "" || route.Patterns{f.Event}.Match(d.Event)) &&
 		d.Number > f.After
 }
 
-// Recorder keeps the latest deliveries of some providers. It is safe for
+// Endpoint is where deliveries come.
+type Endpoint struct{ Provider, Name string }
+
+// Recorder keeps the latest deliveries of some endpoints. It is safe for
 // concurrent use.
 type Recorder struct {
 	instance string
 	mu       sync.Mutex
 	number   uint64
-	rings    map[string]*ring
+	rings    map[Endpoint]*ring
 }
 
 // NewRecorder returns a recorder that keeps nothing yet.
@@ -88,17 +94,17 @@ func NewRecorder() *Recorder { return &Recorder{instance: rand.Text()} }
 // compared within one only.
 func (r *Recorder) Instance() string { return r.instance }
 
-// Keep sets how many deliveries are kept of each provider. Those of others are
+// Keep sets how many deliveries are kept of each endpoint. Those of others are
 // forgotten.
-func (r *Recorder) Keep(sizes map[string]int) {
+func (r *Recorder) Keep(sizes map[Endpoint]int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rings := make(map[string]*ring, len(sizes))
-	for provider, size := range sizes {
-		rings[provider] = &ring{size: size}
-		if old := r.rings[provider]; old != nil {
+	rings := make(map[Endpoint]*ring, len(sizes))
+	for endpoint, size := range sizes {
+		rings[endpoint] = &ring{size: size}
+		if old := r.rings[endpoint]; old != nil {
 			for _, d := range old.deliveries {
-				rings[provider].add(d)
+				rings[endpoint].add(d)
 			}
 		}
 	}
@@ -106,11 +112,11 @@ func (r *Recorder) Keep(sizes map[string]int) {
 }
 
 // Add records a delivery and numbers it. It is nothing if the deliveries of
-// its provider are not kept.
+// its endpoint are not kept.
 func (r *Recorder) Add(d *Delivery) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ring := r.rings[d.Provider]
+	ring := r.rings[Endpoint{d.Provider, d.Endpoint}]
 	if ring == nil {
 		return
 	}
@@ -151,11 +157,11 @@ func (r *Recorder) Get(number uint64) (*Delivery, bool) {
 	return nil, false
 }
 
-// Keeps reports whether the deliveries of a provider are kept.
-func (r *Recorder) Keeps(provider string) bool {
+// Keeps reports whether the deliveries of an endpoint are kept.
+func (r *Recorder) Keeps(endpoint Endpoint) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.rings[provider] != nil
+	return r.rings[endpoint] != nil
 }
 
 // ring keeps the latest deliveries, in their order.

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 // request and is not safe for concurrent use.
 type Event struct {
 	Provider  string          // the provider's name in the configuration
+	Endpoint  string          // the name of the endpoint where it arrived
 	Name      string          // the event's name; empty where none was found
 	ID        string          // the delivery's id; empty where none was found
 	Timestamp time.Time       // when the provider says it happened, else Received
@@ -81,6 +83,10 @@ type Event struct {
 // Identity finds an event's name and id where the provider's fields do not
 // hold them, by the expressions of its description.
 type Identity struct {
+	// Endpoint is the name of the endpoint where the events arrive. Default: the
+	// provider.
+	Endpoint string
+
 	event, id    *Value
 	idSigned     bool     // every place that the id may come from is signed
 	signedFields []string // see Snapshot
@@ -125,6 +131,7 @@ func (i *Identity) IDSigned() bool { return i.idSigned }
 func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result *verify.Result) (*Event, error) {
 	e := &Event{
 		Provider:  p.Spec.Name,
+		Endpoint:  cmp.Or(identity.Endpoint, p.Spec.Name),
 		Name:      result.Event,
 		ID:        result.ID,
 		Timestamp: result.Timestamp,

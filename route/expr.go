@@ -25,6 +25,7 @@ const (
 // env is what an expression sees. Its fields are the names operators write.
 type env struct {
 	Provider   string                   `expr:"provider"`
+	Endpoint   string                   `expr:"endpoint"`
 	Event      string                   `expr:"event"`
 	ID         string                   `expr:"id"`
 	Category   string                   `expr:"category"`
@@ -158,6 +159,7 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 	if e.env == nil {
 		e.env = &env{
 			Provider:  e.Provider,
+			Endpoint:  e.Endpoint,
 			Event:     e.Name,
 			ID:        e.ID,
 			Timestamp: e.Timestamp,

@@ -38,10 +38,10 @@ type machine struct {
 // facts are the names in expressions of what is known besides the payload, with
 // values of their types.
 var (
-	facts = [...]string{"provider", "event", "id", "timestamp", "received", "method", "path", "header", "query", "signed", "category", "categories"}
+	facts = [...]string{"provider", "endpoint", "event", "id", "timestamp", "received", "method", "path", "header", "query", "signed", "category", "categories"}
 
 	factTypes = map[string]any{
-		"provider": "", "event": "", "id": "", "method": "", "path": "", "category": "", "categories": []string(nil),
+		"provider": "", "endpoint": "", "event": "", "id": "", "method": "", "path": "", "category": "", "categories": []string(nil),
 		"timestamp": time.Time{}, "received": time.Time{},
 		"header": (func(string) string)(nil), "query": (func(string) string)(nil), "signed": (func(string) bool)(nil),
 	}
@@ -136,6 +136,8 @@ func (e *Event) namedFact(name string) any {
 	switch name {
 	case "provider":
 		return e.Provider
+	case "endpoint":
+		return e.Endpoint
 	case "event":
 		return e.Name
 	case "id":

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ import (
 // another process or with a changed configuration.
 type Snapshot struct {
 	Provider     string          `json:"provider"`
+	Endpoint     string          `json:"endpoint,omitempty"` // where it arrived; empty for those of earlier versions
 	Name         string          `json:"name,omitempty"`
 	ID           string          `json:"id,omitempty"`
 	Timestamp    time.Time       `json:"timestamp"`
@@ -58,6 +60,7 @@ var read payload.Finder
 func (e *Event) Snapshot() Snapshot {
 	return Snapshot{
 		Provider:     e.Provider,
+		Endpoint:     e.Endpoint,
 		Name:         e.Name,
 		ID:           e.ID,
 		Timestamp:    e.Timestamp,
@@ -87,6 +90,7 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 	}
 	return &Event{
 		Provider:     s.Provider,
+		Endpoint:     cmp.Or(s.Endpoint, s.Provider),
 		Name:         s.Name,
 		ID:           s.ID,
 		Timestamp:    s.Timestamp,

@@ -75,7 +75,7 @@ func isSmall(node ast.Node) bool {
 		return true
 	case *ast.IdentifierNode:
 		switch n.Value {
-		case "provider", "event", "id", "method":
+		case "provider", "endpoint", "event", "id", "method":
 			return true
 		}
 	}

@@ -24,13 +24,20 @@ func addKey(handler map[string]any, own map[string]any) error {
 		return nil
 	}
 	algorithm := firstAlgorithm(credential)
-	if name, _ := handler["provider"].(string); algorithm == "" {
-		if spec, ok := verify.Builtin(name); ok && spec.JWT != nil {
-			algorithm = spec.JWT.Algorithms[0]
-		} else if spec, ok := own[name].(map[string]any); ok {
-			described, _ := spec["jwt"].(map[string]any)
-			algorithm = firstAlgorithm(described)
+	name, _ := handler["provider"].(string)
+	for range len(own) + 1 { // a provider may be like another one
+		if algorithm != "" || name == "" {
+			break
 		}
+		described, isOwn := own[name].(map[string]any)
+		if spec, ok := verify.Builtin(name); !isOwn && ok && spec.JWT != nil {
+			algorithm = spec.JWT.Algorithms[0]
+		}
+		tokens, _ := described["jwt"].(map[string]any)
+		if isOwn {
+			algorithm = firstAlgorithm(tokens)
+		}
+		name, _ = described["like"].(string)
 	}
 	key, err := newKey(algorithm)
 	if key == nil || err != nil {

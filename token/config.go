@@ -64,9 +64,10 @@ type Client struct {
 	// configuration loads. It has at least 16 bytes.
 	Secret string `json:"secret,omitempty"`
 
-	// The providers whose webhooks the client's tokens are good for. Default:
-	// the one whose endpoints take tokens of this issuer; it must be given where
-	// there are several.
+	// The providers whose webhooks the client's tokens are good for, at all of
+	// their endpoints, or the names of endpoints. Default: the provider whose
+	// endpoints take tokens of this issuer; it must be given where there are
+	// several.
 	For []string `json:"for,omitempty"`
 }
 

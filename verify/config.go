@@ -1,5 +1,12 @@
 package verify
 
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
 // Config is what an operator says of one endpoint: whose webhooks arrive
 // there, by which credentials they are known, and where the provider's own
 // description does not fit.
@@ -68,10 +75,12 @@ type Config struct {
 	// the app, or "off". It needs credentials. Default: off.
 	Replay Duration `json:"replay,omitempty"`
 
-	// The name under which this endpoint's deliveries are remembered. It must
-	// stay the same when a configuration is replaced, and differ from those of
-	// the provider's other endpoints. Default: what the Caddyfile adapter makes
-	// of the matcher, else empty.
+	// The name of this endpoint, which tells it from others in metrics, logs and
+	// the inspector, by which its deliveries are remembered and tokens can be for
+	// it alone. It should stay the same when a configuration is replaced. Two
+	// endpoints with one name and different configurations are an error, unless
+	// the name begins with / or @, as those do that the Caddyfile adapter makes of
+	// the matcher. At most 128 bytes. Default: the provider.
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// The statuses of the app's answers that the sender gets as a 502, because
@@ -166,6 +175,35 @@ func (c *Config) Effective(provider *Spec) *Spec {
 		spec.Timestamp = &timestamp
 	}
 	return &spec
+}
+
+// EndpointName is the name of the endpoint.
+func (c *Config) EndpointName() string {
+	if c.Endpoint != "" {
+		return c.Endpoint
+	}
+	return c.Provider
+}
+
+// IsNamed reports whether somebody has given the endpoint a name: it is neither
+// the provider's, nor made of a matcher.
+func (c *Config) IsNamed() bool {
+	return c.Endpoint != "" && c.Endpoint != c.Provider && c.Endpoint[0] != '/' && c.Endpoint[0] != '@'
+}
+
+// maxEndpoint is how long an endpoint's name may be, in bytes.
+const maxEndpoint = 128
+
+// validateEndpoint refuses names that no metric can have, or that nobody can read.
+func (c *Config) validateEndpoint() error {
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
+	switch {
+	case len(c.Endpoint) > maxEndpoint:
+		return fmt.Errorf("the endpoint's name is longer than %d bytes; write a shorter one: name <endpoint>", maxEndpoint)
+	case !utf8.ValidString(c.Endpoint) || strings.ContainsFunc(c.Endpoint, unprintable):
+		return fmt.Errorf("the endpoint's name %q has characters that cannot be printed; write another one: name <endpoint>", c.Endpoint)
+	}
+	return nil
 }
 
 // hasCredentials reports whether anything proves who sends.

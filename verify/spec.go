@@ -21,6 +21,11 @@ type Spec struct {
 	// The provider's name in the Caddyfile: lower case, with hyphens.
 	Name string `json:"name,omitempty"`
 
+	// The provider that this one is like: what is not described here is as it is
+	// there, events and handshakes included. A field that is described here
+	// replaces the whole field. It is for operators' own providers.
+	Like string `json:"like,omitempty"`
+
 	// The provider's name as people write it.
 	Title string `json:"title,omitempty"`
 
@@ -147,6 +152,8 @@ type Spec struct {
 	// contentID are the id's sources that content means, whatever an operator
 	// makes the delivery's id.
 	contentID []string
+
+	origin string // see Origin
 }
 
 // Category is a group of events.

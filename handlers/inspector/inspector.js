@@ -27,7 +27,7 @@ async function load(path) {
 
 function filter() {
 	const query = new URLSearchParams({ limit: shownAtMost });
-	for (const name of ["provider", "event", "outcome"]) {
+	for (const name of ["provider", "endpoint", "event", "outcome"]) {
 		const value = byID(name).value.trim();
 		if (value) query.set(name, value);
 	}
@@ -51,12 +51,13 @@ function showProviders(providers) {
 		const refused = sum((name) => !good.has(name));
 		const last = p.last_verified ? `, last ${ago(now - p.last_verified)}` : "";
 		return element("li", {},
-			element("strong", {}, p.provider), ` ${sum((name) => good.has(name))} taken`,
+			element("strong", {}, p.provider), p.endpoint === p.provider ? "" : ` at ${p.endpoint}`, ` ${sum((name) => good.has(name))} taken`,
 			refused ? element("span", { class: "bad" }, `, ${refused} refused`) : null, last,
 			p.silent ? element("span", { class: "bad" }, ", silent") : null,
 			p.inspected ? null : element("span", { class: "dim" }, ", not inspected"));
 	}));
-	offer(byID("provider"), providers.map((p) => p.provider));
+	offer(byID("provider"), [...new Set(providers.map((p) => p.provider))]);
+	offer(byID("endpoint"), [...new Set(providers.map((p) => p.endpoint))].sort());
 	offer(byID("outcome"), [...new Set(providers.flatMap((p) => Object.keys(p.outcomes)))].sort());
 	byID("empty").textContent = providers.some((p) => p.inspected)
 		? "Nothing that the filters let through has come."
@@ -76,6 +77,7 @@ function showList() {
 		const row = element("tr", { "data-number": d.number, "aria-current": String(d.number === state.selected) },
 			element("td", { title: d.received }, open),
 			element("td", {}, d.provider),
+			element("td", {}, d.endpoint),
 			element("td", {}, d.event ?? ""),
 			element("td", outcomeClass(d.outcome), d.outcome),
 			element("td", {}, d.route ?? ""),
@@ -152,7 +154,7 @@ function showDelivery(d) {
 	view.replaceChildren(
 		element("h2", {}, d.event || d.outcome),
 		facts([
-			["Outcome", d.outcome + (d.detail ? `: ${d.detail}` : "")], ["Provider", d.provider], ["Event", d.event], ["Id", d.id],
+			["Outcome", d.outcome + (d.detail ? `: ${d.detail}` : "")], ["Provider", d.provider], ["Endpoint", d.endpoint], ["Event", d.event], ["Id", d.id],
 			["Route", d.route], ["Request", `${d.method} ${d.host}${d.path}`], ["From", d.client_ip], ["Received", d.received],
 			["Size", `${d.size} bytes`], ["Status", d.status], ["Handled in", d.duration ? `${(d.duration / 1e6).toFixed(1)} ms` : ""],
 		]),

@@ -165,21 +165,41 @@ func Adapt(caddyfile string) (string, error) {
 // does, and returns what is wrong with it.
 func Validate(t testing.TB, caddyfile string, edits ...Edit) error {
 	t.Helper()
-	log := CaptureLog(t)
-	config, err := adapt(caddyfile)
+	edited, err := readied(t, caddyfile, edits)
 	if err != nil {
 		return err
 	}
-	edited, err := prepare(config, log, t.TempDir(), nil, edits)
-	if err != nil {
-		return err
-	}
-	log.knowSecrets(edited)
 	parsed := new(caddy.Config)
 	if err := caddy.StrictUnmarshalJSON(edited, parsed); err != nil {
 		return err
 	}
 	return caddy.Validate(parsed)
+}
+
+// Load runs a Caddyfile until the test ends, or returns what is wrong with it.
+func Load(t testing.TB, caddyfile string, edits ...Edit) error {
+	t.Helper()
+	edited, err := readied(t, caddyfile, edits)
+	if err != nil {
+		return err
+	}
+	return caddy.Load(edited, true)
+}
+
+// readied adapts a Caddyfile and makes it fit for a test.
+func readied(t testing.TB, caddyfile string, edits []Edit) ([]byte, error) {
+	t.Helper()
+	log := CaptureLog(t)
+	config, err := adapt(caddyfile)
+	if err != nil {
+		return nil, err
+	}
+	edited, err := prepare(config, log, t.TempDir(), nil, edits)
+	if err != nil {
+		return nil, err
+	}
+	log.knowSecrets(edited)
+	return edited, nil
 }
 
 func adapt(caddyfile string) ([]byte, error) {
