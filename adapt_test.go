@@ -120,7 +120,7 @@ func TestJSONServesLikeCaddyfile(t *testing.T) {
 	}
 	srv := webhooktest.StartJSON(t, config)
 	for body, want := range map[string]string{`{"size":2}`: "pushed 2", `{"size":1}`: "other"} {
-		if got := srv.Post("/hook", body, webhooktest.GitHub("test-secret-of-a-client", "push", body)...); got.Body != want {
+		if got := srv.Post("/hook", body, webhooktest.GitHub("test-secret", "push", body)...); got.Body != want {
 			t.Errorf("%s is answered with %d %q, want %q", body, got.Status, got.Body, want)
 		}
 	}
