@@ -98,8 +98,11 @@ func (a *atoms) selected(f visit) bool {
 	fields := slices.Concat(upTo(a.times, 2), a.fields, upTo(a.others, 4))
 	visitJoined := func(parts []atom) bool { return joined(parts, nil, f) }
 	visitNamed := func(parts []atom) bool { return visitJoined(parts) && labelled(parts, f) }
+	visitAbsent := func(parts []atom) bool { return besideAbsent(parts, f) }
 	return permutations(upTo(fields, maxParts), 1, visitJoined) &&
 		permutations(upTo(fields, maxParts), 2, visitNamed) &&
+		permutations(upTo(fields, maxParts), 1, visitAbsent) &&
+		permutations(upTo(fields, maxTuples), 2, visitAbsent) &&
 		permutations(upTo(fields, maxTriples), 3, visitJoined) &&
 		permutations(upTo(fields, maxTuples), 4, func(parts []atom) bool {
 			for _, sep := range separators[:8] {
@@ -109,6 +112,29 @@ func (a *atoms) selected(f visit) bool {
 			}
 			return true
 		})
+}
+
+// absent is what languages write for a value that is not there.
+var absent = []string{"undefined", "", "null", "None", "nil"}
+
+// besideAbsent visits parts with one that is absent before, between or after
+// them, or on both sides.
+func besideAbsent(parts []atom, f visit) bool {
+	for _, sep := range separators {
+		if sep == "" {
+			continue
+		}
+		for _, nothing := range absent {
+			before, after := nothing+sep, sep+nothing
+			if !f(&content{parts: parts, head: before, sep: sep}) ||
+				!f(&content{parts: parts, sep: sep, tail: after}) ||
+				!f(&content{parts: parts, head: before, sep: sep, tail: after}) ||
+				len(parts) > 1 && !f(&content{parts: parts, sep: sep + nothing + sep}) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // pairs are the ways in which names and values are joined.
