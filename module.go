@@ -18,16 +18,20 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/command"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/samples"
 )
 
 //go:generate sh -c "go run ./cmd/caddy webhooks providers --markdown > docs/providers.md"
 
-// samples are the payloads that the command caddy webhooks send can send.
+// stored are the samples of providers: what the command caddy webhooks send can
+// send, and what the paths in rules are held against.
 //
 //go:embed testdata/*/*.json testdata/*/*.form testdata/*/*.http
-var samples embed.FS
+var stored embed.FS
 
 func init() {
+	samples.Register(stored)
+
 	caddy.RegisterModule(handlers.App{})        // webhooks
 	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
@@ -65,5 +69,5 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("webhook_deliver", httpcaddyfile.Before, "reverse_proxy")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_proxy", httpcaddyfile.Before, "reverse_proxy")
 
-	caddycmd.RegisterCommand(command.New(samples)) // caddy webhooks
+	caddycmd.RegisterCommand(command.New(stored)) // caddy webhooks
 }

@@ -68,7 +68,7 @@ func FuzzDirectives(f *testing.F) {
 		}
 		_, _ = fromcaddyfile.ParseWebhook(parser(), own)
 		_, _ = fromcaddyfile.ParseAuth(parser(), own)
-		_, _ = fromcaddyfile.ParseRewrite(parser(), nil)
+		_, _ = fromcaddyfile.ParseRewrite(parser(), nil, nil)
 		_, _ = fromcaddyfile.ParseRule(parser())
 		_, _ = fromcaddyfile.ParseDeliver(parser())
 		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{

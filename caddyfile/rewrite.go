@@ -28,17 +28,23 @@ import (
 //	}
 //
 // If signedOnly is not nil, it refuses the names of values that may not be read.
-func ParseRewrite(d *caddyfile.Dispenser, signedOnly func(name string) error) (*route.Rewrite, error) {
+// Webhook is the handle_webhook that it stands in, or nil.
+func ParseRewrite(d *caddyfile.Dispenser, signedOnly func(name string) error, webhook *Webhook) (*route.Rewrite, error) {
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
 	rewrite := new(route.Rewrite)
+	var paths *knownPaths
+	if webhook != nil {
+		paths = webhook.paths
+	}
 	start := *d
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		line := *d
 		if err := parseRewriteLine(d, rewrite); err != nil {
 			return nil, err
 		}
+		paths.checkRewrite(&line, rewrite)
 		if signedOnly != nil {
 			if err := checkReads(rewrite, signedOnly); err != nil {
 				return nil, line.Errf("require_signed: this %s %v", line.Val(), err)
@@ -48,6 +54,7 @@ func ParseRewrite(d *caddyfile.Dispenser, signedOnly func(name string) error) (*
 	if _, err := route.NewRewriter(rewrite); err != nil {
 		return nil, start.WrapErr(err)
 	}
+	paths.rewritten(rewrite)
 	return rewrite, nil
 }
 

@@ -26,6 +26,8 @@ type Webhook struct {
 	SignedOnly func(name string) error
 
 	NamesEvents bool // it is said where the name of an event is
+
+	paths *knownPaths // of the provider's payloads
 }
 
 // Branch is an on block.
@@ -167,6 +169,10 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		return start.Errf("redact personal: %s", noPersonal(p.spec.Name))
 	}
 	p.checkNames(&start)
+	if !p.isOwn(p.spec.Name) {
+		p.webhook.paths = newKnownPaths(p.spec)
+	}
+	p.webhook.paths.checkRules(p.webhook.Branches)
 	p.checkReachable(&start)
 	return nil
 }

@@ -1,17 +1,13 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
-	"path"
 	"slices"
 	"strings"
 
@@ -19,6 +15,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/samples"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -28,14 +25,6 @@ type sample struct {
 	body   []byte
 }
 
-// contentTypes are those of payload files, by the ends of their names.
-var contentTypes = map[string]string{
-	".json": "application/json",
-	".form": "application/x-www-form-urlencoded",
-	".txt":  "text/plain",
-	".xml":  "application/xml",
-}
-
 // sample finds the webhook to send and gives it the wanted event.
 func (s *sender) sample(spec *verify.Spec) (*sample, error) {
 	if s.payloadFile != "" {
@@ -43,10 +32,11 @@ func (s *sender) sample(spec *verify.Spec) (*sample, error) {
 		if err != nil {
 			return nil, err
 		}
-		chosen, err := parseSample(s.payloadFile, content)
+		given, err := samples.Parse(s.payloadFile, content)
 		if err != nil {
 			return nil, err
 		}
+		chosen := &sample{header: given.Header, body: given.Body}
 		return chosen, chosen.complete(spec, s.event)
 	}
 	found, err := s.embedded()
@@ -66,52 +56,15 @@ func (s *sender) sample(spec *verify.Spec) (*sample, error) {
 
 // embedded returns the provider's samples, the one to send by default first.
 func (s *sender) embedded() ([]*sample, error) {
-	folder := path.Join("testdata", s.provider)
-	files, err := fs.ReadDir(s.samples, folder)
-	if err != nil {
+	stored, err := samples.Read(s.samples, s.provider)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(stored) == 0 {
 		return nil, fmt.Errorf("no sample of %s is built in; give one with --payload", s.provider)
 	}
-	var found []*sample
-	for _, file := range files {
-		if file.IsDir() || strings.HasSuffix(file.Name(), ".md") {
-			continue
-		}
-		content, err := fs.ReadFile(s.samples, path.Join(folder, file.Name()))
-		if err != nil {
-			return nil, err
-		}
-		parsed, err := parseSample(file.Name(), content)
-		if err != nil {
-			return nil, err
-		}
-		if strings.HasPrefix(file.Name(), "sample.") {
-			found = slices.Insert(found, 0, parsed)
-		} else {
-			found = append(found, parsed)
-		}
+	found := make([]*sample, len(stored))
+	for i, one := range stored {
+		found[i] = &sample{header: one.Header, body: one.Body}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("no sample of %s is built in; give one with --payload", s.provider)
-	}
-	return found, nil
-}
-
-// parseSample reads a payload, or a whole HTTP request in a file that ends in
-// .http, of which the headers and the body are taken.
-func parseSample(name string, content []byte) (*sample, error) {
-	if path.Ext(name) != ".http" {
-		contentType, known := contentTypes[path.Ext(name)]
-		if !known {
-			contentType = "application/octet-stream"
-		}
-		return &sample{header: http.Header{"Content-Type": {contentType}}, body: content}, nil
-	}
-	request, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(content)))
-	if err != nil {
-		return nil, fmt.Errorf("%s is not an HTTP request: %w", name, err)
-	}
-	body, err := io.ReadAll(request.Body)
-	return &sample{header: request.Header, body: body}, err
+	return found, err
 }
 
 // event returns the name of the sample's event.

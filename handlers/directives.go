@@ -36,11 +36,12 @@ func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
 	check, _ := h.BlockState[signedOnly].(func(string) error)
-	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser, check)
+	webhook, inWebhook := h.BlockState[webhookHere].(*fromcaddyfile.Webhook)
+	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser, check, webhook)
 	if err != nil {
 		return nil, err
 	}
-	if webhook, ok := h.BlockState[webhookHere].(*fromcaddyfile.Webhook); ok {
+	if inWebhook {
 		if err := webhook.CheckPersonal(rewrite); err != nil {
 			return nil, h.WrapErr(err)
 		}

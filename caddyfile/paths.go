@@ -1,0 +1,109 @@
+package caddyfile
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/samples"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// knownPaths warns of paths that look like slips of paths that the provider's
+// samples have. It is nil where there are no samples.
+type knownPaths struct {
+	provider string
+	shape    *samples.Shape
+	made     map[string]bool // paths that no sample has to have: rules agree on them, or a rewrite makes them
+	told     map[string]bool
+}
+
+func newKnownPaths(spec *verify.Spec) *knownPaths {
+	shape := samples.ShapeOf(spec.Name, spec.FormField)
+	if shape == nil {
+		return nil
+	}
+	return &knownPaths{provider: spec.Name, shape: shape, made: make(map[string]bool), told: make(map[string]bool)}
+}
+
+// checkRules warns of paths in the rules of on blocks, save those that several of
+// them have.
+func (k *knownPaths) checkRules(branches []Branch) {
+	if k == nil {
+		return
+	}
+	reads, count := make([][]string, len(branches)), make(map[string]int)
+	for i := range branches {
+		if rule, err := route.CompileRule(branches[i].When); err == nil {
+			reads[i] = rule.Reads()
+		}
+		for _, name := range reads[i] {
+			count[name]++
+		}
+	}
+	for name, n := range count {
+		k.made[name] = n > 1
+	}
+	for i := range branches {
+		k.check(&branches[i].at, reads[i])
+	}
+}
+
+// checkRewrite warns of paths in the last line of a rewrite.
+func (k *knownPaths) checkRewrite(line *caddyfile.Dispenser, rewrite *route.Rewrite) {
+	if k == nil {
+		return
+	}
+	var names []string
+	if rewriter, err := route.NewRewriter(rewrite); err == nil {
+		names = rewriter.Reads()
+	}
+	for _, edit := range rewrite.Edits {
+		if edit.Delete != verify.PersonalData && edit.Delete != "" {
+			names = append(names, "body."+edit.Delete)
+		}
+	}
+	k.check(line, names)
+}
+
+// rewritten notes the paths of the payload that a rewrite makes, which later rules
+// and rewrites may read.
+func (k *knownPaths) rewritten(rewrite *route.Rewrite) {
+	switch {
+	case k == nil:
+	case rewrite.Body != "" || rewrite.CloudEvents != nil:
+		k.shape = nil
+	default:
+		for _, edit := range rewrite.Edits {
+			k.made["body."+edit.Set], k.made["body."+edit.To] = true, true
+		}
+	}
+}
+
+// check warns of fields, each once.
+func (k *knownPaths) check(line *caddyfile.Dispenser, names []string) {
+	for _, name := range names {
+		text, inBody := strings.CutPrefix(name, "body.")
+		path, err := payload.ParsePath(text)
+		if !inBody || err != nil || k.told[name] || k.isMade(name) {
+			continue
+		}
+		if meant := k.shape.Misspelt(path); meant != nil {
+			k.told[name] = true
+			warn(line, fmt.Sprintf("no sample of %s has %s; did you mean body.%s?", k.provider, name, meant))
+		}
+	}
+}
+
+// isMade reports whether a path is one that is made, or leads into one.
+func (k *knownPaths) isMade(name string) bool {
+	for ; name != ""; name = name[:max(strings.LastIndexByte(name, '.'), 0)] {
+		if k.made[name] {
+			return true
+		}
+	}
+	return false
+}
