@@ -35,6 +35,7 @@ func TestWarnings(t *testing.T) {
 		{"a matcher of another kind", "@one header X-A b\n" + hook("@one", "github") + hook("/a", "stripe"), ""},
 		{"a proxy of all the rest", hook("/a", "github") + "reverse_proxy localhost:1", beside},
 		{"a proxy in a handle", hook("/a", "github") + "handle {\n reverse_proxy localhost:1\n }", beside},
+		{"a front controller in PHP", hook("/a", "github") + "php_fastcgi localhost:1", beside},
 		{"both paths", "@hook path /a /a/\n" + hook("@hook", "github") + "reverse_proxy localhost:1", ""},
 		{"all paths below", hook("/a*", "github") + "reverse_proxy localhost:1", ""},
 		{"the path with a slash answered", hook("/a", "github") + "respond /a/ 404\n reverse_proxy localhost:1", ""},

@@ -28,6 +28,7 @@ func TestMistakes(t *testing.T) {
 		{"a subdirective on the line", hook("handle_webhook /hook github token {env.WEBHOOK_SECRET}", "otherwise pass"), "token stands where a secret does, so it would be one; write it in the block of handle_webhook"},
 		{"the word secret on the line", hook("handle_webhook /hook github secret {env.WEBHOOK_SECRET}", "otherwise pass"), "secrets on this line come without the word secret, which stands in the block"},
 		{"if", on("on push if `body.ref == \"refs/heads/main\"`"), "if is no event; a rule comes after the word when: on <event...> when <expr>"},
+		{"when in capitals", on("on push WHEN `body.a == 1`"), "WHEN is no event; a rule comes after the word when: on <event...> when <expr>"},
 		{"a rule without when", on("on push `body.ref == \"refs/heads/main\"`"), `"body.ref == \"refs/heads/main\"" is a rule, not an event; write the word when before it`},
 		{"a bare rule without when", on("on push body.ref == main"), `"body.ref" is a rule, not an event; write the word when before it`},
 		{"a matcher", on("on @main"), "@main is no event, and a matcher cannot stand here; write it before a directive inside the block"},
@@ -100,7 +101,7 @@ func TestNoMistakes(t *testing.T) {
 var written = []string{
 	"$GITHUB_SECRET", "${GITHUB_SECRET}", "$env.GITHUB_SECRET", "$(cat secret)", "%GITHUB_SECRET%", "{$GITHUB_SECRET", "{env.GITHUB_SECRET",
 	"env.GITHUB_SECRET", "env.GITHUB_SECRET}", "file./run/secrets/github", "text-${GITHUB_SECRET}", "process.env.GITHUB_SECRET",
-	"op://vault/github/secret", "vault:secret/github", "Bearer $TOKEN", "stripe", "acme",
+	"op://vault/github/secret", "vault:secret/github", "Bearer $TOKEN", "GITHUB_SECRET", "JELP_API_KEY", "stripe", "Stripe", "acme",
 }
 
 // Whatever kind of credential it is, and wherever it stands, in a Caddyfile or in

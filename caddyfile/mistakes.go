@@ -121,7 +121,7 @@ var likeRule = regexp.MustCompile(`==|!=|<=|>=|&&|\|\||\s[<>]\s|^!|^not\s|^body\
 // it. Unquoted tells that a word stands there as it is.
 func CheckEvent(text string, unquoted bool) error {
 	switch {
-	case unquoted && (slices.Contains(conditions, text) || text == "when"):
+	case unquoted && (slices.Contains(conditions, strings.ToLower(text)) || strings.EqualFold(text, "when")):
 		return fmt.Errorf("%s is no event; a rule comes after the word when: on <event...> when <expr> "+
 			"(a matcher has webhook_expr <expr> for it; an event of this name is written in quotes)", text)
 	case likeRule.MatchString(text):

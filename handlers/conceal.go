@@ -13,13 +13,13 @@ import (
 // the URL of the request, where these have a token that the log would show. The
 // answer is the server's, and what went wrong is logged here, without the request.
 // The server's error routes get every error: what they answer to it logs for
-// debugging only.
+// debugging only. That they may fail is warned of at load.
 func (a *Auth) conceal(w http.ResponseWriter, r *http.Request, event *route.Event, err error) error {
 	if err == nil || !a.shown {
 		return err
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || server.Errors != nil && len(server.Errors.Routes) > 0 {
+	if !ok || hasErrorRoutes(server) {
 		return err
 	}
 	failure := caddyhttp.Error(http.StatusInternalServerError, err)

@@ -119,8 +119,15 @@ func (h *hidden) header(name string) bool {
 	return false
 }
 
+// variable reports whether a variable of CGI is a header that holds a credential.
+func (h *hidden) variable(name string) bool {
+	header, ok := strings.CutPrefix(name, "HTTP_")
+	return ok && h.header(header)
+}
+
 // text returns a text without the values of parameters that are credentials, in
-// every URL that it may hold, also in one that is itself a parameter's value.
+// every URL that it may hold, also in one that is itself a parameter's value, and
+// in one that is a query alone.
 func (h *hidden) text(text string) string {
 	if len(h.query) == 0 || !strings.ContainsAny(text, "=%") {
 		return text
@@ -129,13 +136,16 @@ func (h *hidden) text(text string) string {
 	kept := 0 // of text, up to where it is in made
 	for i := 0; i < len(text); {
 		length, escaped := separator(text[i:])
-		if length == 0 {
+		if length == 0 && i > 0 {
 			i++
 			continue
 		}
-		i += length
+		i += length // a query alone begins without one
 		name, equals := parameter(text[i:], escaped)
 		if name == 0 || !h.isParameter(text[i:i+name], escaped) {
+			if i == 0 {
+				i++
+			}
 			continue
 		}
 		value := i + name + equals

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -16,9 +17,10 @@ import (
 
 // credentialLogs knows which credentials of a configuration its logs could show.
 type credentialLogs struct {
-	hidden []string        // by endpoints of this configuration
-	told   map[string]bool // places that were warned of
-	logs   *openLogs       // nil until there is an endpoint
+	hidden  []string                   // by endpoints of this configuration
+	told    map[string]bool            // places that were warned of
+	logs    *openLogs                  // nil until there is an endpoint
+	showing map[*caddyhttp.Server]bool // see showsRequests
 }
 
 // openLogs are the logs of a configuration that write the headers and the URL of
@@ -27,6 +29,7 @@ type openLogs struct {
 	byDefault bool
 	others    int
 	everyday  bool // they do so with requests that are dealt with well, too
+	all       bool // also what Caddy leaves out of logs by itself
 }
 
 // hideCredentials has the encoder webhook_redact hide the credentials of an
@@ -39,23 +42,78 @@ func (a *App) hideCredentials(ctx caddy.Context, whose zap.Field, all, tokens ve
 	hiding.add(places)
 	c.hidden = append(c.hidden, places...)
 	if c.logs == nil {
-		c.told, c.logs = make(map[string]bool), findOpenLogs(ctx)
+		c.told, c.logs, c.showing = make(map[string]bool), findOpenLogs(ctx), make(map[*caddyhttp.Server]bool)
 	}
-	open := slices.DeleteFunc(placesOf(tokens), func(place string) bool { return hiddenByCaddy[place] })
+	open := slices.DeleteFunc(placesOf(tokens), func(place string) bool { return hiddenByCaddy[place] && !c.logs.all })
 	if len(open) == 0 || !c.logs.byDefault && c.logs.others == 0 {
 		return false
 	}
 	untold := slices.DeleteFunc(open, func(place string) bool { return c.told[place] })
-	if !c.logs.everyday || len(untold) == 0 {
+	if len(untold) == 0 || !c.logs.everyday && !c.showsRequests(ctx) {
 		return true
 	}
 	for _, place := range untold {
 		c.told[place] = true
 	}
 	slices.Sort(untold)
-	ctx.Logger().Warn("what proves the sender of these webhooks shows in the access log, and in logs for debugging; "+
+	ctx.Logger().Warn("what proves the sender of these webhooks shows in logs, where Caddy writes down requests; "+
 		c.logs.remedy(), whose, zap.Strings("shown", slices.Compact(untold)))
 	return true
+}
+
+// showsRequests reports whether the server of an endpoint can log a request where
+// something else fails than a handler: a reverse proxy does, when the app breaks
+// off its answer, unless its transport is webhook; and so does the server, when
+// its error routes fail, too.
+func (c *credentialLogs) showsRequests(ctx caddy.Context) bool {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return false
+	}
+	shows, known := c.showing[server]
+	if !known {
+		shows = hasErrorRoutes(server) || slices.ContainsFunc(server.Routes, proxiesOpenly)
+		for _, named := range server.NamedRoutes {
+			shows = shows || proxiesOpenly(*named)
+		}
+		c.showing[server] = shows
+	}
+	return shows
+}
+
+func hasErrorRoutes(server *caddyhttp.Server) bool {
+	return server.Errors != nil && len(server.Errors.Routes) > 0
+}
+
+// proxiesOpenly reports whether a route, which is being provisioned, has a reverse
+// proxy with another transport than webhook, or one for which that keeps headers.
+func proxiesOpenly(route caddyhttp.Route) bool {
+	for _, raw := range route.HandlersRaw {
+		var handler any
+		if json.Unmarshal(raw, &handler) == nil && hasOpenProxy(handler) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasOpenProxy(config any) bool {
+	switch config := config.(type) {
+	case []any:
+		return slices.ContainsFunc(config, hasOpenProxy)
+	case map[string]any:
+		if config["handler"] == "reverse_proxy" {
+			transport, _ := config["transport"].(map[string]any)
+			balancing, _ := config["load_balancing"].(map[string]any)
+			return transport["protocol"] != "webhook" || balancing["retry_match"] != nil
+		}
+		for _, member := range config {
+			if hasOpenProxy(member) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // hiddenByCaddy are the places that Caddy leaves out of logs itself, unless the
@@ -94,6 +152,7 @@ func findOpenLogs(ctx caddy.Context) *openLogs {
 		if app, ok := module.(*caddyhttp.App); ok {
 			for _, server := range app.Servers {
 				found.everyday = found.everyday || server.Logs != nil
+				found.all = found.all || server.Logs != nil && server.Logs.ShouldLogCredentials
 			}
 		}
 	}

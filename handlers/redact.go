@@ -155,7 +155,7 @@ func redactedJSON(h *hidden, value any) (clean any, changed bool) {
 		}
 	case map[string]any:
 		for name, member := range value {
-			if h.header(name) {
+			if h.header(name) || h.variable(name) {
 				value[name], changed = redacted, true
 				continue
 			}

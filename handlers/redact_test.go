@@ -41,7 +41,11 @@ func TestHiddenText(t *testing.T) {
 		{"/hook?token=it's\"quoted", "/hook?token=REDACTED"},
 		{"/hook?rd=https%3A%2F%2Fh%2F%3Ftoken%3Dx%26y%3Dz&a=b", "/hook?rd=https%3A%2F%2Fh%2F%3Ftoken%3DREDACTED%26y%3Dz&a=b"},
 		{`Post "http://app/hook?token=x": EOF`, `Post "http://app/hook?token=REDACTED EOF`},
-		{"token=x", "token=x"}, // no URL
+		{"token=x", "token=REDACTED"}, // a query alone
+		{"to%6Ben=x&a=b&token=y", "to%6Ben=REDACTED&a=b&token=REDACTED"},
+		{"mytoken=x", "mytoken=x"},
+		{"a=token=x", "a=token=x"},
+		{"a token=x", "a token=x"}, // no query
 		{"100%", "100%"},
 		{"?", "?"},
 	} {
@@ -139,6 +143,16 @@ type parts struct {
 	Number json.Number
 }
 
+// variables are logged as those are that FastCGI passes on.
+type variables map[string]string
+
+func (v variables) MarshalLogObject(to zapcore.ObjectEncoder) error {
+	for name, value := range v {
+		to.AddString(name, value)
+	}
+	return nil
+}
+
 func TestRedactEncoder(t *testing.T) {
 	const secret = "the-credential"
 	hide(t, "header.X-Token", "query.token")
@@ -162,6 +176,8 @@ func TestRedactEncoder(t *testing.T) {
 		zap.Error(errors.New("?token=" + secret)),
 		zap.Errors("errors", []error{errors.New("?token=" + secret)}),
 		zap.Objects("requests", []caddyhttp.LoggableHTTPRequest{{Request: request}}),
+		zap.Object("env", variables{"HTTP_X_TOKEN": secret, "QUERY_STRING": "token=" + secret}),
+		zap.Any("variables", map[string]string{"HTTP_X_TOKEN": secret}),
 		zap.Namespace("first"), zap.Int("status", 500), zap.String("x", "?token="+secret),
 	}
 	for _, format := range []string{

@@ -6,13 +6,18 @@ import (
 )
 
 // redactFields writes fields to an encoder, without the credentials in them. A
-// header is told by the name of its field, wherever it stands; a parameter of a
-// query is looked for in every text.
+// header is told by the name of its field, wherever it stands, also as a variable
+// that FastCGI passes on; a parameter of a query is looked for in every text.
 type redactFields struct{ zapcore.ObjectEncoder }
 
 // AddString implements zapcore.ObjectEncoder.
 func (r redactFields) AddString(key, value string) {
-	r.ObjectEncoder.AddString(key, hiding.now().text(value))
+	h := hiding.now()
+	if h.variable(key) {
+		r.ObjectEncoder.AddString(key, redacted)
+		return
+	}
+	r.ObjectEncoder.AddString(key, h.text(value))
 }
 
 // AddByteString implements zapcore.ObjectEncoder.

@@ -99,9 +99,12 @@ func (s *survey) handlers(site *surveyed, paths []string, raw []json.RawMessage)
 	isEndpoint, config := false, verify.Config{}
 	for _, handler := range raw {
 		var h struct {
-			Handler  string          `json:"handler"`
-			Provider string          `json:"provider"`
-			Routes   json.RawMessage `json:"routes"`
+			Handler   string          `json:"handler"`
+			Provider  string          `json:"provider"`
+			Routes    json.RawMessage `json:"routes"`
+			Transport struct {
+				Protocol string `json:"protocol"`
+			} `json:"transport"`
 		}
 		if json.Unmarshal(handler, &h) != nil {
 			continue
@@ -115,7 +118,7 @@ func (s *survey) handlers(site *surveyed, paths []string, raw []json.RawMessage)
 		case isEndpoint:
 		case h.Handler == "subroute" && coversAll(paths):
 			s.routes(site, h.Routes)
-		case h.Handler == "reverse_proxy" && coversAll(paths):
+		case h.Handler == "reverse_proxy" && (coversAll(paths) || h.Transport.Protocol == "fastcgi"): // php_fastcgi rewrites all paths
 			site.catchAll = true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -26,9 +27,9 @@ import (
 // and 128 idle connections for each upstream.
 //
 // Unless the reverse proxy logs at debug level, the log entries that it makes of
-// a request to an upstream have no headers: some of them may hold credentials,
-// and Caddy writes them down for each request before it knows whether anything
-// is to be logged.
+// a request to an upstream have no headers and no query: some of them may hold
+// credentials, and Caddy writes them down for each request before it knows whether
+// anything is to be logged.
 type Transport struct {
 	reverseproxy.HTTPTransport
 
@@ -91,6 +92,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := t.HTTPTransport.RoundTrip(attempt)
 	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
 		r.Header = nil
+		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
 	}
 	return response, err
 }

@@ -27,7 +27,7 @@ func checkCharset(r *Request) error {
 	if len(lines) > 1 {
 		return refuse(BadEncoding, "Content-Type was sent %d times; an app may go by another one", len(lines))
 	}
-	if len(lines) == 0 || !strings.ContainsAny(lines[0], ";,") {
+	if len(lines) == 0 || !strings.ContainsAny(lines[0], ";, \t") {
 		return nil
 	}
 	media, known := payload.MediaType(lines[0]), asciiCharsets

@@ -22,7 +22,7 @@ func TestCharset(t *testing.T) {
 		"; charset=utf-8; charset=utf-7", "; charset=utf-7; charset=utf-8", `; charset="utf-8"; charset="utf-7"`, "; charset=utf-8, charset=utf-7",
 		`; x="; charset=utf-7"`, "; version=1; charset=utf-7", ", text/plain; charset=utf-7", ", x/y;charset=utf-7", "; charset*=utf-8''utf-7",
 		"; charset*0=utf-7", `; charset="utf-7`, `; charset=utf-8"`, `; charset="utf-8`, `; charset="ut\f-7"`, "; charset", "; charset=", `; charset=""`, "; charset:utf-7",
-		"; charset=utf-8 utf-7", "; charset=utf-8/utf-7", "; charset=utf-8\x00", ";charset=utf-7;", "; charset=none", "; xcharset=utf-7", "; charset=utf-80",
+		"; charset=utf-8 utf-7", "; charset=utf-8/utf-7", "; charset=utf-8\x00", ";charset=utf-7;", "; charset=none", "; xcharset=utf-7", " charset=utf-7", "\tcharset=utf-7", "; charset=utf-80",
 	}
 	kinds := []string{
 		"application/json", "Application/JSON", "text/json", "application/vnd.x+json", "application/cloudevents+json", "text/plain", "application/octet-stream",

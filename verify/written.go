@@ -11,15 +11,16 @@ import (
 // references are texts that stand for a value elsewhere: the name of a variable,
 // or a place in a store of secrets, that nothing has replaced by its value.
 var references = []*regexp.Regexp{
-	regexp.MustCompile(`^\$`),                                       // $NAME, ${NAME}, $(command), $env.NAME
-	regexp.MustCompile(`\s\$[A-Za-z_{(]`),                           // Bearer $NAME
-	regexp.MustCompile(`\{\$|\$\{`),                                 // {$NAME without its other brace, text-${NAME}
-	regexp.MustCompile(`^%[A-Za-z_][A-Za-z0-9_.]*%$`),               // %NAME%
-	regexp.MustCompile(`^\{?\{?\s*(?:env|file)\.[^\s{}]+$`),         // env.NAME, {env.NAME
-	regexp.MustCompile(`^(?:env|file)\.[^\s{}]+\}`),                 // env.NAME}
-	regexp.MustCompile(`(?i)^(?:process\.|os\.)?env(?:iron)?[.[(]`), // process.env.NAME, ENV[NAME]
-	regexp.MustCompile(`(?i)^env:[A-Za-z_]`),                        // env:NAME
-	regexp.MustCompile("^`[^`]*`$"),                                 // `command`
+	regexp.MustCompile(`^\$`),                                                           // $NAME, ${NAME}, $(command), $env.NAME
+	regexp.MustCompile(`\s\$[A-Za-z_{(]`),                                               // Bearer $NAME
+	regexp.MustCompile(`\{\$|\$\{`),                                                     // {$NAME without its other brace, text-${NAME}
+	regexp.MustCompile(`^%[A-Za-z_][A-Za-z0-9_.]*%$`),                                   // %NAME%
+	regexp.MustCompile(`^\{?\{?\s*(?:env|file)\.[^\s{}]+$`),                             // env.NAME, {env.NAME
+	regexp.MustCompile(`^(?:env|file)\.[^\s{}]+\}`),                                     // env.NAME}
+	regexp.MustCompile(`(?i)^(?:process\.|os\.)?env(?:iron)?[.[(]`),                     // process.env.NAME, ENV[NAME]
+	regexp.MustCompile(`(?i)^env:[A-Za-z_]`),                                            // env:NAME
+	regexp.MustCompile(`^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:SECRET|TOKEN|KEY|PASSWORD)$`), // NAME_SECRET
+	regexp.MustCompile("^`[^`]*`$"),                                                     // `command`
 	regexp.MustCompile(`^(?:op|vault|secret|ssm|awssm|gcpsm|azkv|bao)://`),
 	regexp.MustCompile(`^(?:ref\+|vault:|ssm:|!(?:Ref|Sub|vault)\b)`),
 	regexp.MustCompile(`^\{\{.*\}\}$|^<%.*%>$`), // {{ .Name }}
@@ -39,7 +40,7 @@ func CheckWritten(text string, own func(name string) bool) error {
 	if strings.HasPrefix(text, "{") && !strings.HasPrefix(text, `{"`) && !strings.Contains(text, "}") {
 		return errors.New("begins with a brace that is not closed; write {env.NAME} or {file./path}")
 	}
-	if _, builtin := Builtin(text); len(text) > 1 && (builtin || own != nil && own(text)) {
+	if _, builtin := Builtin(strings.ToLower(text)); len(text) > 1 && (builtin || own != nil && own(text)) {
 		return fmt.Errorf("is the name of the provider %s, so anybody can guess it; an endpoint has one provider: write a block for each", text)
 	}
 	return nil
