@@ -60,6 +60,10 @@ var options = map[string]setter{
 		c.RequireSigned = true
 		return noArgs(d)
 	},
+	"synchronous": func(d *caddyfile.Dispenser, c *verify.Config) error {
+		c.Synchronous = true
+		return noArgs(d)
+	},
 	"diagnose": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		c.Diagnose = true
 		return noArgs(d)

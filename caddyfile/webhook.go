@@ -73,6 +73,7 @@ type Branch struct {
 //	    name         <endpoint>
 //	    replay       <duration>|off
 //	    map_status   <status...>|off
+//	    synchronous
 //	    public_url   <url>
 //	    confirm_subscription
 //	    diagnose
@@ -193,7 +194,7 @@ func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
-	"payload", "tolerance", "name", "replay", "map_status", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
+	"payload", "tolerance", "name", "replay", "map_status", "synchronous", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
 	"inspect", "diagnose", "on", "otherwise",
 }
 

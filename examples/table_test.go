@@ -71,6 +71,12 @@ func table(t *testing.T) []example {
 			{"wrong token", stored(t, "instaleap/requests/token-wrong.http"), 401, ""},
 			{"signature instead", stored(t, "instaleap/requests/signed.http"), 401, ""},
 		}},
+		{"instaleap-query", map[string]string{"INSTALEAP_TOKEN": "test-token-instaleap-query"}, []step{
+			{"stock", stored(t, "instaleap-query/requests/token.http").to("/stock"), 200, `{"asked": "POST /stock", "quantity": 4}`},
+			{"by GET", asked("/replacements?sku=00020100700000"), 200, `{"asked": "GET /replacements?sku=00020100700000", "quantity": 4}`},
+			{"unknown product", asked("/replacements?sku=1"), 404, `{"error": "no such product"}`},
+			{"wrong token", stored(t, "instaleap-query/requests/token-wrong.http").to("/stock"), 401, ""},
+		}},
 		{"instaleap-dynamic-token", map[string]string{"INSTALEAP_CLIENT_SECRET": "test-client-secret"}, []step{
 			{"fetch", tokenRequest(t, "test-client-secret"), 200, `"access_token":"`},
 			{"fetch with a wrong secret", tokenRequest(t, "test-secret"), 401, `{"error":"invalid_client"}`},

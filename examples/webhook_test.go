@@ -118,6 +118,11 @@ func acme(t *testing.T, secret, body string, sent time.Time) webhook {
 		with("X-Acme-Signature", "sha256="+webhooktest.HMAC(secret, seconds, ".", body))
 }
 
+// asked returns a query of Instaleap without a payload.
+func asked(uri string) webhook {
+	return webhook{method: "GET", path: uri}.with("X-Instaleap-Token", "test-token-instaleap-query")
+}
+
 // tokenRequest is what a provider sends to fetch a token.
 func tokenRequest(t *testing.T, secret string) webhook {
 	t.Helper()

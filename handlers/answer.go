@@ -37,7 +37,7 @@ type headerField struct {
 
 // newAnswer wraps the writer that the app's answer goes to.
 func (a *Auth) newAnswer(w http.ResponseWriter, repl *caddy.Replacer) *answer {
-	n := &answer{withhold: a.MapStatus, repl: repl}
+	n := &answer{withhold: a.withhold, repl: repl}
 	n.ResponseWriter = w
 	n.before = n.room[:0]
 	for name, values := range w.Header() {

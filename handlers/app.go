@@ -79,6 +79,7 @@ type App struct {
 	credentialLogs credentialLogs
 	names          map[string][]namedEndpoint
 	resolved       map[string]*verify.Spec // the providers, as they are
+	synchronous    map[endpoint]bool       // endpoints whose senders ask
 }
 
 // CaddyModule returns the Caddy module information.

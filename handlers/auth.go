@@ -54,6 +54,7 @@ type Auth struct {
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
 	challenge []string        // values of WWW-Authenticate on a 401
 	keySetURL string          // the key set of keySets that is in use; empty: none
+	withhold  verify.Statuses // of the app's answers, what the sender does not get
 	replay    *replayGate     // nil where deliveries are not remembered
 	near      *nearMiss       // nil unless refusals are diagnosed
 	secrets   []string        // see route.Event.Credentials
@@ -128,6 +129,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	a.warn(ctx, app.(*App), spec, &config)
 	if a.replay, err = app.(*App).replayGate(a); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	if a.withhold = a.MapStatus; a.verifier.Provider().Spec.Synchronous {
+		a.withhold = passAll
+		app.(*App).noteSynchronous(a.observer.endpoint)
 	}
 	a.near = newNearMiss(app.(*App), spec, &config)
 	a.secrets = credentialPlaces(a.verifier.Provider().Spec, &config)

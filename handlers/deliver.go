@@ -118,6 +118,9 @@ func (Deliver) CaddyModule() caddy.ModuleInfo {
 // delivers what is stored for them.
 func (d *Deliver) Provision(ctx caddy.Context) error {
 	d.logger = ctx.Logger()
+	if isSynchronous(ctx) {
+		return errSynchronous
+	}
 	identity := moduleJSON(d) // before defaults are filled in and modules are loaded
 	app, err := ctx.App(appName)
 	if err != nil {
@@ -219,6 +222,10 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
+	}
+	if v.event.Synchronous {
+		d.logger.Error(errSynchronous.Error(), endpointOf(v.event).field())
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_deliver cannot answer a question"))
 	}
 	if err := holdBody(r, v); err != nil {
 		return err

@@ -27,6 +27,9 @@ const (
 // caddyfile.ParseDeliver for its syntax.
 func ParseDeliver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
+	if h.BlockState[asksHere] != nil {
+		return nil, h.Err(errSynchronous.Error())
+	}
 	if h.BlockState[signsOutside] != nil {
 		return nil, h.Err(signInside)
 	}

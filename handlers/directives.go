@@ -28,6 +28,12 @@ func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err := place.name(h, config); err != nil {
 		return nil, err
 	}
+	if matcher == nil && asks(app, config) {
+		h.BlockState[asksHere] = h.Line()
+		if h.BlockState[deliversHere] != nil {
+			return nil, h.Err(errSynchronous.Error())
+		}
+	}
 	return h.NewRoute(matcher, &Auth{Config: *config}), nil
 }
 
@@ -142,7 +148,12 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		h.BlockState[signedOnly] = webhook.SignedOnly
 		defer delete(h.BlockState, signedOnly)
 	}
-	routes, err := branchRoutes(h, webhook)
+	inside := h
+	if asks(app, &webhook.Config) {
+		inside.BlockState = maps.Clone(h.BlockState)
+		inside.BlockState[asksHere] = h.Line()
+	}
+	routes, err := branchRoutes(inside, webhook)
 	if err != nil {
 		return nil, err
 	}

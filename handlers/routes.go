@@ -69,17 +69,23 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 		return err
 	}
 	rs.ruleErrors = m.ruleErrors
+	if ctx, err = rs.withSynchronous(ctx); err != nil {
+		return err
+	}
 	for i := range rs.Routes {
 		way := &rs.Routes[i]
 		if err := way.Provision(ctx, nil); err != nil {
 			return fmt.Errorf("route %d: %w", i, err)
 		}
 		way.events = way.eventMatcher()
-		way.routed = m.routed.WithLabelValues(rs.Provider, cmp.Or(rs.Endpoint, rs.Provider), way.Name)
+		way.routed = m.routed.WithLabelValues(rs.Provider, rs.endpoint().name, way.Name)
 	}
 	rs.sort()
 	return nil
 }
+
+// endpoint is where the webhooks arrive.
+func (rs *Routes) endpoint() endpoint { return endpoint{rs.Provider, cmp.Or(rs.Endpoint, rs.Provider)} }
 
 // Validate refuses a way that could not be told from others.
 func (rs *Routes) Validate() error {

@@ -33,6 +33,9 @@ type Event struct {
 	// though the provider states one. Their texts hold no payload.
 	Unreadable, NoTime error
 
+	// Synchronous events are questions: the sender wants the app's own answer.
+	Synchronous bool
+
 	// AnswerWithin is how long the provider waits for an answer; 0 where unknown.
 	AnswerWithin time.Duration
 
@@ -139,8 +142,9 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Signed:    result.Signed,
 		Body:      r.Body,
 
-		Unreadable: result.Unreadable,
-		NoTime:     result.NoTime,
+		Synchronous: p.Spec.Synchronous,
+		Unreadable:  result.Unreadable,
+		NoTime:      result.NoTime,
 
 		AnswerWithin: time.Duration(p.Spec.AnswerWithin),
 		StaleHeaders: p.SignatureHeaders(),

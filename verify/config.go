@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -89,6 +90,11 @@ type Config struct {
 	// 401, 404, 410.
 	MapStatus Statuses `json:"map_status,omitempty"`
 
+	// The requests are questions: the sender wants the app's own answer, which goes
+	// back as it is, whatever its status. Neither `replay` nor `map_status` nor
+	// webhook_deliver can be used. Default: what the provider's description says.
+	Synchronous bool `json:"synchronous,omitempty"`
+
 	// The URL under which the provider knows this endpoint, for schemes that
 	// sign the URL. A URL without a path stands for all paths of the request,
 	// and the request's query is added to a URL without one. Default: what the
@@ -166,6 +172,7 @@ func (c *Config) Effective(provider *Spec) *Spec {
 	if c.Payload != "" {
 		spec.Payload = c.Payload
 	}
+	spec.Synchronous = spec.Synchronous || c.Synchronous
 	if c.Tolerance != 0 {
 		timestamp := Timestamp{}
 		if spec.Timestamp != nil {
@@ -202,6 +209,25 @@ func (c *Config) validateEndpoint() error {
 		return fmt.Errorf("the endpoint's name is longer than %d bytes; write a shorter one: name <endpoint>", maxEndpoint)
 	case !utf8.ValidString(c.Endpoint) || strings.ContainsFunc(c.Endpoint, unprintable):
 		return fmt.Errorf("the endpoint's name %q has characters that cannot be printed; write another one: name <endpoint>", c.Endpoint)
+	}
+	return nil
+}
+
+// validateSynchronous refuses what would give a question another answer than the
+// app's.
+func (c *Config) validateSynchronous(spec *Spec) error {
+	if !c.Synchronous && !spec.Synchronous {
+		return nil
+	}
+	why := "synchronous means that the sender gets the app's own answer"
+	if !c.Synchronous {
+		why = "the requests of " + spec.Name + " are questions, and the sender gets the app's own answer"
+	}
+	switch {
+	case c.Replay > 0:
+		return errors.New(why + ", but replay answers to copies itself; remove replay")
+	case len(c.MapStatus) > 0 && c.MapStatus[0] != "off":
+		return errors.New(why + ", whatever its status; remove map_status")
 	}
 	return nil
 }

@@ -287,8 +287,9 @@ func eachPreset(t *testing.T, test func(t *testing.T, p *preset)) {
 // nameless are the providers whose samples have no event, or no id although
 // the description says where one is, and why.
 var nameless = map[string]struct{ event, id string }{
-	"airship": {event: "a delivery is a batch of sends of any kind"},
-	"discord": {id: "interactions have one, the webhook events of the sample do not"},
+	"instaleap-query": {event: "it asks"},
+	"airship":         {event: "a delivery is a batch of sends of any kind"},
+	"discord":         {id: "interactions have one, the webhook events of the sample do not"},
 }
 
 // What a provider sends is accepted, with the event's name and the delivery's
@@ -338,7 +339,7 @@ func TestPresetFiles(t *testing.T) {
 	order := []string{
 		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
 		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
-		"event", "id", "handshakes", "methods", "sources", "answer_within", "events",
+		"event", "id", "handshakes", "methods", "sources", "answer_within", "synchronous", "events",
 		"event_sources", "synonyms", "categories", "personal", "secrets",
 	}
 	for _, name := range verify.BuiltinNames() {

@@ -123,6 +123,10 @@ type Spec struct {
 	// How long the provider waits for an answer. 0 where it does not say.
 	AnswerWithin Duration `json:"answer_within,omitempty"`
 
+	// The provider asks, and wants the app's own answer: see the field of the same
+	// name of webhook_auth.
+	Synchronous bool `json:"synchronous,omitempty"`
+
 	// The event names the provider documents. Other names are never refused.
 	Events []string `json:"events,omitempty"`
 

@@ -77,7 +77,7 @@ func (c *Config) validate(spec *Spec) error {
 			return err
 		}
 	}
-	return errors.Join(c.validateEndpoint(), c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec), c.MapStatus.validate())
+	return errors.Join(c.validateEndpoint(), c.validateSynchronous(spec), c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec), c.MapStatus.validate())
 }
 
 func (c *Config) validateHeaders() error {
