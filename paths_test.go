@@ -44,3 +44,21 @@ func TestNoWarningOfPaths(t *testing.T) {
 		t.Errorf("%s: %s", entry, entry.Text("msg"))
 	}
 }
+
+// A provider of one's own that is like a built-in one has its paths.
+func TestPathsOfProviderLikeAnother(t *testing.T) {
+	for base, want := range map[string]int{"like instaleap": 1, "token": 0} {
+		log := webhooktest.CaptureLog(t)
+		config := "{\nwebhooks {\nprovider acme " + base + " {\nevent body.type\n}\n}\n}\nhttp://:0 {\nhandle_webhook acme {\ntoken x\n" +
+			"on when `body.job.stauts == 1` {\nrespond 204\n}\notherwise pass\n}\n}\n"
+		if _, err := webhooktest.Adapt(config); err != nil {
+			t.Fatal(err)
+		}
+		found := log.Find(webhooktest.Message("no sample of instaleap has body.job.stauts; did you mean body.job.status?"))
+		if len(found) != want {
+			t.Errorf("%s: %d warnings, want %d", base, len(found), want)
+		} else if want == 1 && (found[0].Text("file") != "Caddyfile" || found[0]["line"] != 11.0) {
+			t.Errorf("the warning is at %v:%v", found[0]["file"], found[0]["line"])
+		}
+	}
+}

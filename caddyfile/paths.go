@@ -22,11 +22,11 @@ type knownPaths struct {
 }
 
 func newKnownPaths(spec *verify.Spec) *knownPaths {
-	shape := samples.ShapeOf(spec.Name, spec.FormField)
+	shape := samples.ShapeOf(spec.Origin(), spec.FormField)
 	if shape == nil {
 		return nil
 	}
-	return &knownPaths{provider: spec.Name, shape: shape, made: make(map[string]bool), told: make(map[string]bool)}
+	return &knownPaths{provider: spec.Origin(), shape: shape, made: make(map[string]bool), told: make(map[string]bool)}
 }
 
 // checkRules warns of paths in the rules of on blocks, save those that several of

@@ -170,7 +170,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		return start.Errf("redact personal: %s", noPersonal(p.spec.Name))
 	}
 	p.checkNames(&start)
-	if !p.isOwn(p.spec.Name) {
+	if !p.isOwn(p.spec.Origin()) {
 		p.webhook.paths = newKnownPaths(p.spec)
 	}
 	p.webhook.paths.checkRules(p.webhook.Branches)

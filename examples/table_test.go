@@ -195,6 +195,12 @@ func table(t *testing.T) []example {
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 			{"other secret", github(t, "test-secret", "push"), 401, ""},
 		}},
+		{"line-items", map[string]string{"SHOP_TOKEN": "test-token-shop"}, []step{
+			{"order", order(t, "test-token-shop"), 200, "POST /orders/A%2F17%26x%3D1\n{\"by_store\":[{\"skus\":[\"TEA-250\"],\"store\":\"north\"},"},
+			{"fragile", order(t, "test-token-shop").but(`"gift"`, `"fragile"`), 200, "POST /fragile?order=A%2F17%26x%3D1&sku=TEA-250&sku=POT-1&sku=TEA-250\n"},
+			{"small order", order(t, "test-token-shop").but(`"price": 60`, `"price": 6`), 204, ""},
+			{"wrong token", order(t, "test-token"), 401, ""},
+		}},
 		{"custom-provider", map[string]string{"ACME_SECRET": "test-secret-acme"}, []step{
 			{"paid", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now()), 200, "POST /acme acme order.paid 7\n"},
 			{"other event", acme(t, "test-secret-acme", `{"id":7,"kind":"order.created"}`, time.Now()), 204, ""},

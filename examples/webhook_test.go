@@ -123,6 +123,13 @@ func asked(uri string) webhook {
 	return webhook{method: "GET", path: uri}.with("X-Instaleap-Token", "test-token-instaleap-query")
 }
 
+// order is the order of the example line-items.
+func order(t *testing.T, token string) webhook {
+	t.Helper()
+	return webhook{t: t, method: "POST", path: "/shop", body: read(t, "line-items/order.json")}.
+		with("Authorization", "Bearer "+token)
+}
+
 // tokenRequest is what a provider sends to fetch a token.
 func tokenRequest(t *testing.T, secret string) webhook {
 	t.Helper()

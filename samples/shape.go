@@ -12,8 +12,10 @@ import (
 
 var (
 	registered fs.FS
-	shapes     sync.Map // of names of providers to their *Shape; nil: there are no samples
+	shapes     sync.Map // of shapeKey to *Shape; nil: there are no samples
 )
+
+type shapeKey struct{ provider, formField string }
 
 // Register says where the samples of the built-in providers are.
 func Register(files fs.FS) { registered = files }
@@ -22,7 +24,7 @@ func Register(files fs.FS) { registered = files }
 // may stand in a field of a form. It is nil if there are no samples. They are read
 // when they are asked for first.
 func ShapeOf(provider, formField string) *Shape {
-	if shape, ok := shapes.Load(provider); ok {
+	if shape, ok := shapes.Load(shapeKey{provider, formField}); ok {
 		return shape.(*Shape)
 	}
 	var shape *Shape
@@ -35,7 +37,7 @@ func ShapeOf(provider, formField string) *Shape {
 			}
 		}
 	}
-	shapes.Store(provider, shape)
+	shapes.Store(shapeKey{provider, formField}, shape)
 	return shape
 }
 
