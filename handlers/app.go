@@ -45,8 +45,8 @@ type App struct {
 	// the built-in ones, whose names cannot be used again.
 	Providers map[string]*verify.Spec `json:"providers,omitempty"`
 
-	// How many bytes of bodies all requests together may hold in memory. What
-	// comes on top is answered with 503 and `Retry-After`. Default: a quarter of
+	// How many bytes of bodies, and of what is decoded of them, all requests
+	// together may hold in memory. What comes on top is answered with 503 and `Retry-After`. Default: a quarter of
 	// the memory limit, which Caddy takes from the machine or its container;
 	// 1 GiB without one.
 	MaxBuffered int64 `json:"max_buffered,omitempty"`

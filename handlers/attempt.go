@@ -122,7 +122,7 @@ func (a *attempt) make(number int) {
 	r := a.saved.request(a.ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v, _ := verifiedOf(r)
-	v.body.budget = a.to.of.app.budget()
+	v.body.budget = a.to.of.app.budget() // of its own, since the sender may be gone
 	defer v.body.discharge()
 	a.conclude(a.to.answer(a, r))
 }

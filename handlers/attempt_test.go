@@ -45,7 +45,7 @@ func sent(t *testing.T, size int) (*http.Request, *savedRequest) {
 	r := httptest.NewRequest("POST", "/hook", nil)
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), httptest.NewRecorder(), new(caddyhttp.Server))
 	v.event = (&route.Snapshot{Provider: "p", ID: "1", URL: new(route.SnapshotURL)}).Event(r.Header, v.body.data)
-	setBody(r, v.held.hold(v.body.data, v.body.shared()))
+	setBody(r, v.held.hold(v.body.data, v.body.shared(), v.event.Body))
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	return r, save(r, v.event)
 }

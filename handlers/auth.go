@@ -242,9 +242,13 @@ func (a *Auth) authenticate(
 	a.observer.metrics.payload.Observe(float64(len(body.data)))
 	spec := a.verifier.Provider().Spec
 	request.SetBody(body.data, spec.FormField)
+	request.Body.SetMemory(body)
 	verifying.start()
 	result, err := a.verifier.Verify(request)
 	verifying.stop()
+	if refusal := body.refusal(); refusal != nil {
+		return nil, nil, nil, refusal
+	}
 	if err != nil {
 		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
@@ -252,6 +256,9 @@ func (a *Auth) authenticate(
 		return nil, nil, result.Handshake, nil
 	}
 	event, err := route.NewEvent(a.verifier.Provider(), a.identity, request, result)
+	if refusal := body.refusal(); refusal != nil {
+		return nil, nil, nil, refusal
+	}
 	if err != nil {
 		return nil, nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
 	}
@@ -262,7 +269,7 @@ func (a *Auth) authenticate(
 		}
 	}
 	event.Credentials, event.RequireSigned = a.secrets, a.RequireSigned
-	setBody(r, v.held.hold(body.data, body.shared()))
+	setBody(r, v.held.hold(body.data, body.shared(), event.Body))
 	return event, claim, nil, nil
 }
 
@@ -316,6 +323,7 @@ func (a *Auth) forward(
 	if err = next.ServeHTTP(answer, r); err != nil {
 		if reason := laterReason(r); reason != "" {
 			end.outcome = reason
+			a.refusedLater(w, r, verify.Reason(reason))
 		}
 		if event.Failure != "" {
 			end.detail = event.Failure
@@ -334,6 +342,15 @@ func (a *Auth) forward(
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
 		a.observer.endpoint.field(), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
 	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))
+}
+
+// refusedLater tells of a verified webhook for which there was no memory: its sender
+// may come again.
+func (a *Auth) refusedLater(w http.ResponseWriter, r *http.Request, reason verify.Reason) {
+	if reason == verify.Overloaded {
+		w.Header().Set("Retry-After", laterRetry)
+		a.observer.refusals.log(r, string(reason), errNoRoom.Detail)
+	}
 }
 
 // refuse turns an error into an answer: the status for the sender, the reason

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-webhooks/caddy-webhooks/payload"
 )
 
 // heldBody is a request body that is in memory as a whole. Readers of the
@@ -18,7 +20,8 @@ import (
 // each attempt.
 type heldBody struct {
 	content []byte
-	source  *buffer // what the content is in, if that can be used again
+	source  *buffer       // what the content is in, if that can be used again
+	decoded *payload.Body // of which nothing is kept once the content is sent; nil: nothing is
 	reader  bytes.Reader
 }
 
@@ -27,6 +30,7 @@ var errReleased = errors.New("the request has ended")
 
 // send has an attempt of the request send the body from memory.
 func (b *heldBody) send(attempt *http.Request) {
+	b.decoded.Drop()
 	attempt.ContentLength = int64(len(b.content))
 	attempt.Body = b.again()
 	// net/http asks for another one if a connection has died idle.
@@ -39,16 +43,19 @@ func (b *heldBody) again() io.ReadCloser {
 	if b.source == nil {
 		return io.NopCloser(bytes.NewReader(b.content))
 	}
-	return new(heldBody).hold(b.content, b.source)
+	return new(heldBody).hold(b.content, b.source, nil)
 }
 
-func (b *heldBody) hold(content []byte, source *buffer) *heldBody {
-	b.content, b.source = content, source
+// hold makes it the body of a content. Nothing that was decoded of it is kept once
+// it is read: an app may take its time.
+func (b *heldBody) hold(content []byte, source *buffer, decoded *payload.Body) *heldBody {
+	b.content, b.source, b.decoded = content, source, decoded
 	b.reader.Reset(content)
 	return b
 }
 
 func (b *heldBody) Read(p []byte) (int, error) {
+	b.decoded.Drop()
 	if b.source != nil {
 		b.source.mu.Lock()
 		defer b.source.mu.Unlock()
@@ -65,7 +72,7 @@ func (*heldBody) Close() error { return nil }
 // replaceBody makes body the request's body, in place: Caddy's placeholders
 // hold on to the request itself. GetBody stays nil, because a later handler
 // may replace the body without knowing of it.
-func replaceBody(r *http.Request, body []byte) { setBody(r, new(heldBody).hold(body, nil)) }
+func replaceBody(r *http.Request, body []byte) { setBody(r, new(heldBody).hold(body, nil, nil)) }
 
 func setBody(r *http.Request, body *heldBody) {
 	r.Body = http.NoBody

@@ -28,7 +28,11 @@ func reserve(bytes, size, budget int64) error {
 		return nil
 	}
 	buffered.Add(-bytes)
-	return &verify.Error{Reason: verify.Overloaded, Detail: "webhooks that are being handled fill the memory set aside for them (max_buffered)"}
+	return errNoRoom
+}
+
+var errNoRoom = &verify.Error{
+	Reason: verify.Overloaded, Detail: "webhooks that are being handled fill the memory set aside for them (max_buffered)",
 }
 
 // keptFree is how much of a budget stays free for bodies that are smaller than

@@ -33,13 +33,16 @@ type buffer struct {
 	data  []byte
 	whole bool // the body has been read to its end
 
-	budget  int64 // how much all requests together may hold; 0: they are counted, not limited
-	charged int64 // how much of it this one holds
+	budget int64 // how much all requests together may hold; 0: they are counted, not limited
+	size   int64 // of a payload that is not in data
 
-	mu       sync.Mutex // of what follows, for large bodies
-	ended    bool       // the handler has returned
-	kept     bool       // somebody reads it after that: the memory is not used again
-	released bool       // the memory is another request's
+	mu       sync.Mutex    // of what follows; of data, for large bodies
+	charged  int64         // how much of the budget this one holds
+	over     bool          // it holds nothing any more
+	refused  *verify.Error // that there was no room for what is made of the body
+	ended    bool          // the handler has returned
+	kept     bool          // somebody reads it after that: the memory is not used again
+	released bool          // the memory is another request's
 }
 
 const (
@@ -91,21 +94,46 @@ func (b *buffer) grow(size int64) error {
 	if err := reserve(capacity-int64(cap(b.data)), capacity, b.budget); err != nil {
 		return err
 	}
-	b.charged += capacity - int64(cap(b.data))
+	b.count(capacity - int64(cap(b.data)))
 	outgrown := b.data
 	b.data = append(newRoom(capacity, pool), outgrown...)
 	recycle(outgrown)
 	return nil
 }
 
-// charge counts memory that is made of the body, such as decoded values, until
-// the handler returns. The error is a refusal.
-func (b *buffer) charge(bytes int64) error {
-	if err := reserve(bytes, int64(cap(b.data)), b.budget); err != nil {
+// Charge counts memory that is made of the body, such as decoded values, until it is
+// let go of, which is a negative number, or the handler returns. It implements
+// [payload.Memory]. The error is a refusal, which no later answer takes back.
+func (b *buffer) Charge(bytes int64) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.over {
+		return nil // somebody looks at what is left, and keeps nothing of it
+	}
+	if bytes <= 0 {
+		bytes = max(bytes, -b.charged)
+		buffered.Add(bytes)
+	} else if err := reserve(bytes, max(int64(cap(b.data)), b.size), b.budget); err != nil {
+		b.refused, _ = errors.AsType[*verify.Error](err)
 		return err
 	}
 	b.charged += bytes
 	return nil
+}
+
+// count notes what was reserved.
+func (b *buffer) count(bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.charged += bytes
+}
+
+// refusal returns why the webhook cannot be handled if there was no room for what
+// is made of it, whatever has come of it; nil if there was.
+func (b *buffer) refusal() *verify.Error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refused
 }
 
 // holds reports whether the memory is what a payload is in.
@@ -135,8 +163,10 @@ func (b *buffer) drop() {
 
 // discharge has nothing of the request count any more.
 func (b *buffer) discharge() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	buffered.Add(-b.charged)
-	b.charged = 0
+	b.charged, b.over = 0, true
 }
 
 // shared returns the buffer if its memory is used again, else nil.

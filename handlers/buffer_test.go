@@ -75,10 +75,10 @@ func TestBudgetKeepsRoomForSmallBodies(t *testing.T) {
 		t.Errorf("bodies of middle size take %d", middle)
 	}
 	b := buffer{data: make([]byte, 0, 6_000), budget: budget}
-	if err := b.charge(60_000); err != nil || b.charged != 60_000 {
+	if err := b.Charge(60_000); err != nil || b.charged != 60_000 {
 		t.Errorf("what is made of a small body is refused: %v", err)
 	}
-	if err := b.charge(budget / 8); err == nil || b.charged != 60_000 {
+	if err := b.Charge(budget / 8); err == nil || b.charged != 60_000 {
 		t.Errorf("more than there is room for: %v", err)
 	}
 	b.end(t.Context())
@@ -113,7 +113,7 @@ func TestBufferIsReleased(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := new(heldBody).hold(b.data, b.shared())
+	held := new(heldBody).hold(b.data, b.shared(), nil)
 	late := held.again()
 	if !b.keep() || b.kept {
 		t.Error("reading during the request keeps the memory")

@@ -231,6 +231,7 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return err
 	}
 	saved := save(r, v.event)
+	v.event.Body.Drop()
 	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
 		return d.queue(w, saved)
 	}

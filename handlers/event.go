@@ -115,6 +115,15 @@ func refusedLater(r *http.Request, reason verify.Reason) error {
 	return caddyhttp.Error(statuses[reason], errors.New(string(reason)))
 }
 
+// overloaded is the answer to a verified request if there was no room for what was
+// decoded of its payload; nil if there was. What was decided meanwhile does not count.
+func (v *verified) overloaded(r *http.Request) error {
+	if refusal := v.body.refusal(); refusal != nil {
+		return refusedLater(r, refusal.Reason)
+	}
+	return nil
+}
+
 // laterReason returns why a request was refused after it had been verified; it
 // is empty if it was not.
 func laterReason(r *http.Request) string {

@@ -119,15 +119,19 @@ func (m MatchEvent) Match(r *http.Request) bool {
 
 // MatchWithError is Match, with an error where that cannot be known.
 func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return false, errNotVerified
 	}
+	event := v.event
 	if !event.MayRead("event") {
 		tellUnsigned(event, "event")
 		return false, caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_event failed"))
 	}
 	matched := m.mayMatch(event)
+	if refused := v.overloaded(r); refused != nil {
+		return false, refused
+	}
 	event.Judge(func() route.Verdict {
 		return route.Verdict{Events: m.Names, Categories: m.Categories, Matched: matched}
 	})
@@ -235,14 +239,18 @@ func (m *MatchExpr) Match(r *http.Request) bool {
 // MatchWithError returns true if r is a verified webhook for which the rule
 // holds.
 func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return false, errNotVerified
 	}
+	event := v.event
 	matched, err := m.rule.Match(event)
 	event.Judge(func() route.Verdict {
 		return route.Verdict{When: m.Expr, Clauses: m.rule.Explain(event), Matched: matched}
 	})
+	if refused := v.overloaded(r); refused != nil {
+		return false, refused
+	}
 	if err != nil {
 		m.metrics.ruleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(err)).Inc()
 	}

@@ -87,7 +87,7 @@ var collectors = sync.OnceValue(func() *metrics {
 			"issuer", "outcome"),
 		buffered: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "buffered_bytes",
-			Help: "Memory that the bodies of webhooks hold which are being handled; max_buffered bounds it.",
+			Help: "Memory that the bodies of webhooks hold which are being handled, with what is decoded of them; max_buffered bounds it.",
 		}, func() float64 { return float64(buffered.Load()) }),
 		replayEvicted: counters("replay_evicted_total",
 			"Deliveries that were forgotten before their time, because the memory was full."),

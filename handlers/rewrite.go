@@ -56,6 +56,9 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	event := v.event
 	outcome, err := rw.rewriter.Apply(event)
+	if refused := v.overloaded(r); refused != nil {
+		return refused
+	}
 	if err == nil && outcome.URI != "" && setURI(r, outcome.URI) != nil {
 		err = route.ErrURI // the other one quotes what was made of the payload
 	}
@@ -67,7 +70,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	if outcome.Body != nil {
 		event.SetOutcome(outcome)
-		setBody(r, new(heldBody).hold(outcome.Body, v.holder(outcome.Body)))
+		setBody(r, new(heldBody).hold(outcome.Body, v.holder(outcome.Body), event.Body))
 		removeStale(r.Header, event.StaleHeaders)
 		r.Header.Set("Content-Type", outcome.ContentType)
 	}

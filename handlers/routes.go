@@ -161,13 +161,18 @@ func (way *NamedRoute) eventMatcher() *MatchEvent {
 }
 
 func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	event, ok := VerifiedEvent(r)
+	v, ok := verifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_routes works only after webhook_auth or inside handle_webhook"))
 	}
+	event := v.event
 	for _, way := range rs.candidates(event) {
-		if !way.mayTake(event) {
+		takes := way.mayTake(event)
+		if refused := v.overloaded(r); refused != nil {
+			return refused
+		}
+		if !takes {
 			continue
 		}
 		matched, err := way.MatcherSets.AnyMatchWithError(r)

@@ -87,7 +87,7 @@ func holdBody(r *http.Request, v *verified) error {
 	}
 	made := buffer{budget: v.body.budget}
 	err := made.readFrom(r.Body, r.ContentLength, math.MaxInt64-1, nil)
-	v.body.charged += made.charged // until the request ends
+	v.body.count(made.charged) // until the request ends
 	if refusal, ok := errors.AsType[*verify.Error](err); ok {
 		return refusedLater(r, refusal.Reason)
 	} else if err != nil {
@@ -234,7 +234,9 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	}
 	r.Header[headerAttempt] = []string{strconv.Itoa(number)}
 	v := &verified{event: s.Event.Event(r.Header, s.body)} // its memory is the sender's, or nobody's
-	setBody(r, v.held.hold(s.body, s.source))
+	v.body.size = int64(len(s.body))
+	v.event.Body.SetMemory(&v.body)
+	setBody(r, v.held.hold(s.body, s.source, v.event.Body))
 	caddyhttp.SetVar(r.Context(), eventVar, v)
 	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
 	return r

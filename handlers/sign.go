@@ -74,7 +74,7 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		body = held.content
 	}
 	if s.signer.Copies() {
-		if err := v.body.charge(int64(len(body))); err != nil {
+		if err := v.body.Charge(int64(len(body))); err != nil {
 			return refusedLater(r, verify.Overloaded)
 		}
 	}

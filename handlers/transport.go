@@ -84,6 +84,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := CheckVerified(r); err != nil {
 		return nil, err
 	}
+	if v, ok := verifiedOf(r); ok { // what stands in the request may need what there was no room for
+		if refused := v.overloaded(r); refused != nil {
+			return nil, refused
+		}
+	}
 	attempt := new(http.Request)
 	*attempt = *r
 	if held := heldBodyOf(r); held != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+	"sync"
 )
 
 // ErrNotJSON is returned for a body that holds no JSON document.
@@ -16,7 +17,7 @@ var ErrMultipart error = Fault("the form is multipart/form-data, of which nothin
 var errForm error = Fault("the form is not valid: a percent sign without two hexadecimal digits, or a semicolon between fields")
 
 // Body is a request's body, read from the wire once. It is not safe for
-// concurrent use.
+// concurrent use, save for Drop.
 type Body struct {
 	raw       []byte
 	mediaType string
@@ -29,6 +30,10 @@ type Body struct {
 	valueErr error
 
 	formRead, documentRead, valueRead bool
+
+	mu     sync.Mutex // of what was decoded, see Drop
+	memory Memory     // where it counts; nil: nowhere
+	held   int64      // how much
 
 	reading
 }
@@ -94,19 +99,34 @@ func (b *Body) CheckJSON() error {
 
 // Form returns the fields of a URL-encoded form, and nothing for other bodies.
 func (b *Body) Form() (url.Values, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fields()
+}
+
+func (b *Body) fields() (url.Values, error) {
 	if !b.formRead {
 		b.formRead = true
-		switch {
-		case b.IsMultipart():
-			b.formErr = ErrMultipart
-		case b.IsForm():
-			var err error
-			if b.form, err = url.ParseQuery(string(b.raw)); err != nil {
-				b.formErr = errForm // that error quotes the form
-			}
-		}
+		b.form, b.formErr = b.parseForm()
 	}
 	return b.form, b.formErr
+}
+
+func (b *Body) parseForm() (url.Values, error) {
+	switch {
+	case b.IsMultipart():
+		return nil, ErrMultipart
+	case !b.IsForm():
+		return nil, nil
+	}
+	if err := b.keep(sizeOfForm(b.raw)); err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(b.raw))
+	if err != nil {
+		return form, errForm // that error quotes the form
+	}
+	return form, nil
 }
 
 // Document returns the JSON text inside the body: the body itself, whatever
@@ -160,23 +180,29 @@ func onlyObject(form url.Values) []byte {
 // as a map of its fields (a list where a field has several values), or nil
 // for anything else.
 func (b *Body) Value() (any, error) {
+	document := b.Document()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if !b.valueRead {
 		b.valueRead = true
-		b.value, b.valueErr = b.decode()
+		b.value, b.valueErr = b.decode(document)
 	}
 	return b.value, b.valueErr
 }
 
-func (b *Body) decode() (any, error) {
-	if document := b.Document(); len(bytes.TrimSpace(document)) > 0 {
-		value, err := Decode(document)
+func (b *Body) decode(document []byte) (any, error) {
+	if len(bytes.TrimSpace(document)) > 0 {
+		value, err := b.decodeKept(document, false)
 		if err != nil && b.signed && beginsAsJSON(document) {
-			return decodeLoosely(document)
+			return b.decodeKept(document, true)
 		}
 		return value, err
 	}
-	form, err := b.Form()
+	form, err := b.fields()
 	if err != nil || form == nil {
+		return nil, err
+	}
+	if err := b.keep(len(form) * sizeOfField); err != nil {
 		return nil, err
 	}
 	fields := make(map[string]any, len(form))

@@ -12,9 +12,11 @@ import (
 // an object is an error, wherever it does. What is decoded must not be changed:
 // empty objects are one and the same.
 func Decode(document []byte) (any, error) {
-	value, _, err := DecodeWithin(document, math.MaxInt)
+	value, _, err := DecodeWithin(document, unlimited)
 	return value, err
 }
+
+const unlimited = math.MaxInt
 
 // ErrSize is returned for a document whose values would take more memory than
 // they may.
@@ -25,8 +27,11 @@ var ErrSize = errors.New("the values of the document take too much memory")
 func DecodeWithin(document []byte, most int) (value any, size int, err error) {
 	d := decoder{scan: scan{doc: document}, granted: most}
 	value, err = d.all()
-	return value, d.size, err
+	return value, d.kept(), err
 }
+
+// kept is how much what was decoded takes, without what was needed to decode it.
+func (d *decoder) kept() int { return d.size - cap(d.open)*sizeOfValue }
 
 // What values take in memory.
 const (
@@ -36,15 +41,16 @@ const (
 	sizeOfValue  = 16       // an element of an array
 	sizeOfObject = 48       // beside its members
 	sizeOfGroup  = 8*32 + 8 // of up to eight members, for which there is room at once
+	sizeOfSpare  = 24       // what an allocation of that size takes more
 )
 
 // decoder turns a document into values, and counts what they take.
 type decoder struct {
 	scan
 	size    int
-	granted int                         // how large size may be
-	grant   func(size int) (int, error) // asks for more; nil: there is none
-	open    []any                       // the elements of the arrays that are being read
+	granted int    // how large size may be
+	memory  Memory // gives more; nil: there is none
+	open    []any  // the elements of the arrays that are being read
 }
 
 // all decodes the whole document.
@@ -64,16 +70,20 @@ func (d *decoder) take(size int) bool {
 	if d.size += size; d.size <= d.granted {
 		return true
 	}
-	err := ErrSize
-	if d.grant != nil {
-		d.granted, err = d.grant(d.size)
+	if d.memory == nil {
+		d.err = ErrSize
+		return false
 	}
-	if d.size <= d.granted {
-		return true
+	more := max(d.size-d.granted, d.size/8, leastGrant)
+	if d.err = d.memory.Charge(int64(more)); d.err != nil {
+		return false
 	}
-	d.err = err
-	return false
+	d.granted += more
+	return true
 }
+
+// leastGrant is how many bytes are asked for at once, so that it is seldom done.
+const leastGrant = 4 << 10
 
 // decode reads a value.
 func (d *decoder) decode(i, depth int) (any, int) {
@@ -163,6 +173,9 @@ func (d *decoder) array(i, depth int) (any, int) {
 		if element, i = d.decode(i, depth); i == failed {
 			return nil, failed
 		}
+		if len(d.open) == cap(d.open) && !d.growOpen() {
+			return nil, failed
+		}
 		d.open = append(d.open, element)
 		switch i = space(d.doc, i); {
 		case i < len(d.doc) && d.doc[i] == ',':
@@ -175,6 +188,18 @@ func (d *decoder) array(i, depth int) (any, int) {
 			return nil, d.unexpected(i, "a comma or ]")
 		}
 	}
+}
+
+// growOpen makes room for more elements. It counts as long as the document is read.
+func (d *decoder) growOpen() bool {
+	before := cap(d.open)
+	after := max(2*before, 8)
+	if !d.take(after * sizeOfValue) {
+		return false
+	}
+	d.open = append(make([]any, 0, after), d.open...)
+	d.size -= before * sizeOfValue
+	return true
 }
 
 // closed returns the array whose elements are open from the first on.
@@ -205,10 +230,24 @@ func sizeOfScalar(raw []byte) int {
 func sizeOfMember(members int) int {
 	switch {
 	case members == 0:
-		return sizeOfGroup
-	case members < 8:
-		return 0
+		return sizeOfGroup + sizeOfSpare
+	case members == 8:
+		return sizeOfTable + 2*(sizeOfGroup+sizeOfSpare)
+	case doubles(members):
+		return members / slotsFilled * 2 * (sizeOfGroup + 2*sizeOfSpare)
 	default:
-		return 2 * sizeOfGroup / 8
+		return 0
 	}
+}
+
+// An object of more than eight members has room for sixteen. It gets twice as much
+// each time that seven eighths of it are filled.
+const (
+	slotsFilled = 14
+	sizeOfTable = 64
+)
+
+func doubles(members int) bool {
+	times := members / slotsFilled
+	return members > 8 && members%slotsFilled == 0 && times&(times-1) == 0
 }

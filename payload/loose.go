@@ -1,9 +1,6 @@
 package payload
 
-import (
-	"bytes"
-	"math"
-)
+import "bytes"
 
 // A document whose sender vouches for every byte is read in spite of mistakes
 // that do not hide where its values end: nobody can have made them but the
@@ -34,8 +31,13 @@ func isLiteral(c byte) bool {
 // decodeLoosely is Decode for a document with mistakes. What is no value is
 // nil, and what is no character the replacement character.
 func decodeLoosely(document []byte) (any, error) {
-	d := decoder{scan: scan{doc: document, loose: true}, granted: math.MaxInt}
-	value, i := d.decode(space(document, 0), 0)
+	d := decoder{scan: scan{doc: document, loose: true}, granted: unlimited}
+	return d.allLoosely()
+}
+
+// allLoosely decodes a document, whatever follows its value.
+func (d *decoder) allLoosely() (any, error) {
+	value, i := d.decode(space(d.doc, 0), 0)
 	if i == failed {
 		return nil, d.err
 	}

@@ -76,10 +76,19 @@ func (b *Body) Lookup(f *Finder, path string) ([]byte, error) {
 		return nil, err
 	}
 	// Whoever reads the value must not find a name twice in it.
-	if _, err := b.at(slot); err != nil {
+	raw := span.Of(b.Document())
+	if raw[0] != '{' && raw[0] != '[' {
+		_, err := b.at(slot)
+		return raw, err
+	}
+	_, size, err := b.decodeCounted(raw, b.loose)
+	if size > 0 {
+		_ = b.memory.Charge(-size) // nobody keeps what was decoded
+	}
+	if err != nil {
 		return nil, err
 	}
-	return span.Of(b.Document()), nil
+	return raw, nil
 }
 
 func (b *Body) read(f *Finder) error {
@@ -89,7 +98,9 @@ func (b *Body) read(f *Finder) error {
 	}
 	b.tree = t
 	b.spans = sized(b.fewSpans[:], len(t.nodes))
-	b.values = sized(b.fewValues[:], len(t.nodes))
+	b.mu.Lock()
+	b.values = sized(b.fewValues[:], len(t.nodes)) // those before stay counted until they are dropped
+	b.mu.Unlock()
 	b.err, b.loose, b.broken = nil, false, nil
 	switch {
 	case b.IsMultipart() && b.formField != "":
@@ -124,6 +135,9 @@ func sized[T any](room []T, n int) []T {
 
 // at returns the decoded value of a slot that was found.
 func (b *Body) at(slot int) (any, error) {
+	document := b.Document()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if value := b.values[slot]; value != nil {
 		return value, nil
 	}
@@ -135,16 +149,17 @@ func (b *Body) at(slot int) (any, error) {
 	default:
 		return nil, ErrBroken // nobody has read to its end
 	}
-	raw := span.Of(b.Document())
-	decode := Decode
-	switch {
-	case b.loose:
-		decode = decodeLoosely
-	case raw[0] != '{' && raw[0] != '[':
+	raw := span.Of(document)
+	if !b.loose && raw[0] != '{' && raw[0] != '[' {
+		if len(raw) > leastGrant {
+			if err := b.keep(sizeOfScalar(raw)); err != nil {
+				return nil, err
+			}
+		}
 		b.values[slot] = scalar(raw) // it was found valid
 		return b.values[slot], nil
 	}
-	value, err := decode(raw)
+	value, err := b.decodeKept(raw, b.loose)
 	b.values[slot] = value
 	return value, err
 }

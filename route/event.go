@@ -211,7 +211,7 @@ func (e *Event) SetBody(document []byte, contentType string) {
 	if e.arrived == nil {
 		e.arrived = e.Body
 	}
-	e.Body = payload.New(document, contentType, "")
+	e.Body = e.Body.ReplacedBy(document, contentType)
 	e.finder = e.rewritten
 	e.env = nil
 	e.vouched = vouchedNot
@@ -219,6 +219,7 @@ func (e *Event) SetBody(document []byte, contentType string) {
 
 // SetOutcome replaces the payload by the one that a rewrite has made.
 func (e *Event) SetOutcome(out *Outcome) {
+	e.Body.Drop()
 	e.SetBody(out.Body, out.ContentType)
 	e.vouched = out.vouched
 }

@@ -182,6 +182,7 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 		if e.env.Body, err = read(); e.isAmbiguous(err) {
 			return nil, fmt.Errorf("%w: %w", ErrAmbiguous, err)
 		}
+		defer func() { e.env.Body = nil }() // it is kept by the payload, which may drop it
 	}
 	return p.counted(e.env.Meter, len(e.Body.Document()), e.env)
 }

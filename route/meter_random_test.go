@@ -158,8 +158,10 @@ func plain(source string, e *Event) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	environment := *e.env
+	environment.Body, _ = e.Body.Value()
 	machine := vm.VM{MemoryBudget: math.MaxUint}
-	return machine.Run(compiled, e.env)
+	return machine.Run(compiled, &environment)
 }
 
 // comparable returns a value as it is as JSON, and what the language leaves to
