@@ -47,6 +47,7 @@ func TestMistakes(t *testing.T) {
 		{"the secret before the provider", hook("handle_webhook /hook {env.WEBHOOK_SECRET} github", "otherwise pass"), "stands before the provider github; the order is matcher, provider, secrets: write handle_webhook [<matcher>] github <secret>, at Caddyfile:2"},
 		{"a literal secret before the provider", hook("handle_webhook /hook hush-hush github", "otherwise pass"), "stands before the provider github; the order is matcher, provider, secrets"},
 		{"no provider", hook("handle_webhook /hook {env.WEBHOOK_SECRET}", "otherwise pass"), "a secret stands where the name of a provider has to; the order is matcher, provider, secrets"},
+		{"words in the Caddyfile's quotes alone", rewriteBy("header X-Team \"payments team\""), "X-Team: text is written in quotes inside backticks, as in `\"payments team\"`"},
 		{"a URI without quotes", rewriteBy("uri /x"), "uri: text is written in quotes inside backticks, as in `\"/x\"`; without them: unexpected token Operator(\"/\")"},
 		{"a header without quotes", rewriteBy("header X-Team payments"), "X-Team: text is written in quotes inside backticks, as in `\"payments\"`; without them: unknown name payments"},
 		{"a rule in double quotes", on(`on push when "body.ref == "refs/heads/main""`), "when: put the rule in backticks instead of quotes, as in `body.ref == \"refs/heads/main\"`; in quotes: "},

@@ -169,8 +169,8 @@ func checkClosed(of string, block *caddyfile.Dispenser) error {
 	return at.Errf("%s stands inside the block of %s; a closing brace } is missing before it", at.Val(), of)
 }
 
-// plainText is a word or a path, as nobody writes an expression.
-var plainText = regexp.MustCompile(`^/?[A-Za-z0-9_-]+(?:[/.:-][A-Za-z0-9_-]*)*$|^/$`)
+// plainText is a word, a path or several words, as nobody writes an expression.
+var plainText = regexp.MustCompile(`^/?[A-Za-z0-9_-]+(?:[/.:-][A-Za-z0-9_-]*)*$|^/$|^[A-Za-z0-9_.-]+(?: [A-Za-z0-9_.-]+)+$`)
 
 // compileRule tries a rule.
 func compileRule(source string) error {
