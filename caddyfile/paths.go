@@ -98,6 +98,24 @@ func (k *knownPaths) check(line *caddyfile.Dispenser, names []string) {
 	}
 }
 
+// checkRedactions warns of redactions that leave nothing out of any sample. Unlike a
+// rule, which does not match then, one that is mistaken shows what it should hide.
+func (k *knownPaths) checkRedactions(line *caddyfile.Dispenser, redactions []string) {
+	if k == nil {
+		return
+	}
+	for _, text := range redactions {
+		path, err := payload.ParsePath(text)
+		switch {
+		case err != nil || text == verify.PersonalData:
+		case k.shape.Misspelt(path) != nil:
+			warn(line, fmt.Sprintf("redact %s leaves nothing out: no sample of %s has it; did you mean %s?", text, k.provider, k.shape.Misspelt(path)))
+		case k.shape.Lacks(path):
+			warn(line, fmt.Sprintf("redact %s leaves nothing out of any sample of %s", text, k.provider))
+		}
+	}
+}
+
 // isMade reports whether a path is one that is made, or leads into one.
 func (k *knownPaths) isMade(name string) bool {
 	for ; name != ""; name = name[:max(strings.LastIndexByte(name, '.'), 0)] {

@@ -174,6 +174,9 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		p.webhook.paths = newKnownPaths(p.spec)
 	}
 	p.webhook.paths.checkRules(p.webhook.Branches)
+	if inspect := p.webhook.Config.Inspect; inspect != nil {
+		p.webhook.paths.checkRedactions(&start, inspect.Redact)
+	}
 	p.checkReachable(&start)
 	return nil
 }

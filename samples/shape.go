@@ -68,6 +68,26 @@ func (s *Shape) with(value any) *Shape {
 	return s
 }
 
+// Lacks reports whether no sample has a path, although what holds its last known
+// step is an object or a list with something in it.
+func (s *Shape) Lacks(path payload.Path) bool {
+	for _, step := range path {
+		switch {
+		case s == nil || step == payload.Every && s.element == nil:
+			return false
+		case s.element != nil && (step == payload.Every || strings.Trim(step, "0123456789") == ""):
+			s = s.element
+		case len(s.members) == 0:
+			return false
+		case s.members[step] == nil:
+			return true
+		default:
+			s = s.members[step]
+		}
+	}
+	return false
+}
+
 // Misspelt returns the path that one which no sample has most likely stands for. It
 // is nil if the path is known, or if no name like it is where it leads: samples show
 // some of what may come, not all.

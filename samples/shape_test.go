@@ -43,6 +43,19 @@ func TestMisspelt(t *testing.T) {
 	}
 }
 
+func TestLacks(t *testing.T) {
+	shape := shapeOf(t, `{"job":{"lines":[{"sku":"a"}],"note":null,"data":{}},"none":[]}`)
+	for text, want := range map[string]bool{
+		"job.other": true, "other": true, "job.lines.*.price": true, "job.lines.0.price": true, "job.lines.price": false,
+		"job": false, "job.lines.*.sku": false, "job.note.a": false, "job.data.a": false, "none.*.a": false, "*.lines": false,
+	} {
+		path, _ := payload.ParsePath(text)
+		if got := shape.Lacks(path); got != want {
+			t.Errorf("%s is lacking: %t, want %t", text, got, want)
+		}
+	}
+}
+
 // A webhook of which there is no sample yet is taken for no slip of others: for each
 // sample, what the provider's others know.
 func TestNoFalseAlarm(t *testing.T) {
