@@ -62,9 +62,13 @@ func (m *meter) make(n int) {
 
 // check makes sure that a result can be written as JSON.
 func (m *meter) check(result any) (err error) {
-	switch result.(type) {
-	case nil, bool, int, float64, string: // a text is in the payload, or was counted
+	switch r := result.(type) {
+	case nil, bool, int, float64:
 		return nil
+	case string: // its bytes are in the payload, or were counted
+		if len(r) <= m.size/mostEscaped {
+			return nil
+		}
 	}
 	defer func() {
 		switch recovered := recover(); recovered {
@@ -78,6 +82,9 @@ func (m *meter) check(result any) (err error) {
 	m.written(result, 0, m.size)
 	return nil
 }
+
+// mostEscaped is how many bytes one of a text may take as JSON, as in \u0001.
+const mostEscaped = 6
 
 // times multiplies sizes. What is too large for an int is as large as an int can be.
 func times(a, b int) int {
