@@ -253,6 +253,23 @@ func table(t *testing.T) []example {
 			},
 			{"wrong password", stored(t, "detrack/requests/basic-wrong.http").to("/detrack/deliveries"), 401, ""},
 		}},
+		{"logistics", map[string]string{
+			"INSTALEAP_CLIENT_SECRET": "test-client-secret", "JELP_TOKEN": "test-token-jelp", "SHIPPIFY_TOKEN": "test-token-shippify",
+			"DETRACK_USER": "test-user", "DETRACK_PASSWORD": "test-password-detrack",
+			"STATUS_SECRET":  "whsec_dGhlIGFwcCBrbm93cyBvbmUga2V5IG9ubHk=",
+			"ARCHIVE_SECRET": "whsec_YW5vdGhlciBhcHAgaGFzIGFub3RoZXIga2V5",
+		}, []step{
+			{"fetch", tokenRequest(t, "test-client-secret"), 200, `"access_token":"`},
+			{"jelp", stored(t, "jelp/requests/token.http"), 200, `"order":"WS-019930","provider_event":"order_update:assign_driver","status":"scheduled"}}`},
+			{"shippify", stored(t, "shippify/requests/token.http"), 200, `"order":"test1234","provider_event":"completed","status":"delivered"}}`},
+			{"detrack", stored(t, "detrack/requests/basic.http").to("/detrack"), 200, `"order":"Test1","provider_event":"dispatched","status":"on_the_way"}}`},
+			{
+				"detrack, version 1", stored(t, "detrack/requests/basic.http").payload("detrack-v1/sample.json").to("/detrack-v1"), 200,
+				`"order":"DO140213001","provider_event":"Delivered","status":"delivered"}}`,
+			},
+			{"static token", stored(t, "instaleap/requests/token.http").to("/instaleap/jobs"), 401, ""},
+			{"wrong password", stored(t, "detrack/requests/basic-wrong.http").to("/detrack"), 401, ""},
+		}},
 		{"delivery-status", map[string]string{
 			"JELP_TOKEN": "test-token-jelp", "SHIPPIFY_TOKEN": "test-token-shippify", "INSTALEAP_SECRET": "test-secret-instaleap",
 			"APP_SECRET": "whsec_dGhlIGFwcCBrbm93cyBvbmUga2V5IG9ubHk=",
