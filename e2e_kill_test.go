@@ -29,7 +29,21 @@ func TestMain(m *testing.M) {
 	if os.Getenv(caddyVariable) != "" {
 		caddycmd.Main()
 	}
-	os.Exit(m.Run())
+	os.Exit(run(m))
+}
+
+// run runs the tests with a folder of their own for what a Caddy keeps, so that
+// they share no file with another Caddy on this machine.
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "webhooks-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Setenv("XDG_DATA_HOME", folder); err != nil {
+		panic(err)
+	}
+	return m.Run()
 }
 
 // killed is a Caddy that is killed again and again, with senders in front of it

@@ -32,7 +32,7 @@ var stored embed.FS
 func init() {
 	samples.Register(stored)
 
-	caddy.RegisterModule(handlers.App{})        // webhooks
+	caddy.RegisterModule(new(handlers.App))     // webhooks
 	caddy.RegisterModule(handlers.Auth{})       // http.handlers.webhook_auth
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign

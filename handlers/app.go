@@ -82,8 +82,10 @@ type App struct {
 	synchronous    map[endpoint]bool       // endpoints whose senders ask
 }
 
-// CaddyModule returns the Caddy module information.
-func (App) CaddyModule() caddy.ModuleInfo {
+// CaddyModule returns the Caddy module information. Its receiver is a pointer
+// because Caddy asks for it with each event, perhaps while the app stops: a value
+// would be a copy of all fields.
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  appName,
 		New: func() caddy.Module { return new(App) },
