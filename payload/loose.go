@@ -28,14 +28,8 @@ func isLiteral(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c-'0' <= 9 || c == '-' || c == '+' || c == '.' || c == '_'
 }
 
-// decodeLoosely is Decode for a document with mistakes. What is no value is
-// nil, and what is no character the replacement character.
-func decodeLoosely(document []byte) (any, error) {
-	d := decoder{scan: scan{doc: document, loose: true}, granted: unlimited}
-	return d.allLoosely()
-}
-
-// allLoosely decodes a document, whatever follows its value.
+// allLoosely decodes a document with mistakes, whatever follows its value. What
+// is no value is nil, and what is no character the replacement character.
 func (d *decoder) allLoosely() (any, error) {
 	value, i := d.decode(space(d.doc, 0), 0)
 	if i == failed {
