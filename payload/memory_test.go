@@ -85,7 +85,8 @@ func TestDecodedValuesCount(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		takes := heap() - before
-		if memory.held < takes-takes/8-4096 || memory.held > 4*takes+1<<16 || memory.most < memory.held {
+		// With the race detector the same values take up to a third more.
+		if memory.held < takes-takes/3-4096 || memory.held > 4*takes+1<<16 || memory.most < memory.held {
 			t.Errorf("%s: %d are counted, %d at most, for %d of %d", name, memory.held, memory.most, takes, len(document))
 		}
 		counted := memory.held
