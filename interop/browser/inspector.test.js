@@ -133,7 +133,7 @@ test('the page lists, filters and explains, and runs nothing that strangers sent
 
 	await page.goto(`${admin}/webhooks/`);
 	await shown(3);
-	assert.match(await page.locator('#providers').innerText(), /github 2 taken, 1 refused/);
+	assert.match(await page.locator('#providers').innerText(), /github at \/hook 2 taken, 1 refused/);
 	assert.ok((await rows().nth(1).innerText()).includes(hostile), 'the name of the event is text');
 
 	// one that was refused
