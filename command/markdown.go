@@ -17,12 +17,16 @@ func writeMarkdown(out io.Writer) error {
 	fmt.Fprintf(out, "# Providers\n\n"+
 		"<!-- Made by go generate from verify/providers; changes belong there. -->\n\n"+
 		"%d providers are built in. `caddy webhooks providers NAME` shows one of them.\n\n"+
-		"| provider | scheme | credentials | signed | event | delivery id | handshake | tolerance |\n"+
-		"|---|---|---|---|---|---|---|---|\n", len(found))
+		"The last column is the best evidence that there is for a description: sdk (the provider's own library runs in\n"+
+		"interop/ against it), source (the code of the provider's library or server was read), docs (its documentation\n"+
+		"was), vector (a signature that it has published verifies), third-party (others describe it, or receive it).\n"+
+		"`caddy webhooks providers --evidence` lists what was read, and when.\n\n"+
+		"| provider | scheme | credentials | signed | event | delivery id | handshake | tolerance | evidence |\n"+
+		"|---|---|---|---|---|---|---|---|---|\n", len(found))
 	for _, d := range found {
-		fmt.Fprintf(out, "| [%s](#%s) | %s | %s | %s | %s | %s | %s | %s |\n", d.spec.Name, d.spec.Name, d.scheme(),
+		fmt.Fprintf(out, "| [%s](#%s) | %s | %s | %s | %s | %s | %s | %s | %s |\n", d.spec.Name, d.spec.Name, d.scheme(),
 			d.credentials(), d.provider.Coverage(), code(sourceNames(d.spec.Event)), code(sourceNames(d.spec.ID)),
-			d.handshake(), d.tolerance())
+			d.handshake(), d.tolerance(), d.spec.Proof())
 	}
 	for _, d := range found {
 		if err := d.writeMarkdown(out); err != nil {

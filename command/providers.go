@@ -16,18 +16,23 @@ import (
 )
 
 func providersCommand() *cobra.Command {
-	var markdown bool
+	var markdown, evidence bool
 	cmd := &cobra.Command{
 		Use:   "providers [name]",
 		Short: "Lists the built-in providers, or describes one",
 		Args:  cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "Print all of them as a Markdown document")
+	cmd.Flags().BoolVar(&evidence, "evidence", false, "Print where the facts of each come from")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			switch {
 			case markdown && len(args) > 0:
 				return exitUsage, errors.New("--markdown describes all providers; leave the name out")
+			case evidence && (markdown || len(args) > 0):
+				return exitUsage, errors.New("--evidence lists all providers; leave the rest out")
+			case evidence:
+				return exitCode(listEvidence(cmd.OutOrStdout()))
 			case markdown:
 				return exitCode(writeMarkdown(cmd.OutOrStdout()))
 			case len(args) == 0:
@@ -94,6 +99,20 @@ func listProviders(out io.Writer) error {
 	return table.Flush()
 }
 
+// listEvidence prints a table of where the facts of the built-in providers come
+// from.
+func listEvidence(out io.Writer) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PROVIDER\tEVIDENCE\tREAD\tSOURCE")
+	for _, name := range verify.BuiltinNames() {
+		spec, _ := verify.Builtin(name)
+		for _, e := range spec.Evidence {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, e.Kind, e.Read, e.Source)
+		}
+	}
+	return table.Flush()
+}
+
 // short names the first of some sources, and how many there are.
 func short(sources []string) string {
 	switch names := sourceNames(sources); len(names) {
@@ -151,6 +170,7 @@ func (d *description) rows() [][2]string {
 		{"methods", list(d.spec.Methods, http.MethodPost)},
 		{"published addresses", list(d.spec.Sources, "none")},
 		{"documented events", fmt.Sprint(len(d.spec.Events))},
+		{"evidence", d.evidence()},
 	}
 }
 
@@ -199,6 +219,15 @@ func (d *description) scheme() string {
 	default:
 		return d.spec.Scheme
 	}
+}
+
+// evidence says where the facts come from.
+func (d *description) evidence() string {
+	var texts []string
+	for _, e := range d.spec.Evidence {
+		texts = append(texts, fmt.Sprintf("%s: %s (%s)", e.Kind, e.Source, e.Read))
+	}
+	return strings.Join(texts, "; ")
 }
 
 func (d *description) credentials() string { return list(d.spec.Credentials, "unverified") }

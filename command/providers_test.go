@@ -73,10 +73,34 @@ func TestProvidersMarkdown(t *testing.T) {
 	}
 }
 
+// Each piece of evidence has a line, which says where to look.
+func TestProvidersEvidence(t *testing.T) {
+	output, code, err := run("providers", "--evidence")
+	if err != nil || code != 0 {
+		t.Fatalf("exit code %d: %v", code, err)
+	}
+	lines := strings.Split(strings.TrimSpace(output), "\n")[1:]
+	for _, name := range verify.BuiltinNames() {
+		spec, _ := verify.Builtin(name)
+		for _, e := range spec.Evidence {
+			if len(lines) == 0 {
+				t.Fatalf("no line for %s", name)
+			}
+			line := lines[0]
+			lines = lines[1:]
+			fields := strings.Fields(line)
+			if len(fields) < 4 || fields[0] != name || fields[1] != e.Kind || fields[2] != e.Read || !strings.HasSuffix(line, e.Source) {
+				t.Errorf("the line of %s is %q", name, line)
+			}
+		}
+	}
+}
+
 func TestProvidersMistakes(t *testing.T) {
 	for want, args := range map[string][]string{
 		"did you mean instaleap?": {"providers", "instalap"},
 		"leave the name out":      {"providers", "--markdown", "github"},
+		"leave the rest out":      {"providers", "--evidence", "github"},
 		"at most 1 arg":           {"providers", "github", "jelp"},
 		"unknown flag":            {"providers", "--md"},
 	} {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/caddy-webhooks/caddy-webhooks/suggest"
@@ -17,27 +18,37 @@ import (
 //go:embed providers/*.json
 var providerFiles embed.FS
 
-// builtin reads the embedded providers once. A mistake in one of them is a
-// mistake in this package, and its tests load them all.
-var builtin = sync.OnceValue(func() map[string]*Spec {
+// builtin has the embedded providers by their names, which are those of their
+// files. Each is read when it is asked for first, so that a server that uses a
+// few does not read them all. A mistake in one of them is a mistake in this
+// package, and its tests load them all.
+var builtin = sync.OnceValue(func() map[string]func() *Spec {
 	files, err := providerFiles.ReadDir("providers")
 	if err != nil {
 		panic(err)
 	}
-	specs := make(map[string]*Spec, len(files))
+	specs := make(map[string]func() *Spec, len(files))
 	for _, file := range files {
-		data, err := providerFiles.ReadFile(path.Join("providers", file.Name()))
-		if err != nil {
-			panic(err)
-		}
-		spec, err := ParseSpec(data)
-		if err != nil {
-			panic(fmt.Sprintf("%s: %v", file.Name(), err))
-		}
-		specs[spec.Name] = spec
+		name := strings.TrimSuffix(file.Name(), ".json")
+		specs[name] = sync.OnceValue(func() *Spec { return readBuiltin(name) })
 	}
 	return specs
 })
+
+func readBuiltin(name string) *Spec {
+	data, err := providerFiles.ReadFile(path.Join("providers", name+".json"))
+	if err != nil {
+		panic(err)
+	}
+	spec, err := ParseSpec(data)
+	if err == nil && spec.Name != name {
+		err = fmt.Errorf("its name is %q", spec.Name)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("providers/%s.json: %v", name, err))
+	}
+	return spec
+}
 
 // ParseSpec reads a provider's JSON description. Unknown fields are errors.
 func ParseSpec(data []byte) (*Spec, error) {
@@ -72,8 +83,11 @@ func Builtin(name string) (*Spec, bool) {
 	if other, ok := otherNames[name]; ok {
 		name = other
 	}
-	spec, ok := builtin()[name]
-	return spec, ok
+	read, ok := builtin()[name]
+	if !ok {
+		return nil, false
+	}
+	return read(), true
 }
 
 // UnknownProvider is the error for a name that neither a built-in provider nor

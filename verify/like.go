@@ -61,7 +61,7 @@ func (s *Spec) inherit(base *Spec) *Spec {
 			field.Set(from.Field(i))
 		}
 	}
-	merged.Like, merged.origin = "", base.Origin()
+	merged.Like, merged.origin, merged.Evidence = "", base.Origin(), s.Evidence
 	return &merged
 }
 

@@ -337,7 +337,7 @@ func TestPresetsAccept(t *testing.T) {
 // fields stand in one order.
 func TestPresetFiles(t *testing.T) {
 	order := []string{
-		"name", "title", "docs", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
+		"name", "title", "docs", "evidence", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
 		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
 		"event", "id", "handshakes", "methods", "sources", "answer_within", "synchronous", "events",
 		"event_sources", "synonyms", "categories", "personal", "secrets",
@@ -362,6 +362,9 @@ func TestPresetFiles(t *testing.T) {
 			t.Errorf("%s has its fields in the order %q; want %q", name, names, order)
 		}
 		spec, _ := verify.Builtin(name)
+		if err := spec.CheckEvidence(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 		if docs, err := url.Parse(spec.Docs); err != nil || docs.Scheme != "https" {
 			t.Errorf("%s has the docs %q", name, spec.Docs)
 		}

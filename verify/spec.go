@@ -32,6 +32,10 @@ type Spec struct {
 	// Where the provider documents its webhooks.
 	Docs string `json:"docs,omitempty"`
 
+	// Where the facts of a built-in provider come from, the best proof first.
+	// It is not taken over by providers that are like it.
+	Evidence []Evidence `json:"evidence,omitempty"`
+
 	// What an operator should know: how sure the facts are, what is left open.
 	Note string `json:"note,omitempty"`
 

@@ -214,18 +214,25 @@ func (v *vector) received(t *testing.T) time.Time {
 	return at
 }
 
-func TestVectors(t *testing.T) {
+// readVectors are the published webhooks.
+func readVectors(t *testing.T) []*vector {
+	t.Helper()
 	file, err := os.Open("../testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	var vectors []vector
+	var vectors []*vector
 	dec := json.NewDecoder(file)
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&vectors); err != nil {
 		t.Fatal(err)
 	}
+	return vectors
+}
+
+func TestVectors(t *testing.T) {
+	vectors := readVectors(t)
 	for _, vector := range vectors {
 		t.Run(vector.Name, func(t *testing.T) {
 			v := vector.verifier(t)
