@@ -1,0 +1,96 @@
+package tenant
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Tenant is a customer whose webhooks arrive. It is not changed once it is made:
+// many requests share it.
+type Tenant struct {
+	// The tenant's id. Where a document has one, it must be the id that was asked
+	// for.
+	ID string `json:"id,omitempty"`
+
+	// How webhooks of the tenant are verified, by the name of the endpoint, or of
+	// the provider for all its endpoints. The endpoint's name comes first.
+	Credentials map[string]*Credentials `json:"credentials,omitempty"`
+
+	// What else is known of the tenant, for placeholders and rules.
+	Vars map[string]string `json:"vars,omitempty"`
+
+	// No webhook of the tenant is accepted.
+	Disabled bool `json:"disabled,omitempty"`
+
+	version Version
+}
+
+// Credentials are what proves that webhooks are the tenant's. Different kinds
+// that stand together must all be right; values of one kind are alternatives.
+// Values are taken as they stand: no placeholder is replaced.
+type Credentials struct {
+	// Keys of the provider's own scheme.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// Public keys of the provider's own scheme.
+	PublicKeys []string `json:"public_keys,omitempty"`
+
+	// Static tokens in the header that the provider uses for them.
+	Tokens []string `json:"tokens,omitempty"`
+
+	// Static tokens in headers that were named at the provider.
+	TokenHeaders []verify.TokenHeader `json:"token_headers,omitempty"`
+
+	// Accounts of Basic authentication.
+	Basic []verify.Account `json:"basic,omitempty"`
+}
+
+// Version tells the states of a tenant apart: equal ones have equal versions.
+type Version [sha256.Size]byte
+
+// Version returns the version of the document that the tenant was read from.
+func (t *Tenant) Version() Version { return t.version }
+
+// For returns the credentials for an endpoint of a provider.
+func (t *Tenant) For(endpoint, provider string) (*Credentials, bool) {
+	credentials, ok := t.Credentials[endpoint]
+	if !ok {
+		credentials, ok = t.Credentials[provider]
+	}
+	return credentials, ok
+}
+
+// Apply puts the credentials into a configuration, in place of its own of these
+// kinds.
+func (c *Credentials) Apply(config *verify.Config) {
+	config.Secrets = append(append([]string(nil), c.Secrets...), c.PublicKeys...)
+	config.Tokens, config.TokenHeaders, config.Basic = c.Tokens, c.TokenHeaders, c.Basic
+}
+
+// check refuses what nobody can mean as a credential.
+func (c *Credentials) check() error {
+	config := new(verify.Config)
+	c.Apply(config)
+	for _, values := range [][]string{config.Secrets, config.Tokens} {
+		for i, value := range values {
+			if err := checkValue(value); err != nil {
+				return fmt.Errorf("value %d %w", i+1, err)
+			}
+		}
+	}
+	for _, header := range c.TokenHeaders {
+		for i, value := range header.Values {
+			if err := checkValue(value); err != nil {
+				return fmt.Errorf("token_headers: value %d %w", i+1, err)
+			}
+		}
+	}
+	for i, account := range c.Basic {
+		if err := checkValue(account.Password); err != nil {
+			return fmt.Errorf("basic: password %d %w", i+1, err)
+		}
+	}
+	return nil
+}
