@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -29,6 +30,7 @@ type Outcome struct {
 type Destination struct {
 	Name     string
 	Schedule Schedule
+	Gate     *Gate // nil: one with no limits but Concurrency
 
 	// Attempt hands a delivery to the app. It returns soon after ctx has ended,
 	// and may be called from several goroutines.
@@ -50,9 +52,6 @@ type Events struct {
 	Trouble func(destination string, err error)
 }
 
-// Concurrency is how many attempts are made at a destination at a time.
-const Concurrency = 16
-
 // pause is how long a Runner waits after the store has failed.
 const pause = time.Second
 
@@ -60,6 +59,7 @@ const pause = time.Second
 // it is stopped. Several may share a store, as before and after a reload.
 type Runner struct {
 	store        Store
+	controls     Controls // of the store; nil if it has none
 	destinations []Destination
 	events       Events
 	maxAge       time.Duration // 0: for ever
@@ -76,11 +76,16 @@ type Runner struct {
 // removed, and so is what waits for destinations that are not among those
 // given; 0 is for ever.
 func NewRunner(store Store, destinations []Destination, maxAge time.Duration, events Events) *Runner {
-	r := &Runner{store: store, destinations: destinations, events: events, maxAge: maxAge}
+	r := &Runner{store: store, destinations: slices.Clone(destinations), events: events, maxAge: maxAge}
+	r.controls, _ = store.(Controls)
 	r.claims, r.stop = context.WithCancel(context.Background())
 	r.attempts, r.cut = context.WithCancel(context.Background())
-	for _, destination := range destinations {
-		r.running.Go(func() { r.serve(&destination) })
+	for i := range r.destinations {
+		destination := &r.destinations[i]
+		if destination.Gate == nil {
+			destination.Gate = NewGate(Limits{})
+		}
+		r.running.Go(func() { r.serve(destination) })
 	}
 	if maxAge > 0 {
 		r.running.Go(r.expire)
@@ -109,30 +114,14 @@ func (r *Runner) Stop(ctx context.Context) {
 
 // serve delivers to one destination.
 func (r *Runner) serve(destination *Destination) {
-	free := make(chan struct{}, Concurrency)
-	for range Concurrency {
-		free <- struct{}{}
-	}
 	for {
-		select {
-		case <-free:
-		case <-r.claims.Done():
-			return
+		room := destination.Gate.room(r.claims)
+		if room == 0 {
+			return // stopped
 		}
-		claimed := 1
-		for len(free) > 0 {
-			<-free
-			claimed++
-		}
-		deliveries, err := r.store.Claim(r.claims, destination.Name, claimed)
-		for range claimed - len(deliveries) {
-			free <- struct{}{}
-		}
+		deliveries, err := r.store.Claim(r.claims, destination.Name, room)
 		for _, d := range deliveries {
-			r.running.Go(func() {
-				r.deliver(destination, d)
-				free <- struct{}{}
-			})
+			r.begin(destination, d)
 		}
 		if err == nil {
 			continue
@@ -145,21 +134,40 @@ func (r *Runner) serve(destination *Destination) {
 	}
 }
 
+// begin begins an attempt on a goroutine of its own, if it may begin. The outcome
+// is settled when the attempt no longer counts: an engine may take a while.
+func (r *Runner) begin(destination *Destination, d *Delivery) {
+	gate := destination.Gate
+	gate.mu.Lock()
+	pass, may := gate.begin(true)
+	gate.mu.Unlock()
+	if !may || r.claims.Err() != nil || r.controls != nil && r.controls.Paused(destination.Name) {
+		if may {
+			pass.Cut()
+		}
+		r.store.Release(d)
+		return
+	}
+	gate.settle(+1)
+	r.running.Go(func() {
+		defer gate.settle(-1)
+		outcome := r.attempt(destination, d)
+		if outcome.Verdict == Failed && r.attempts.Err() != nil {
+			pass.Cut()
+		} else {
+			pass.End(outcome)
+		}
+		d.Record.Body = nil
+		r.settle(destination, d, outcome, pass.probe)
+	})
+}
+
 // sleep waits, unless the Runner is stopped.
 func (r *Runner) sleep(long time.Duration) {
 	select {
 	case <-time.After(long):
 	case <-r.claims.Done():
 	}
-}
-
-// deliver makes one attempt and settles the delivery.
-func (r *Runner) deliver(destination *Destination, d *Delivery) {
-	if r.claims.Err() != nil {
-		r.store.Release(d)
-		return
-	}
-	r.settle(destination, d, r.attempt(destination, d))
 }
 
 // Finish settles a delivery of which the caller makes the attempt, as soon as await
@@ -175,7 +183,7 @@ func (r *Runner) Finish(destination string, d *Delivery, await func(context.Cont
 		}
 		for i := range r.destinations {
 			if r.destinations[i].Name == destination {
-				r.settle(&r.destinations[i], d, outcome)
+				r.settle(&r.destinations[i], d, outcome, false)
 			}
 		}
 	}
@@ -188,16 +196,23 @@ func (r *Runner) Finish(destination string, d *Delivery, await func(context.Cont
 	r.running.Go(finish)
 }
 
-// settle writes down what has come of an attempt.
-func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome) {
+// settle writes down what has come of an attempt. One that was a probe of the
+// breaker does not count, since it was made for all that wait: unless the delivery
+// has waited for longer than its schedule says, which must end.
+func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome, probe bool) {
 	if outcome.Verdict != Delivered && r.attempts.Err() != nil {
 		r.store.Release(d) // it was cut short, which says nothing of the app
 		return
 	}
 	r.events.Attempted(destination.Name, outcome)
+	now := r.now()
 	settle := func() error { return r.store.Done(context.Background(), d) }
-	switch due, more := destination.Schedule.Next(time.Now(), d.Attempts+1, outcome.RetryAfter); {
+	due, more := destination.Schedule.Next(now, d.Attempts+1, outcome.RetryAfter)
+	switch {
 	case outcome.Verdict == Delivered:
+	case outcome.Verdict == Failed && probe && r.controls != nil && now.Sub(d.Stored) < destination.Schedule.Span():
+		due := now.Add(max(destination.Gate.breakPause(), min(outcome.RetryAfter, MaxRetryAfter)))
+		settle = func() error { return r.controls.Postpone(context.Background(), d, due, outcome.Failure) }
 	case outcome.Verdict == Failed && more:
 		settle = func() error { return r.store.Retry(context.Background(), d, due, outcome.Failure) }
 	default:
@@ -235,6 +250,14 @@ func (r *Runner) attempt(destination *Destination, d *Delivery) (outcome Outcome
 	return destination.Attempt(r.attempts, d)
 }
 
+// now is the time by which deliveries are due.
+func (r *Runner) now() time.Time {
+	if r.controls != nil {
+		return r.controls.Now()
+	}
+	return time.Now()
+}
+
 // expireEvery is how often what is too old is looked for.
 const expireEvery = time.Hour
 
@@ -260,7 +283,7 @@ func (r *Runner) expire() {
 }
 
 func (r *Runner) expireOf(destination string, state State) {
-	filter := Filter{State: state, Destination: destination, Until: time.Now().Add(-r.maxAge)}
+	filter := Filter{State: state, Destination: destination, Until: r.now().Add(-r.maxAge)}
 	removed, err := r.store.Remove(r.claims, filter)
 	if removed > 0 {
 		r.events.Expired(destination, state, removed)

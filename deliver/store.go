@@ -60,8 +60,8 @@ type Store interface {
 	// ErrNotFound if it is no longer there, and ErrChecksum if it is damaged.
 	Read(ctx context.Context, ref string) (*Record, error)
 
-	// Requeue makes dead letters due at once, as if they had not been attempted,
-	// and returns how many. Filter.State is ignored.
+	// Requeue makes dead letters due at once, with a schedule from its start, and
+	// returns how many. Filter.State is ignored.
 	Requeue(ctx context.Context, filter Filter) (int, error)
 
 	// Remove deletes deliveries for good, and their records with the last of
@@ -72,6 +72,46 @@ type Store interface {
 	// Close waits for what is being written, and frees the store. Claims that
 	// wait end with ErrClosed.
 	Close() error
+}
+
+// Controls is what operators, and first attempts, need of a Store.
+//
+// A lane is what has the same Target.Lane at the same destination. Claim hands out
+// the earliest of a lane only, and nothing while one of the lane is leased or
+// entered. So deliveries of a lane are attempted one at a time, in the order in
+// which they were stored, whatever fails in between: one that is put off holds its
+// lane, one that is done, dead or removed lets the next go. A requeued dead letter
+// goes before what was stored after it. What is not waiting costs a lane nothing.
+type Controls interface {
+	// Now is the time by which deliveries are due.
+	Now() time.Time
+
+	// Enter holds a lane for an attempt of what is not stored, until leave is
+	// called. There is no leave if something of the lane waits or is under way:
+	// then the record is to be appended. An engine that several processes share may
+	// say so always.
+	Enter(ctx context.Context, destination, lane string) (leave func(), err error)
+
+	// SetPaused has nothing of a destination claimed any more, or again. It is kept
+	// with the deliveries.
+	SetPaused(ctx context.Context, destination string, paused bool) error
+
+	// Paused reports whether a destination is paused. It is quick.
+	Paused(destination string) bool
+
+	// RetryNow makes waiting deliveries due at once, with the attempts they have
+	// had, and returns how many. What is leased is left alone. Filter.State is
+	// ignored.
+	RetryNow(ctx context.Context, filter Filter) (int, error)
+
+	// Move gives all that is kept for one destination to another, and returns how
+	// many deliveries that were. What is leased stays. What is kept there already,
+	// by its record or its key, is not kept twice.
+	Move(ctx context.Context, from, to string) (int, error)
+
+	// Postpone ends a lease after an attempt that failed and does not count: the
+	// delivery is due at a time, with the attempts of its schedule that it had.
+	Postpone(ctx context.Context, d *Delivery, at time.Time, failure Failure) error
 }
 
 // Errors of stores. Others may be returned, too: they all say that nothing was
@@ -97,6 +137,7 @@ type Target struct {
 	Attempts    int       // attempts that were made before it was stored
 	Due         time.Time // when the next one is due; the zero time: at once
 	Failure     Failure   // of the last of those attempts, if Dead is nil
+	Lane        string    // what is in the same lane is attempted in order; empty: in none. See Controls
 
 	// Dead is not nil if the destination has refused the record for good: it is
 	// stored as a dead letter.
@@ -128,14 +169,17 @@ const (
 func (t *Target) Going(record *Record, stored time.Time) *Delivery {
 	head := *record
 	head.Body = nil
-	return &Delivery{Record: &head, Destination: t.Destination, Attempts: t.Attempts - 1, Stored: stored, Due: t.Due}
+	return &Delivery{
+		Record: &head, Destination: t.Destination, Attempts: t.Attempts - 1, Made: t.Attempts - 1, Stored: stored, Due: t.Due,
+	}
 }
 
 // Delivery is one leased delivery.
 type Delivery struct {
 	Record      *Record
 	Destination string
-	Attempts    int       // failed attempts before this one
+	Attempts    int       // failed attempts before this one that count in the schedule
+	Made        int       // all attempts before this one, also before it was a dead letter
 	Stored      time.Time // when it was stored
 	Due         time.Time // since when it was due
 
@@ -158,6 +202,7 @@ type Stats struct {
 	Waiting     int       `json:"waiting"`
 	Dead        int       `json:"dead"`
 	Oldest      time.Time `json:"oldest,omitzero"` // when the oldest waiting one was stored; zero if none is
+	Paused      bool      `json:"paused,omitempty"`
 }
 
 // Filter chooses deliveries. Fields that are zero choose all.
@@ -183,9 +228,10 @@ type Entry struct {
 	Provider    string    `json:"provider"`
 	Event       string    `json:"event"`
 	Stored      time.Time `json:"stored"`
-	Due         time.Time `json:"due,omitzero"` // when the next attempt is due; zero for dead letters
-	Attempts    int       `json:"attempts"`     // that have failed
-	Size        int       `json:"size"`         // of the payload in bytes
+	Due         time.Time `json:"due,omitzero"`   // when the next attempt is due; zero for dead letters
+	Attempts    int       `json:"attempts"`       // that have failed
+	Size        int       `json:"size"`           // of the payload in bytes
+	Held        bool      `json:"held,omitempty"` // an earlier one of its lane has to be delivered first
 	Failure               // of the last attempt
 }
 

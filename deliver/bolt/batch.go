@@ -16,8 +16,9 @@ type batch struct {
 	tx     *bolt.Tx
 	queues map[string]*queue // that were looked at; written by flush
 	names  map[uint32]string // of all destinations
-	bytes  int64             // that are kept
-	loaded bool              // bytes is known
+	live   int64             // bytes of what waits
+	dead   int64             // bytes of dead letters
+	loaded bool              // live and dead are known
 	err    error             // of bbolt: the transaction cannot be committed
 }
 
@@ -27,25 +28,28 @@ func (b *batch) append(
 	key string, encoded []byte, targets []deliver.Target, now time.Time, maxSize int64, lease func(*deliver.Target, slot),
 ) error {
 	var wanted []deliver.Target
+	waiting, dead := 0, 0
 	for i := range targets {
 		if at, waits := b.waits(targets[i].Destination, key); waits {
 			lease(&targets[i], at)
+			continue
+		}
+		if wanted = append(wanted, targets[i]); targets[i].Dead != nil {
+			dead++
 		} else {
-			wanted = append(wanted, targets[i])
+			waiting++
 		}
 	}
-	size := int64(len(encoded)) + int64(len(wanted))*overhead
 	if len(wanted) == 0 {
 		return b.err
 	}
-	if b.size()+size > maxSize {
+	if !b.fits(int64(len(encoded)), waiting, dead, maxSize) {
 		return deliver.ErrFull
 	}
 	sequence, err := b.tx.Bucket(records).NextSequence()
 	b.note(err)
 	b.put(records, sequenceKey(sequence), encoded)
-	b.share(sequence, len(wanted))
-	b.bytes += size
+	b.count(sequence, waiting, dead)
 	for i := range wanted {
 		target := &wanted[i]
 		q := b.queue(target.Destination)
@@ -53,7 +57,10 @@ func (b *batch) append(
 			return b.err
 		}
 		at := slot{q.number, sequence}
-		j := job{stored: now, due: target.Due, attempts: target.Attempts, failure: target.Failure}
+		j := job{
+			stored: now, set: now, due: target.Due, attempts: target.Attempts, made: target.Attempts,
+			failure: target.Failure, lane: laneOf(target.Lane),
+		}
 		if target.Dead != nil {
 			j.failure = *target.Dead
 			q.dead++
@@ -73,7 +80,7 @@ func (b *batch) append(
 func (b *batch) wait(at slot, q *queue, j *job, key string) {
 	q.waiting++
 	b.put(waitingBucket, at.key(), j.encode())
-	b.put(dueBucket, at.dueKey(j.due), nil)
+	b.offer(at, j)
 	if key != "" {
 		b.put(keysBucket, at.keyKey(key), sequenceKey(at.sequence))
 	}
@@ -96,33 +103,34 @@ func (b *batch) waits(destination, key string) (at slot, waits bool) {
 	return at, b.tx.Bucket(waitingBucket).Get(at.key()) != nil
 }
 
+// tried is what has come of an attempt that failed.
+type tried struct {
+	attempts, made int // with this one
+	failure        deliver.Failure
+}
+
 // reschedule changes when a waiting delivery is due.
-func (b *batch) reschedule(at slot, attempts int, due time.Time, failure deliver.Failure) error {
-	j, err := b.job(waitingBucket, at)
-	if err != nil {
-		return err
-	}
-	b.delete(dueBucket, at.dueKey(j.due))
-	j.due, j.attempts, j.failure = due, attempts, failure
-	b.put(waitingBucket, at.key(), j.encode())
-	b.put(dueBucket, at.dueKey(due), nil)
-	return b.err
+func (b *batch) reschedule(at slot, now, due time.Time, t tried) error {
+	return b.change(at, func(j *job) {
+		j.set, j.due, j.attempts, j.made, j.failure = now, due, t.attempts, t.made, t.failure
+	})
 }
 
 // bury makes a waiting delivery a dead letter.
-func (b *batch) bury(at slot, attempts int, failure deliver.Failure) error {
+func (b *batch) bury(at slot, t tried) error {
 	j, err := b.job(waitingBucket, at)
 	if err != nil {
 		return err
 	}
 	q := b.unwait(at, j)
-	j.due, j.attempts, j.failure = time.Time{}, attempts, failure
+	j.due, j.attempts, j.made, j.failure = time.Time{}, t.attempts, t.made, t.failure
 	q.dead++
 	b.put(deadBucket, at.key(), j.encode())
+	b.count(at.sequence, -1, 1)
 	return b.err
 }
 
-// requeue makes a dead letter wait again, as if it had not been attempted.
+// requeue makes a dead letter wait again, with a schedule from its start.
 func (b *batch) requeue(at slot, now time.Time) error {
 	j, err := b.job(deadBucket, at)
 	if err != nil {
@@ -131,37 +139,34 @@ func (b *batch) requeue(at slot, now time.Time) error {
 	q := b.queue(b.name(at.destination))
 	q.dead--
 	b.delete(deadBucket, at.key())
-	b.wait(at, q, &job{stored: j.stored, due: now}, b.key(at.sequence))
+	b.wait(at, q, &job{stored: j.stored, set: now, due: now, made: j.made, lane: j.lane}, b.key(at.sequence))
+	b.count(at.sequence, 1, -1)
 	return b.err
 }
 
 // remove deletes a delivery that is in a state, and its record if it was the
 // last.
 func (b *batch) remove(at slot, state deliver.State) error {
-	bucket := waitingBucket
-	if state == deliver.Dead {
-		bucket = deadBucket
-	}
-	j, err := b.job(bucket, at)
+	j, err := b.job(bucketOf(state), at)
 	if err != nil {
 		return err
 	}
 	if state == deliver.Dead {
 		b.queue(b.name(at.destination)).dead--
 		b.delete(deadBucket, at.key())
+		b.count(at.sequence, 0, -1)
 	} else {
 		b.unwait(at, j)
+		b.count(at.sequence, -1, 0)
 	}
-	size := int64(overhead)
-	sequence := sequenceKey(at.sequence)
-	if left := b.tx.Bucket(shared).Get(sequence); len(left) == 4 {
-		b.share(at.sequence, int(binary.BigEndian.Uint32(left))-1)
-	} else {
-		size += int64(len(b.tx.Bucket(records).Get(sequence)))
-		b.delete(records, sequence)
-	}
-	b.bytes = b.size() - size
 	return b.err
+}
+
+func bucketOf(state deliver.State) []byte {
+	if state == deliver.Dead {
+		return deadBucket
+	}
+	return waitingBucket
 }
 
 // unwait takes a delivery from those that wait, and returns its queue.
@@ -169,20 +174,11 @@ func (b *batch) unwait(at slot, j *job) *queue {
 	q := b.queue(b.name(at.destination))
 	q.waiting--
 	b.delete(waitingBucket, at.key())
-	b.delete(dueBucket, at.dueKey(j.due))
+	b.withdraw(at, j)
 	if key := b.key(at.sequence); key != "" {
 		b.delete(keysBucket, at.keyKey(key))
 	}
 	return q
-}
-
-// share notes how many deliveries a record has.
-func (b *batch) share(sequence uint64, deliveries int) {
-	if deliveries > 1 {
-		b.put(shared, sequenceKey(sequence), binary.BigEndian.AppendUint32(nil, uint32(deliveries))) //nolint:gosec // few
-	} else {
-		b.delete(shared, sequenceKey(sequence))
-	}
 }
 
 // job returns the state of a delivery, or deliver.ErrNotFound.
@@ -204,17 +200,6 @@ func (b *batch) key(sequence uint64) string {
 		return ""
 	}
 	return r.Key
-}
-
-// size returns how many bytes are kept.
-func (b *batch) size() int64 {
-	if !b.loaded {
-		b.loaded = true
-		if encoded := b.tx.Bucket(metaBucket).Get(bytesKey); len(encoded) == 8 {
-			b.bytes = int64(binary.BigEndian.Uint64(encoded)) //nolint:gosec // as written by flush
-		}
-	}
-	return b.bytes
 }
 
 // queue returns what is kept of a destination, which is new if it is unknown.
@@ -261,7 +246,8 @@ func (b *batch) flush() error {
 		b.put(destinations, []byte(name), q.encode())
 	}
 	if b.loaded {
-		b.put(metaBucket, bytesKey, binary.BigEndian.AppendUint64(nil, uint64(max(b.bytes, 0))))
+		b.putNumber(bytesKey, b.live)
+		b.putNumber(deadBytesKey, b.dead)
 	}
 	return b.err
 }

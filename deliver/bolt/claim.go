@@ -16,6 +16,9 @@ import (
 func (s *Store) Claim(ctx context.Context, destination string, limit int) ([]*deliver.Delivery, error) {
 	for {
 		changed := s.await(destination)
+		if err := s.correct(ctx); err != nil {
+			return nil, err
+		}
 		found, next, err := s.lease(destination, limit)
 		if err != nil {
 			return nil, err
@@ -70,6 +73,9 @@ func (s *Store) lease(destination string, limit int) (found []leased, next time.
 	// what was settled meanwhile is not there any more.
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.paused[destination] {
+		return nil, next, nil
+	}
 	err = s.view(func(tx *bolt.Tx) error {
 		stored := tx.Bucket(destinations).Get([]byte(destination))
 		if stored == nil {
@@ -92,31 +98,37 @@ func (s *Store) lease(destination string, limit int) (found []leased, next time.
 				next = fromNanoseconds(due)
 				break
 			}
-			l, err := s.take(tx, at)
+			l, err := s.take(tx, destination, at)
 			if err != nil {
 				return err
 			}
-			found = append(found, l)
+			if l.lease != nil {
+				found = append(found, l)
+			}
 		}
 		return nil
 	})
 	if err != nil {
 		for _, l := range found {
 			delete(s.leases, l.lease.slot)
+			s.letGo(l.lease.lane)
 		}
 		return nil, next, err
 	}
 	return found, next, nil
 }
 
-// take leases one delivery. The store is locked.
-func (s *Store) take(tx *bolt.Tx, at slot) (leased, error) {
+// take leases one delivery, unless its lane is held. The store is locked.
+func (s *Store) take(tx *bolt.Tx, destination string, at slot) (leased, error) {
 	j, err := decodeJob(tx.Bucket(waitingBucket).Get(at.key()))
 	if err != nil {
 		return leased{}, err
 	}
-	l := &lease{at}
-	s.leases[at] = l
+	l := &lease{at, held{destination, j.lane}}
+	if j.lane != noLane && s.lanes[l.lane] > 0 {
+		return leased{}, nil
+	}
+	s.hold(l)
 	return leased{l, j, bytes.Clone(tx.Bucket(records).Get(sequenceKey(at.sequence)))}, nil
 }
 
@@ -128,6 +140,7 @@ func (s *Store) intact(ctx context.Context, destination string, found []leased) 
 		d := &deliver.Delivery{
 			Destination: destination,
 			Attempts:    l.job.attempts,
+			Made:        l.job.made,
 			Stored:      l.job.stored,
 			Due:         l.job.due,
 			Lease:       l.lease,
@@ -141,7 +154,7 @@ func (s *Store) intact(ctx context.Context, destination string, found []leased) 
 			s.observer.Corrupt(destination)
 		}
 		err = s.settle(context.WithoutCancel(ctx), d, func(b *batch, at slot) error {
-			return b.bury(at, d.Attempts, deliver.Failure{Reason: deliver.ReasonCorrupt})
+			return b.bury(at, tried{d.Attempts, d.Made, deliver.Failure{Reason: deliver.ReasonCorrupt}})
 		})
 		_ = err // the lease stays, so that it is not looked at again before a restart
 	}

@@ -18,10 +18,16 @@ const (
 	maxBatchBytes = 4 << 20
 )
 
+// lazyTime is how long an outcome waits at most for something that has to be on
+// disk at once, with which it is forced there. If Caddy ends meanwhile, the attempt
+// is made again.
+const lazyTime = 100 * time.Millisecond
+
 // operation is a change that somebody waits for.
 type operation struct {
 	change       func(*batch) error // an error means that it has changed nothing
 	bytes        int                // that it stores
+	lazy         bool               // it may wait for others
 	destinations []string           // at which more is due afterwards
 	done         chan error
 	err          error
@@ -29,8 +35,8 @@ type operation struct {
 
 // do makes a change and returns when it is on disk. If ctx ends first the
 // change may be made nevertheless.
-func (s *Store) do(ctx context.Context, bytes int, destinations []string, change func(*batch) error) error {
-	o := &operation{change: change, bytes: bytes, destinations: destinations, done: make(chan error, 1)}
+func (s *Store) do(ctx context.Context, o *operation, change func(*batch) error) error {
+	o.change, o.done = change, make(chan error, 1)
 	if err := s.failed(); err != nil {
 		return err
 	}
@@ -77,18 +83,36 @@ func (s *Store) commitAll() {
 	}
 }
 
-// gather adds to an operation those that wait behind it.
+// gather adds to an operation those that wait behind it. As long as all of them are
+// lazy, it waits for one that is not.
 func (s *Store) gather(first *operation) []*operation {
 	operations := []*operation{first}
-	bytes := first.bytes
+	bytes, lazy := first.bytes, first.lazy
+	var enough <-chan time.Time
 	for len(operations) < maxBatch && bytes < maxBatchBytes {
+		var o *operation
 		select {
-		case o := <-s.operations:
-			operations = append(operations, o)
-			bytes += o.bytes
+		case o = <-s.operations:
 		default:
-			return operations
+			if !lazy {
+				return operations
+			}
+			if enough == nil {
+				timer := time.NewTimer(lazyTime)
+				defer timer.Stop()
+				enough = timer.C
+			}
+			select {
+			case o = <-s.operations:
+			case <-enough:
+				return operations
+			case <-s.closing:
+				return operations
+			}
 		}
+		operations = append(operations, o)
+		bytes += o.bytes
+		lazy = lazy && o.lazy
 	}
 	return operations
 }
@@ -127,6 +151,7 @@ func (s *Store) transact(operations []*operation) error {
 		if stores {
 			b.reserve()
 		}
+		b.putNumber(seenKey, s.look())
 		err := b.flush()
 		start = time.Now()
 		return true, err

@@ -62,17 +62,23 @@ func fillAndDrain(path string) error {
 		if err != nil {
 			return err
 		}
+		settled := make(chan error, len(deliveries))
 		for _, d := range deliveries {
 			if !acknowledged[d.Record.ID] {
 				return fmt.Errorf("%s was not acknowledged, or is delivered twice", d.Record.ID)
 			}
+			settle := func() error { return store.Done(ctx, d) }
 			if d.Attempts == 0 {
-				err = store.Retry(ctx, d, time.Now(), deliver.Failure{Status: 503, Reason: "503 Service Unavailable"})
+				settle = func() error {
+					return store.Retry(ctx, d, time.Now(), deliver.Failure{Status: 503, Reason: "503 Service Unavailable"})
+				}
 			} else {
-				err = store.Done(ctx, d)
 				delete(acknowledged, d.Record.ID)
 			}
-			if err != nil {
+			go func() { settled <- settle() }()
+		}
+		for range deliveries {
+			if err := <-settled; err != nil {
 				return fmt.Errorf("with %d left: %w", len(acknowledged), err)
 			}
 		}

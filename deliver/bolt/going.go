@@ -35,7 +35,7 @@ func (g *going) lease(target *deliver.Target, at slot) {
 	if g.ended {
 		return
 	}
-	l := &lease{at}
+	l := &lease{at, held{target.Destination, laneOf(target.Lane)}}
 	if !g.store.acquire(l) {
 		return
 	}

@@ -3,9 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -25,7 +23,8 @@ func (s *Store) Stats(context.Context) ([]deliver.Stats, error) {
 			if err != nil {
 				return err
 			}
-			stats := deliver.Stats{Destination: string(name), Waiting: int(q.waiting), Dead: int(q.dead)} //nolint:gosec // counts
+			stats := deliver.Stats{Destination: string(name), Paused: q.paused}
+			stats.Waiting, stats.Dead = int(q.waiting), int(q.dead) //nolint:gosec // counts
 			prefix := destinationKey(q.number)
 			if key, value := tx.Bucket(waitingBucket).Cursor().Seek(prefix); bytes.HasPrefix(key, prefix) {
 				j, err := decodeJob(value)
@@ -106,6 +105,8 @@ func describe(tx *bolt.Tx, at slot, state deliver.State, encoded []byte) (*deliv
 	}
 	if state == deliver.Waiting {
 		entry.Due = j.due
+		front, waits := frontOf(tx, at.destination, j.lane)
+		entry.Held = j.lane != noLane && waits && front != at
 	}
 	// Of a damaged record nothing can be said but that it is there.
 	if r, size, err := deliver.DecodeHead(tx.Bucket(records).Get(sequenceKey(at.sequence))); err == nil {
@@ -220,73 +221,4 @@ func (s *Store) Read(_ context.Context, ref string) (*deliver.Record, error) {
 		return nil, err
 	}
 	return deliver.DecodeRecord(encoded)
-}
-
-// Requeue implements deliver.Store.
-func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (int, error) {
-	filter.State = deliver.Dead
-	return s.each(ctx, filter, func(b *batch, at slot, _ deliver.State) error { return b.requeue(at, s.now()) })
-}
-
-// Remove implements deliver.Store.
-func (s *Store) Remove(ctx context.Context, filter deliver.Filter) (int, error) {
-	return s.each(ctx, filter, func(b *batch, at slot, state deliver.State) error { return b.remove(at, state) })
-}
-
-// each changes all deliveries that a filter chooses, some at a time, and
-// returns how many it has changed.
-func (s *Store) each(ctx context.Context, filter deliver.Filter, change func(*batch, slot, deliver.State) error) (int, error) {
-	var total int
-	var after slot
-	for {
-		entries, last, err := s.scan(&filter, after)
-		if err != nil {
-			return total, err
-		}
-		for some := range slices.Chunk(entries, maxBatch) {
-			changed, err := s.changeSome(ctx, some, change)
-			total += changed
-			if err != nil {
-				return total, err
-			}
-		}
-		if last == (slot{}) {
-			return total, nil
-		}
-		after = last
-	}
-}
-
-// changeSome changes listed deliveries in one transaction. What has changed
-// since it was listed is left alone.
-func (s *Store) changeSome(
-	ctx context.Context, entries []deliver.Entry, change func(*batch, slot, deliver.State) error,
-) (int, error) {
-	changed := 0
-	var wake []string
-	for i := range entries {
-		if !slices.Contains(wake, entries[i].Destination) {
-			wake = append(wake, entries[i].Destination)
-		}
-	}
-	err := s.do(ctx, 0, wake, func(b *batch) error {
-		changed = 0 // it may be the second time
-		for i := range entries {
-			at, err := parseRef(entries[i].Ref)
-			if err != nil {
-				return err
-			}
-			switch err := change(b, at, entries[i].State); {
-			case err == nil:
-				changed++
-			case !errors.Is(err, deliver.ErrNotFound):
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return 0, err
-	}
-	return changed, nil
 }

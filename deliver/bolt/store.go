@@ -10,6 +10,7 @@ package bolt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Store struct {
 	maxSize  atomic.Int64
 
 	now       func() time.Time
+	seen      atomic.Int64  // the latest time, in nanoseconds
 	lookAgain time.Duration // how long a claim sleeps at most: the clock may be set meanwhile
 
 	operations chan *operation
@@ -40,6 +42,8 @@ type Store struct {
 
 	mu      sync.Mutex
 	leases  map[slot]*lease
+	lanes   map[held]int             // by how many each lane is held; see lanes.go
+	paused  map[string]bool          // destinations
 	changed map[string]chan struct{} // by destination; closed when more may be due
 }
 
@@ -51,13 +55,36 @@ type slot struct {
 
 // lease is a claim of a slot. A settled or removed one is no longer in
 // Store.leases.
-type lease struct{ slot }
+type lease struct {
+	slot
+	lane held // that it holds
+}
 
-// Open opens the file at path, and makes it if there is none. It is readable by
-// its owner only. A file that another process has open is refused. More than
-// maxSize bytes of records are refused with deliver.ErrFull.
+// Options say which file a Store is in, and how much it keeps.
+type Options struct {
+	// Path is the file.
+	Path string
+
+	// MaxSize is how many bytes of records may wait, and as many of dead letters.
+	// 0 is DefaultMaxSize.
+	MaxSize int64
+
+	// Observer is told what the store does.
+	Observer deliver.Observer
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Open opens the file at path, and makes it if there is none. See Options.Open.
 func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error) {
-	db, err := boltfile.Open(path, bolt.Options{
+	return Options{Path: path, MaxSize: maxSize, Observer: observer}.Open()
+}
+
+// Open opens the file, and makes it if there is none. It is readable by its owner
+// only. A file that another process has open is refused.
+func (o Options) Open() (*Store, error) {
+	db, err := boltfile.Open(o.Path, bolt.Options{
 		// A list of free pages that has grown with a backlog would be written
 		// with each transaction. It is found again when the file is opened.
 		NoFreelistSync: true,
@@ -67,18 +94,40 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 	}
 	s := &Store{
 		db:         db,
-		observer:   observer,
-		now:        time.Now,
+		observer:   o.Observer,
+		now:        o.Now,
 		lookAgain:  30 * time.Second,
 		operations: make(chan *operation, maxBatch),
 		closing:    make(chan struct{}),
 		committed:  make(chan struct{}),
 		leases:     make(map[slot]*lease),
+		lanes:      make(map[held]int),
+		paused:     make(map[string]bool),
 		changed:    make(map[string]chan struct{}),
 	}
-	s.SetMaxSize(maxSize)
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.SetMaxSize(o.MaxSize)
+	if err := s.restore(); err != nil {
+		return nil, errors.Join(fmt.Errorf("opening %s: %w", o.Path, err), db.Close())
+	}
 	go s.commitAll()
 	return s, nil
+}
+
+// restore reads what a store has in memory.
+func (s *Store) restore() error {
+	return s.view(func(tx *bolt.Tx) error {
+		s.seen.Store(number(tx, seenKey))
+		return tx.Bucket(destinations).ForEach(func(name, encoded []byte) error {
+			q, err := decodeQueue(encoded)
+			if err == nil && q.paused {
+				s.paused[string(name)] = true
+			}
+			return err
+		})
+	})
 }
 
 // SetMaxSize changes how many bytes of records may be kept.
@@ -104,7 +153,7 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 	}
 	now := s.now()
 	going := &going{store: s, record: record, now: now}
-	err = s.do(ctx, len(encoded), names, func(b *batch) error {
+	err = s.do(ctx, &operation{bytes: len(encoded), destinations: names}, func(b *batch) error {
 		return b.append(record.Key, encoded, targets, now, s.maxSize.Load(), going.lease)
 	})
 	going.end(err)
@@ -119,13 +168,22 @@ func (s *Store) Done(ctx context.Context, d *deliver.Delivery) error {
 // Retry implements deliver.Store.
 func (s *Store) Retry(ctx context.Context, d *deliver.Delivery, at time.Time, failure deliver.Failure) error {
 	return s.settle(ctx, d, func(b *batch, where slot) error {
-		return b.reschedule(where, d.Attempts+1, at, failure)
+		return b.reschedule(where, s.now(), at, tried{d.Attempts + 1, d.Made + 1, failure})
+	})
+}
+
+// Postpone implements deliver.Controls.
+func (s *Store) Postpone(ctx context.Context, d *deliver.Delivery, at time.Time, failure deliver.Failure) error {
+	return s.settle(ctx, d, func(b *batch, where slot) error {
+		return b.reschedule(where, s.now(), at, tried{d.Attempts, d.Made + 1, failure})
 	})
 }
 
 // Dead implements deliver.Store.
 func (s *Store) Dead(ctx context.Context, d *deliver.Delivery, failure deliver.Failure) error {
-	return s.settle(ctx, d, func(b *batch, at slot) error { return b.bury(at, d.Attempts+1, failure) })
+	return s.settle(ctx, d, func(b *batch, at slot) error {
+		return b.bury(at, tried{d.Attempts + 1, d.Made + 1, failure})
+	})
 }
 
 // Release implements deliver.Store.
@@ -136,13 +194,14 @@ func (s *Store) Release(d *deliver.Delivery) {
 }
 
 // settle changes a leased delivery and ends its lease. A lease that has ended
-// already is not settled again.
+// already is not settled again. What waits in a lane behind the delivery should not
+// wait for company on its way to disk.
 func (s *Store) settle(ctx context.Context, d *deliver.Delivery, change func(*batch, slot) error) error {
 	held, ok := d.Lease.(*lease)
 	if !ok || !s.holds(held) {
 		return nil
 	}
-	err := s.do(ctx, 0, nil, func(b *batch) error { return change(b, held.slot) })
+	err := s.do(ctx, &operation{lazy: held.lane.lane == noLane}, func(b *batch) error { return change(b, held.slot) })
 	if err != nil && !errors.Is(err, deliver.ErrNotFound) {
 		return err
 	}
@@ -163,8 +222,16 @@ func (s *Store) acquire(l *lease) bool {
 	if s.leases[l.slot] != nil {
 		return false
 	}
-	s.leases[l.slot] = l
+	s.hold(l)
 	return true
+}
+
+// hold notes a lease. The store is locked.
+func (s *Store) hold(l *lease) {
+	s.leases[l.slot] = l
+	if l.lane.lane != noLane {
+		s.lanes[l.lane]++
+	}
 }
 
 // free ends a lease, and reports whether it had not ended before.
@@ -175,6 +242,7 @@ func (s *Store) free(l *lease) bool {
 		return false
 	}
 	delete(s.leases, l.slot)
+	s.letGo(l.lane)
 	return true
 }
 
@@ -202,5 +270,8 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Interface guard
-var _ deliver.Store = (*Store)(nil)
+// Interface guards
+var (
+	_ deliver.Store    = (*Store)(nil)
+	_ deliver.Controls = (*Store)(nil)
+)
