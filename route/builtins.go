@@ -58,7 +58,7 @@ var builtins = map[string]function{
 	"min":         {cost: costOfNumbers},
 	"mean":        {cost: costOfNumbers},
 	"median":      {cost: costOfMedian},
-	"toBase64":    {cost: making(2, 3)},
+	"toBase64":    {cost: making(4, 3)},
 	"fromBase64":  {cost: making(4, 2)},
 	"toJSON":      {cost: costOfToJSON},
 	"fromJSON":    {call: decodeJSON},
@@ -110,7 +110,7 @@ func making(steps, made int) func(*meter, []any) {
 		for _, arg := range args {
 			size += textLength(arg)
 		}
-		m.step(20 + times(steps, size/4))
+		m.step(40 + times(steps, size/4))
 		m.make(times(made, size))
 	}
 }
@@ -194,13 +194,13 @@ func costOfJoin(m *meter, args []any) {
 }
 
 // costOfNumbers visits lists inside of lists.
-func costOfNumbers(m *meter, args []any) { m.numbers(args, 0, 20) }
+func costOfNumbers(m *meter, args []any) { m.numbers(args, 0, 8) }
 
 // costOfMedian: the numbers of an inner list are copied into every outer one, and
 // sorted at last.
 func costOfMedian(m *meter, args []any) {
 	count := m.copied(args, 0)
-	m.step(times(count, 12*log2(count)))
+	m.step(times(count, 6*log2(count)))
 }
 
 func (m *meter) numbers(list []any, depth, steps int) (count int) {
@@ -258,7 +258,7 @@ func costOfSort(m *meter, args []any) {
 
 // sorting counts the comparisons of a sort.
 func (m *meter) sorting(list any, n int) {
-	m.step(20 + times(30*log2(n), n))
+	m.step(20 + times(16*log2(n), n))
 	texts := 0
 	switch of := list.(type) {
 	case []any:
@@ -275,8 +275,8 @@ func (m *meter) sorting(list any, n int) {
 
 // costOfToJSON: the language indents what it writes, by the level.
 func costOfToJSON(m *meter, args []any) {
-	size := m.written(args[0], 2, m.made)
-	m.step(times(2, size))
+	size := m.indented(args[0], m.made)
+	m.step(times(4, size))
 	m.make(times(3, size))
 }
 

@@ -23,6 +23,7 @@ type counter struct {
 // it count themselves.
 type loopCost struct {
 	steps, made int
+	lookups     int // in the element, which cost more in one that has members
 	sorts       bool
 }
 
@@ -78,14 +79,32 @@ func (c *counter) turns(m *meter, args []any) (any, error) {
 	cost, n := c.loops[args[1].(int)], length(args[0])
 	m.step(150 + times(cost.steps, n))
 	m.make(madeLoop + times(cost.made, n))
+	if cost.lookups > 0 {
+		m.step(times(lookup*cost.lookups, n-empty(args[0])))
+	}
 	if cost.sorts {
-		m.step(times(40*log2(n), n))
+		m.step(times(20*log2(n), n))
 	}
 	return args[0], nil
 }
 
+// lookup is what a member costs of an object that has some: it is seldom in the
+// processor's cache.
+const lookup = 24
+
+// empty returns how many elements of a list have nothing in them.
+func empty(list any) (n int) {
+	of, _ := list.([]any)
+	for _, element := range of {
+		if object, ok := element.(map[string]any); ok && len(object) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // madeLoop is what the machine keeps of a loop, as long as the expression runs.
-const madeLoop = 256
+const madeLoop = 320
 
 // text counts that a text is read once, at so many steps for sixteen bytes.
 func text(m *meter, args []any) (any, error) {
@@ -209,7 +228,7 @@ func (c *counter) loop(node *ast.Node, n *ast.BuiltinNode) {
 	if isBackwards := n.Name == "findLast" || n.Name == "findLastIndex"; isBackwards {
 		c.backwards(node, n)
 	}
-	cost := loopCost{steps: 16}
+	cost := loopCost{steps: 6}
 	if len(n.Arguments) > 1 {
 		if predicate, ok := n.Arguments[1].(*ast.PredicateNode); ok {
 			cost.add(predicate.Node)
@@ -218,13 +237,17 @@ func (c *counter) loop(node *ast.Node, n *ast.BuiltinNode) {
 	}
 	switch n.Name {
 	case "map", "filter":
-		cost.made += 3 * madeElement
+		cost.made += 2 * madeElement
+		cost.steps += 8
+	case "sum", "reduce":
+		cost.steps += 8
+		cost.made += madeNumber
 	case "sortBy":
 		cost.made += 6 * madeElement
 		cost.sorts = true
 	case "groupBy":
 		cost.made += 10 * madeElement
-		cost.steps += 100
+		cost.steps += 450
 	}
 	number := &ast.IntegerNode{Value: len(c.loops)}
 	c.loops = append(c.loops, cost)

@@ -75,7 +75,7 @@ func queryValue(m *meter, value any) (string, error) {
 			m.step(40)
 			m.make(4 * madeElement)
 		default:
-			size := m.written(value, 0, m.made)
+			size := m.written(value, m.made)
 			m.step(times(2, size))
 			m.make(times(2, size))
 		}

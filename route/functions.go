@@ -32,21 +32,21 @@ var functions = map[string]function{
 	}},
 
 	// b64decode(s) decodes standard or URL base64, with or without padding.
-	"b64decode": ofText(4, 4, func(text string) (any, error) {
-		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
+	"b64decode": ofText(80, 12, 4, func(text string) (any, error) {
+		text = strings.TrimRight(toStandard.Replace(text), "=")
 		decoded, err := base64.RawStdEncoding.DecodeString(text)
 		return string(decoded), err
 	}),
 
 	// sha256(s) is the hash of a string in lower-case hex.
-	"sha256": ofText(8, 1, func(text string) (any, error) {
+	"sha256": ofText(250, 8, 1, func(text string) (any, error) {
 		sum := sha256.Sum256([]byte(text))
 		return hex.EncodeToString(sum[:]), nil
 	}),
 
 	// escape(s) makes a string a single segment of a URI's path, or a single value
 	// of its query.
-	"escape": ofText(8, 3, func(text string) (any, error) { return escape(text), nil }),
+	"escape": ofText(40, 16, 3, func(text string) (any, error) { return escape(text), nil }),
 
 	// escapeQuery(o) makes a query of an object, or a single value of it of a string.
 	"escapeQuery": {kind: new(func(any) string), call: escapeQuery},
@@ -55,11 +55,15 @@ var functions = map[string]function{
 	"header": {isFree: true}, "query": {isFree: true}, "signed": {isFree: true},
 }
 
-// ofText is a function of a text, with its steps for four bytes of the text, and
-// how many it makes of each.
-func ofText(steps, made int, call func(text string) (any, error)) function {
+// toStandard makes standard base64 of that for URLs.
+var toStandard = strings.NewReplacer("-", "+", "_", "/")
+
+// ofText is a function of a text, with the steps of a call, those for four bytes of
+// the text, and how many it makes of each.
+func ofText(fixed, steps, made int, call func(text string) (any, error)) function {
 	return function{kind: new(func(string) string), call: func(m *meter, args []any) (any, error) {
 		making(steps, made)(m, args)
+		m.step(fixed)
 		m.make(64)
 		return call(args[0].(string))
 	}}

@@ -11,8 +11,9 @@ import (
 const (
 	stepsPerByte = 20        // of the payload
 	stepsAtLeast = 1_000_000 // beside them
-	madePerByte  = 4         // bytes that are made for each byte of the payload
-	madeAtLeast  = 4 << 20   // beside them
+	madePerByte  = 7         // bytes that are made for each byte of the payload
+	jsonPerByte  = 4         // of the result, as JSON
+	madeAtLeast  = 4 << 20   // beside either
 	maxDepth     = 10_000    // of nested values, as of JSON documents
 )
 
@@ -40,7 +41,7 @@ const meterName = "the meter"
 func (m *meter) fill(size int) {
 	m.steps = stepsPerByte*size + stepsAtLeast
 	m.made = madePerByte*size + madeAtLeast
-	m.size = m.made
+	m.size = jsonPerByte*size + madeAtLeast
 }
 
 // unlimited is a budget that is never used up.
@@ -79,7 +80,7 @@ func (m *meter) check(result any) (err error) {
 			panic(recovered)
 		}
 	}()
-	m.written(result, 0, m.size)
+	m.written(result, m.size)
 	return nil
 }
 

@@ -97,7 +97,7 @@ func numbered(n int, format string) string {
 // usual sizes.
 func TestWithinBudget(t *testing.T) {
 	item := `{"sku":"0001234567%d","name":"Artículo de limpieza","qty":2,"price":97.5,"tags":["a","b"],"store":7}`
-	for _, items := range []int{0, 1, 100, 1000, 5000} {
+	for _, items := range []int{0, 1, 100, 1000, 10_000} {
 		body := `{"order":"A-1","currency":"EUR","items":[` + numbered(items, item) + `],"note":"` + strings.Repeat("please call first ", 100) + `"}`
 		for _, source := range []string{
 			`{items: map(body.items, {{sku: .sku, total: .qty * .price, order: body.order}})}`,
@@ -121,6 +121,36 @@ func TestWithinBudget(t *testing.T) {
 			}
 			if _, err := value.Compute(arrived(body)); err != nil {
 				t.Errorf("%s on %d items: %v", source, items, err)
+			}
+		}
+	}
+}
+
+// A rule that looks once at each element is within the budget of any list, even one
+// of 350,000 elements of which none has what it looks for.
+func TestLoopsWithinBudget(t *testing.T) {
+	for _, element := range []string{`{}`, `{"a":1}`, `{"price":1}`, `{"sku":"a","price":12.5}`} {
+		body := `{"items":` + list(element, 1<<20-40) + `}`
+		if len(body) > 1<<20 {
+			t.Fatalf("%d bytes", len(body))
+		}
+		for _, source := range []string{
+			`any(body.items ?? [], (.price ?? 0) > 10)`,
+			`all(body.items, (.price ?? 0) < 1000)`,
+			`map(body.items, .price ?? 0)`,
+			`map(body.items, #)`,
+			`filter(body.items, .price == 10)`,
+			`count(body.items, .price == 10) > 5`,
+			`sum(body.items, .price ?? 0) >= 0`,
+			`find(body.items, .sku == "x")`,
+			`len(body.items) > 0 && body.items[0] == body.items[1]`,
+		} {
+			value, err := CompileValue(source)
+			if err != nil {
+				t.Fatalf("%s: %v", source, err)
+			}
+			if _, err := value.Compute(arrived(body)); err != nil {
+				t.Errorf("%s on a list of %s: %v", source, element, err)
 			}
 		}
 	}

@@ -30,7 +30,7 @@ func (m *meter) sorted(name string, arg any) (map[string]any, []string, error) {
 	if !ok {
 		return nil, nil, errNot(name, "an object", arg)
 	}
-	m.step(20 + times(40+20*log2(len(object)), len(object)))
+	m.step(20 + times(40+8*log2(len(object)), len(object)))
 	m.make(times(2*madeElement, len(object)))
 	names := slices.AppendSeq(make([]string, 0, len(object)), maps.Keys(object))
 	texts := 0
@@ -140,7 +140,7 @@ func unique(m *meter, args []any) (any, error) {
 	if !ok {
 		return nil, errNot("uniq", "a list", args[0])
 	}
-	m.step(20 + times(60, len(list)))
+	m.step(20 + times(120, len(list)))
 	m.make(times(8*madeElement, len(list)))
 	kept, before := []any{}, seen{scalars: make(map[any]bool), rounded: make(map[float64]bool)}
 	for _, element := range list {

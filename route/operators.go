@@ -61,7 +61,7 @@ func makeRange(m *meter, args []any) (any, error) {
 		if size <= 0 { // it is more than an int
 			size = unlimited
 		}
-		m.step(size)
+		m.step(times(4, size))
 		m.make(times(madeNumber, size))
 	}
 	return runtime.MakeRange(from, to), nil

@@ -71,16 +71,22 @@ func elements(list any) ([]any, bool) {
 	return of, true
 }
 
-// written counts the work of writing a value as JSON, with so many spaces before
-// a line for each level, and returns how many bytes it is. A value that is in
-// others several times is written as often. What has more than most bytes is
-// past the budget.
-func (m *meter) written(value any, indent, most int) int {
-	return m.sized(value, most, sizer{indent: indent, sort: 20})
+// written counts the work of writing a value as JSON, and returns how many bytes it
+// is. A value that is in others several times is written as often. What has more
+// than most bytes is past the budget.
+func (m *meter) written(value any, most int) int {
+	return m.sized(value, most, sizer{each: 6, member: 25, sort: 6})
 }
 
-// printed counts the work of writing a value as the language's string() does.
-func (m *meter) printed(value any, most int) int { return m.sized(value, most, sizer{sort: 60}) }
+// indented is written for the language's toJSON.
+func (m *meter) indented(value any, most int) int {
+	return m.sized(value, most, sizer{each: 20, member: 50, sort: 15, indent: 2})
+}
+
+// printed is written for the language's string.
+func (m *meter) printed(value any, most int) int {
+	return m.sized(value, most, sizer{each: 50, member: 60, sort: 30})
+}
 
 func (m *meter) sized(value any, most int, s sizer) int {
 	s.meter, s.left = m, most
@@ -88,11 +94,14 @@ func (m *meter) sized(value any, most int, s sizer) int {
 	return most - s.left
 }
 
+// sizer is how a value is written, and how many bytes are left for it.
 type sizer struct {
 	meter  *meter
-	indent int
-	sort   int // steps for the comparison of two names
 	left   int
+	each   int // steps for a value
+	member int // steps for a member of an object, beside those for its name and value
+	sort   int // steps for the comparison of two names
+	indent int // spaces before a line, for each level; 0: all is one line
 }
 
 func (s *sizer) add(size int) {
@@ -102,10 +111,13 @@ func (s *sizer) add(size int) {
 }
 
 func (s *sizer) value(value any, depth int) {
+	s.meter.step(s.each)
 	switch v := value.(type) {
 	case nil, bool, int:
-		s.meter.step(30)
 		s.add(20)
+	case float64:
+		s.meter.step(10)
+		s.add(24)
 	case string:
 		s.text(v)
 	case []any:
@@ -115,7 +127,7 @@ func (s *sizer) value(value any, depth int) {
 		}
 	case map[string]any:
 		s.enter(len(v), depth)
-		s.meter.step(times(80+s.sort*log2(len(v)), len(v))) // they are sorted
+		s.meter.step(times(s.member+s.sort*log2(len(v)), len(v))) // they are sorted
 		for name, member := range v {
 			s.text(name)
 			s.add(1)
@@ -131,8 +143,8 @@ func (s *sizer) enter(members, depth int) {
 	if depth >= maxDepth {
 		panic(errDepth)
 	}
-	s.meter.step(60)
-	if depth > 1000 { // the encoder looks for circles from there on
+	s.meter.step(6 + 20*min(members, 1))
+	if s.indent > 0 && depth > 1000 { // the standard library looks for circles from there on
 		s.meter.step(2000)
 	}
 	s.add(2)
@@ -146,10 +158,11 @@ func (s *sizer) enter(members, depth int) {
 }
 
 func (s *sizer) text(text string) {
-	s.meter.step(30 + 2*len(text))
-	size := len(text) + 2
+	size, characters := len(text)+2, 0
 	for i := range len(text) {
 		switch c := text[i]; {
+		case c >= utf8.RuneSelf:
+			characters++
 		case c == '"', c == '\\':
 			size++
 		case c < ' ', s.indent > 0 && (c == '<' || c == '>' || c == '&'):
@@ -159,18 +172,23 @@ func (s *sizer) text(text string) {
 	if !utf8.ValidString(text) {
 		size += times(5, len(text))
 	}
+	s.meter.step(6 + size - len(text)/4 + 2*characters)
 	s.add(size)
 }
 
 // other measures what only expressions make: times, and lists of one type.
 func (s *sizer) other(value any, depth int) {
-	switch list, ok := elements(value); {
-	case ok:
-		s.value(list, depth)
-	case reflect.ValueOf(value).Kind() == reflect.String: // digits
-		s.text(reflect.ValueOf(value).String())
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Slice, reflect.Array:
+		s.enter(v.Len(), depth)
+		s.meter.step(100 + times(30, v.Len()))
+		for i := range v.Len() {
+			s.value(v.Index(i).Interface(), depth+1)
+		}
+	case reflect.String: // digits
+		s.text(v.String())
 	default:
-		s.meter.step(200)
+		s.meter.step(220)
 		s.add(64)
 	}
 }

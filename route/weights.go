@@ -39,31 +39,74 @@ func (w *weights) Visit(node *ast.Node) {
 	if w.inner[*node] {
 		return
 	}
-	w.cost.steps += 4
+	w.cost.steps += 2
 	switch n := (*node).(type) {
 	case *ast.IdentifierNode:
-		w.cost.steps += 6
-	case *ast.BinaryNode, *ast.UnaryNode:
-		w.cost.steps += 6
+		w.cost.steps += 8
+	case *ast.BinaryNode:
+		switch {
+		case isLogical[n.Operator]:
+		case isArithmetic[n.Operator]:
+			w.cost.steps += 12
+			w.cost.made += madeNumber
+		default:
+			w.cost.steps += 8
+		}
+	case *ast.UnaryNode:
+		w.cost.steps += 10
+		if n.Operator == "-" {
+			w.cost.made += madeNumber
+		}
 	case *ast.MemberNode:
-		w.cost.steps += 40
+		w.cost.steps += 12
+		if isElement(n.Node) {
+			w.cost.lookups++
+		} else {
+			w.cost.steps += lookup
+		}
 	case *ast.SliceNode:
-		w.cost.steps += 40
+		w.cost.steps += 45
 		w.cost.made += madeArray
 	case *ast.CallNode:
-		w.cost.steps += 16
-		if _, isMethod := n.Callee.(*ast.MemberNode); isMethod {
-			w.cost.steps += 250
+		w.cost.steps += 20
+		switch callee := n.Callee.(type) {
+		case *ast.MemberNode: // a method
+			w.cost.steps += 160
 			w.cost.made += 64
+		case *ast.IdentifierNode:
+			if isOfEvent[callee.Type()] {
+				w.cost.steps += 40
+				w.cost.made += 32
+			}
 		}
 	case *ast.BuiltinNode:
-		w.cost.steps += 20
+		w.cost.steps += 50
 	case *ast.ArrayNode:
-		w.cost.steps += 30 + 4*len(n.Nodes)
+		w.cost.steps += 24 + 4*len(n.Nodes)
 		w.cost.made += madeArray + madeElement*len(n.Nodes)
 	case *ast.MapNode:
 		w.cost.steps += 100 + 50*len(n.Pairs)
 		w.cost.made += objectSize(len(n.Pairs))
+	}
+}
+
+// isLogical are the operators that are no more than a jump.
+var isLogical = setOf("&&", "and", "||", "or", "??")
+
+// isArithmetic are the operators that make a number, or a text of two.
+var isArithmetic = setOf("+", "-", "*", "/", "%", "**", "^")
+
+// isElement reports whether a value is the element that a predicate is about, or in it.
+func isElement(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.PointerNode:
+		return n.Name == ""
+	case *ast.MemberNode:
+		return isElement(n.Node)
+	case *ast.ChainNode:
+		return isElement(n.Node)
+	default:
+		return false
 	}
 }
 
