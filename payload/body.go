@@ -10,18 +10,15 @@ import (
 // ErrNotJSON is returned for a body that holds no JSON document.
 var ErrNotJSON error = Fault("the body holds no JSON document")
 
-// ErrMultipart is returned for a form that is not URL-encoded.
-var ErrMultipart error = Fault("the form is multipart/form-data, of which nothing is read here; " +
-	"it must be application/x-www-form-urlencoded")
-
 var errForm error = Fault("the form is not valid: a percent sign without two hexadecimal digits, or a semicolon between fields")
 
 // Body is a request's body, read from the wire once. It is not safe for
 // concurrent use, save for Drop.
 type Body struct {
-	raw       []byte
-	mediaType string
-	formField string
+	raw         []byte
+	contentType string
+	mediaType   string
+	formField   string
 
 	form     url.Values
 	formErr  error
@@ -49,7 +46,7 @@ func New(raw []byte, contentType, formField string) *Body {
 
 // Init makes a Body what New returns, where there is room for one already.
 func (b *Body) Init(raw []byte, contentType, formField string) {
-	*b = Body{raw: raw, mediaType: MediaType(contentType), formField: formField}
+	*b = Body{raw: raw, contentType: contentType, mediaType: MediaType(contentType), formField: formField}
 }
 
 // Bytes returns the body as it came over the wire. It must not be changed.
@@ -62,9 +59,12 @@ func (b *Body) FormField() string { return b.formField }
 // every body a form are not believed where it begins as a JSON document does.
 func (b *Body) IsForm() bool { return IsFormType(b.mediaType) && !b.LooksLikeJSON() }
 
-// IsMultipart reports whether the body is a form of several parts, which is not
-// read here.
-func (b *Body) IsMultipart() bool { return b.mediaType == "multipart/form-data" && !b.LooksLikeJSON() }
+// IsMultipart reports whether the body is a form of several parts. Of the files
+// in it nothing is read.
+func (b *Body) IsMultipart() bool { return b.mediaType == multipartType && !b.LooksLikeJSON() }
+
+// hasFields reports whether the body is a form of either kind.
+func (b *Body) hasFields() bool { return b.IsForm() || b.IsMultipart() }
 
 // LooksLikeJSON reports whether the body begins as an object or array does.
 func (b *Body) LooksLikeJSON() bool { return beginsAsJSON(unmarked(b.raw)) }
@@ -89,15 +89,14 @@ func (b *Body) CheckJSON() error {
 	switch {
 	case b.Marked():
 		return Fault("the body begins with a byte order mark, so it is not JSON to every reader")
-	case b.IsMultipart():
-		return ErrMultipart
-	case b.IsForm() && b.formField == "":
+	case b.hasFields() && b.formField == "":
 		return Fault("the body is a form, not JSON")
 	}
 	return emptyTree.find(b.Document(), make([]Span, 1), false)
 }
 
-// Form returns the fields of a URL-encoded form, and nothing for other bodies.
+// Form returns the fields of a form, and nothing for other bodies. Those of a
+// multipart form have no files among them.
 func (b *Body) Form() (url.Values, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -115,7 +114,7 @@ func (b *Body) fields() (url.Values, error) {
 func (b *Body) parseForm() (url.Values, error) {
 	switch {
 	case b.IsMultipart():
-		return nil, ErrMultipart
+		return b.parseMultipart()
 	case !b.IsForm():
 		return nil, nil
 	}
@@ -140,7 +139,7 @@ func (b *Body) Document() []byte {
 }
 
 func (b *Body) findDocument() []byte {
-	if !b.IsForm() {
+	if !b.hasFields() {
 		return unmarked(b.raw)
 	}
 	if b.formField == "" {

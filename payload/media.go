@@ -11,6 +11,12 @@ func MediaType(contentType string) string {
 // IsFormType reports whether a media type is that of a URL-encoded form.
 func IsFormType(mediaType string) bool { return mediaType == "application/x-www-form-urlencoded" }
 
+// multipartType is the media type of a form that may hold files.
+const multipartType = "multipart/form-data"
+
+// HasFields reports whether a media type is that of a form of either kind.
+func HasFields(mediaType string) bool { return IsFormType(mediaType) || mediaType == multipartType }
+
 // IsOtherType reports whether a media type is one that holds neither JSON nor
 // a URL-encoded form. Any other one may: plain text often does.
 func IsOtherType(mediaType string) bool {

@@ -103,8 +103,10 @@ func (b *Body) read(f *Finder) error {
 	b.mu.Unlock()
 	b.err, b.loose, b.broken = nil, false, nil
 	switch {
-	case b.IsMultipart() && b.formField != "":
-		b.err = ErrMultipart
+	case b.formField != "" && b.hasFields():
+		if _, b.err = b.Form(); b.err == nil {
+			b.err = t.find(b.Document(), b.spans, b.signed)
+		}
 	case IsOtherType(b.mediaType) && !b.LooksLikeJSON():
 		b.err = ErrNotJSON
 	default:
@@ -121,7 +123,7 @@ func (b *Body) read(f *Finder) error {
 // canReadOn reports whether a document that was refused may be read loosely.
 func (b *Body) canReadOn() bool {
 	return beginsAsJSON(b.Document()) &&
-		!errors.Is(b.err, ErrNotJSON) && !errors.Is(b.err, ErrMultipart) && !errors.Is(b.err, ErrCaseVariant)
+		!errors.Is(b.err, ErrNotJSON) && !errors.Is(b.err, ErrCaseVariant)
 }
 
 // sized returns a slice of n zero values, which is room's if that is enough.

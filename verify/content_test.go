@@ -22,7 +22,7 @@ func contentSpec(content string) string {
 }
 
 func TestContent(t *testing.T) {
-	const body = `{"id":"e1","n":38.90,"s":"Größe"}`
+	const body = `{"id":"e1","n":38.90,"s":"Größe","b":false,"z":null,"o":{ "l":[1, true]}}`
 	tests := []struct {
 		name, content, text string // a text that begins with an exclamation mark is the reason for a refusal
 	}{
@@ -36,6 +36,14 @@ func TestContent(t *testing.T) {
 		{"key", `"{body.id}{key}"`, "e1" + secret},
 		{"brace that opens no field", `"\\{x}{body.id}"`, "{x}e1"},
 		{"closing brace alone", `"}{body.id}"`, "}e1"},
+		{"line breaks and a tab", `"a\\r\\n{body.id}\\tb"`, "a\r\ne1\tb"},
+		{"two backslashes are one", `"\\\\n{body.id}"`, `\ne1`},
+		{"JSON of values", `"{json.n}|{json.s}|{json.b}|{json.z}|{json.o}|{json.o.l.1}"`, `38.90|"Größe"|false|null|{ "l":[1, true]}|true`},
+		{"an object beside the time", `"{timestamp}{json.o}"`, `1715688000{ "l":[1, true]}`},
+		{"a boolean, as text", `"{body.b}"`, "!malformed"},
+		{"an object, as text", `"{body.o}"`, "!malformed"},
+		{"JSON that is absent", `"{json.none}"`, "!malformed"},
+		{"JSON that is absent, empty", `[{"text":"<{json.none}>","absent":"empty"},"{body.id}"]`, "<>e1"},
 		{"backslash alone", `"\\{x}{body.id}\\"`, "{x}e1\\"},
 		{"lower case", `[{"text":"{body.s}X","lower":true},"{body.s}X"]`, "größexGrößeX"},
 		{"body is never in lower case", `[{"text":"{body}","lower":true}]`, body},
@@ -53,7 +61,7 @@ func TestContent(t *testing.T) {
 			v := custom(t, contentSpec(test.content), &verify.Config{Secrets: []string{secret}})
 			h := hook{
 				url:    "https://hooks.example.com/h%20e?q=a+b",
-				header: with("X-A", "v", "X-ID", "d1", "X-Twice", "a", "X-Twice", "a", "X-Signature", mac(secret, test.text)),
+				header: with("X-A", "v", "X-Timestamp", "1715688000", "X-ID", "d1", "X-Twice", "a", "X-Twice", "a", "X-Signature", mac(secret, test.text)),
 				body:   body,
 			}
 			if refused, ok := strings.CutPrefix(test.text, "!"); ok {

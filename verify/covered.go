@@ -114,7 +114,7 @@ func (p *Provider) coversAlias(kind fieldKind) bool {
 }
 
 func (p *Provider) signs(f *field) bool {
-	inBody := f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
+	inBody := f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
 	return inBody && p.Coverage() == SignedBody ||
 		slices.ContainsFunc(p.covered, func(covered field) bool { return p.binds(&covered, f) })
 }
@@ -123,13 +123,16 @@ func (p *Provider) signs(f *field) bool {
 func (p *Provider) binds(covered, f *field) bool {
 	switch covered.kind {
 	case wholeBody:
-		return f.kind == bodyPath || f.kind == formField || f.kind == wholeBody
+		return f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
+	case bodyJSON:
+		return (f.kind == bodyPath || f.kind == bodyJSON) && len(f.path) >= len(covered.path) &&
+			slices.Equal(f.path[:len(covered.path)], covered.path)
 	case phpForm:
 		return f.kind == phpForm || f.kind == formField
 	case sortedForm:
 		// Without a field that holds everything, text can be moved from one name
 		// or value to the next.
-		return f.kind == sortedForm || p.Spec.FormField != "" && (f.kind == formField || f.kind == bodyPath)
+		return f.kind == sortedForm || p.Spec.FormField != "" && (f.kind == formField || f.kind == bodyPath || f.kind == bodyJSON)
 	case requestURL, requestURI:
 		return f.kind == covered.kind || f.kind == queryField
 	case itemPath:

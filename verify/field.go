@@ -19,6 +19,7 @@ const (
 	literalText fieldKind = iota
 	wholeBody
 	bodyPath
+	bodyJSON
 	itemPath
 	bodyCRC32
 	headerField
@@ -69,6 +70,7 @@ var namedFields = map[string]fieldKind{
 	"query":  queryField,
 	"form":   formField,
 	"body":   bodyPath,
+	"json":   bodyJSON,
 	"item":   itemPath,
 }
 
@@ -93,7 +95,7 @@ func parseField(text string) (field, error) {
 	kind, ok := namedFields[root]
 	if !ok || name == "" {
 		return field{}, fmt.Errorf("unknown field %q; fields are header.NAME, query.NAME, form.NAME, "+
-			"body.PATH, body, timestamp, id, method, path, uri and url", text)
+			"body.PATH, json.PATH, body, timestamp, id, method, path, uri and url", text)
 	}
 	f := field{kind: kind, name: name}
 	switch kind {
@@ -103,7 +105,7 @@ func parseField(text string) (field, error) {
 			break
 		}
 		f.name = http.CanonicalHeaderKey(name)
-	case bodyPath, itemPath:
+	case bodyPath, bodyJSON, itemPath:
 		var err error
 		if f.path, err = payload.ParsePath(name); err != nil {
 			return f, err
@@ -170,6 +172,12 @@ func (m *message) text(f *field) (value string, present bool, err error) {
 		}
 		value, present = payload.Text(span.Of(m.Body.Document()))
 		return value, present, nil
+	case bodyJSON:
+		span, err := m.span(f.slot)
+		if err != nil || !span.Found() {
+			return "", false, err
+		}
+		return string(span.Of(m.Body.Document())), true, nil
 	case itemPath:
 		if f.slot >= len(m.itemSpans) {
 			return "", false, nil // no item is being looked at

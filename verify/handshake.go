@@ -208,7 +208,7 @@ func (h *handshake) matches(m *message) bool {
 // mayBeIn reports whether a field can be in the body of a message, as far as
 // its head says.
 func (f *field) mayBeIn(m *message) bool {
-	return f.kind != formField || payload.IsFormType(payload.MediaType(m.Header.Get("Content-Type")))
+	return f.kind != formField || payload.HasFields(payload.MediaType(m.Header.Get("Content-Type")))
 }
 
 // answer makes the answer to a message that is this handshake.

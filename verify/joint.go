@@ -36,6 +36,8 @@ type part struct {
 	json    bool     // it is the body, or the form's only field, and must be JSON
 	exact   bool     // space around it could belong to its neighbour
 	clean   bool     // it must not hold a NUL, which the padding of a hash does
+	value   bool     // it is the JSON of a value, which must show where it ends
+	number  bool     // the value may be a number: what stands beside it ends it
 }
 
 // side is the direction in which a text is taken apart.
@@ -220,6 +222,9 @@ func (j *joints) confinePart(p *Provider, i int, from side) error {
 		return nil
 	case p.delimitsItself(part, from):
 		return nil
+	case part.kind == bodyJSON && !p.content.segments[part.segment].lower && p.content.segments[part.segment].absent != "empty":
+		part.value, part.number = true, bare == nil && !slices.ContainsFunc(texts, from.beginsInNumber)
+		return nil
 	case p.statesTime(part, bare != nil):
 		if p.timestamp.layouts == nil && (bare != nil || slices.ContainsFunc(texts, from.beginsInDigit)) {
 			p.timestamp.fixed = true
@@ -328,6 +333,16 @@ func (from side) beginsInDigit(text string) bool {
 	return c >= '0' && c <= '9'
 }
 
+// beginsInNumber reports whether the first character that is read of a text can
+// stand in a number of JSON.
+func (from side) beginsInNumber(text string) bool {
+	c := text[:1]
+	if from == fromEnd {
+		c = text[len(text)-1:]
+	}
+	return strings.Contains("0123456789+-.eE", c)
+}
+
 // isURL reports whether a part is a URL or the end of one.
 func (p *part) isURL() bool {
 	return p.kind == requestURL || p.kind == requestURLBase || p.kind == requestURI || p.kind == requestPath
@@ -371,7 +386,7 @@ func (j *joints) finish(p *Provider) {
 		case statedTimestamp:
 			p.timestamp.signed = p.timestamp.signed || p.content.segments[part.segment].absent != "empty"
 		}
-		if part.json || part.clean || len(part.between) > 0 {
+		if part.json || part.clean || part.value || len(part.between) > 0 {
 			j.checked = append(j.checked, i)
 		}
 	}

@@ -198,7 +198,8 @@ func (p *Provider) FixedEvent() (string, bool) { return p.event.fixed() }
 // signsOutOfBody reports whether the signature is over values that are read out
 // of the payload. A scheme that does not say so is taken to.
 func (p *Provider) signsOutOfBody() bool {
-	return p.signature == nil && p.Spec.Scheme != "paypal" || p.content.has(bodyPath) || p.content.has(itemPath)
+	return p.signature == nil && p.Spec.Scheme != "paypal" || p.content.has(bodyPath) || p.content.has(bodyJSON) ||
+		p.content.has(itemPath)
 }
 
 // HeaderNames returns the canonical names of the headers that are read to

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -295,20 +294,16 @@ func (p *Provider) put(m *message, f *field, value string) error {
 		if err != nil {
 			return err
 		}
-		if m.Body.IsForm() {
+		if m.Body.IsForm() || m.Body.IsMultipart() {
 			return p.put(m, &field{kind: formField, name: p.Spec.FormField}, string(document))
 		}
 		m.Body = payload.New(document, contentType, p.Spec.FormField)
 	case formField:
-		form, err := m.Body.Form()
+		raw, err := m.Body.WithField(f.name, value)
 		if err != nil {
 			return err
 		}
-		if form == nil {
-			form = make(url.Values)
-		}
-		form.Set(f.name, value)
-		m.Body = payload.New([]byte(form.Encode()), contentType, p.Spec.FormField)
+		m.Body = payload.New(raw, contentType, p.Spec.FormField)
 	case itemPath:
 		return p.putItems(m, f, value)
 	default:

@@ -11,11 +11,13 @@ import (
 //
 // Fields that name a part of a request use one notation: "header.NAME",
 // "query.NAME", "form.NAME", "body.PATH" (a dotted path into the JSON payload),
-// "body", "method", "path", "uri" (path and query as requested), "url", "url.base"
+// "json.PATH" (the same value as it stands there: a text with its quotation
+// marks, an object, a boolean), "body", "method", "path", "uri" (path and query as requested), "url", "url.base"
 // (without the query), "crc32" (of the body, decimal), "form.sorted" (names and values of a form, sorted by
 // name and joined bare), "form.php" (the form without its signature, as PHP
 // serializes it), "timestamp", "id" and "key". Where text surrounds them they
-// stand in braces, as in "{header.X-Timestamp}.{body}"; Caddy's long
+// stand in braces, as in "{header.X-Timestamp}.{body}", and the text may have the
+// escapes \{, \\, \n, \r and \t of a single backslash; Caddy's long
 // placeholder names such as {http.request.header.X-Timestamp} mean the same.
 type Spec struct {
 	// The provider's name in the Caddyfile: lower case, with hyphens.

@@ -30,6 +30,9 @@ func (j *joints) check(m *message) error {
 		if part.clean && strings.Contains(text, "\x00") {
 			return refuse(Malformed, "%s, which is hashed after the key, holds a NUL", part.field)
 		}
+		if part.value && !part.showsItsEnd(text) {
+			return refuse(Malformed, "nothing keeps %s apart from what is signed beside it, unless it is an object or array", part.field)
+		}
 		for _, between := range part.between {
 			if j.holds(m, i, text, between) {
 				return refuse(Malformed, "%s contains the text that separates signed values", part.field)
@@ -65,6 +68,20 @@ func (j *joints) holds(m *message, i int, text, between string) bool {
 		}
 	}
 	return false
+}
+
+// showsItsEnd reports whether the JSON of a value is such that no other value
+// begins with it, or ends with it if that is how the text is read.
+func (p *part) showsItsEnd(value string) bool {
+	switch {
+	case value == "":
+		return true // its segment is dropped
+	case value[0] == '"':
+		return p.side == fromStart
+	case value[0] == '-' || value[0] >= '0' && value[0] <= '9':
+		return p.number
+	}
+	return true
 }
 
 // checkBody refuses a body that is not one JSON object or array to its end, or

@@ -19,11 +19,12 @@ type slot struct {
 
 // random templates are made of these.
 var (
-	slotFields = []string{"timestamp", "id", "header.X-A", "header.X-B", "body.f", "body", "body", "url", "query.q", "method", "key"}
+	slotFields = []string{"timestamp", "id", "header.X-A", "header.X-B", "body.f", "json.g", "json.g", "body", "body", "url", "query.q", "method", "key"}
 	slotTexts  = []string{".", ":", "::", "a", "A", "1", "{", "\n", ".a."}
 	slotValues = map[string][]string{
 		"timestamp": {"1715688000", "171568800", "17156880001", "2024", "0171568800", ""},
 		"body":      {`{}`, `{"f":1}`, `[{"a":"}"}]`, `12`, ` {}`, `{} `, `{}{}`, `{"f":".a."}`, `x`, ``, `"\""`, `""`},
+		"json.g":    {`{}`, `[]`, `{"a":"}"}`, `[{"a":"x\"]"}]`, `12`, `1`, `-1`, `1e5`, `true`, `null`, `"a"`, `"\"a"`, `"{}"`, `"."`, `".a."`},
 		"url":       {"", "?q=1", "?q={}", "?q=.", "?q=[]", "?q=a:", "1"},
 		"":          {"", "a", ".", "1", "a.", ":", "::", "x:", ".a", "{", "a.a", "A", "12", " ", "{}"},
 	}
@@ -53,7 +54,8 @@ func randomSplit(r *rand.Rand) *splitCase {
 				continue
 			}
 			s := slot{field: pick(slotFields)}
-			if used[s.field] || s.field == "body" && used["body.f"] || s.field == "body.f" && used["body"] ||
+			inBody := s.field == "body.f" || s.field == "json.g"
+			if used[s.field] || s.field == "body" && (used["body.f"] || used["json.g"]) || inBody && used["body"] ||
 				s.field == "url" && used["query.q"] || s.field == "query.q" && used["url"] {
 				continue
 			}
@@ -143,6 +145,7 @@ func (c *splitCase) content(v values) (_ string, ok bool) {
 // hook makes the request of the values; it is false where there is none.
 func (c *splitCase) hook(v values, signature string) (hook, bool) {
 	h := hook{method: "POST", url: slotURL, header: with("X-Signature", signature, "Content-Type", "application/json"), body: "{}"}
+	var members []string
 	for field, value := range v {
 		switch field {
 		case "timestamp":
@@ -159,7 +162,12 @@ func (c *splitCase) hook(v values, signature string) (hook, bool) {
 			if err != nil || json.Unmarshal(text, &read) != nil || read != value {
 				return h, false
 			}
-			h.body = `{"f":` + string(text) + `}`
+			members = append(members, `"f":`+string(text))
+		case "json.g":
+			if !json.Valid([]byte(value)) || strings.TrimSpace(value) != value {
+				return h, false
+			}
+			members = append(members, `"g":`+value)
 		case "method":
 			if !slices.Contains(c.spec.Methods, value) {
 				return h, false
@@ -178,6 +186,9 @@ func (c *splitCase) hook(v values, signature string) (hook, bool) {
 				return h, false
 			}
 		}
+	}
+	if members != nil {
+		h.body = "{" + strings.Join(members, ",") + "}"
 	}
 	return h, true
 }

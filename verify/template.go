@@ -12,7 +12,12 @@ import (
 // template is text with fields in braces, such as "{timestamp}.{body}".
 type template []field
 
-// parseTemplate reads a template. "\{" stands for a brace that opens no field.
+// escapes are what a backslash and a character stand for in a template: a brace
+// that opens no field, and what a Caddyfile cannot write on a line.
+var escapes = map[byte]byte{'{': '{', '\\': '\\', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// parseTemplate reads a template. A backslash before any other character stands
+// for itself.
 func parseTemplate(text string) (template, error) {
 	var parts template
 	var literal strings.Builder
@@ -24,9 +29,9 @@ func parseTemplate(text string) (template, error) {
 	}
 	for i := 0; i < len(text); i++ {
 		switch {
-		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '{':
+		case text[i] == '\\' && i+1 < len(text) && escapes[text[i+1]] != 0:
 			i++
-			literal.WriteByte('{')
+			literal.WriteByte(escapes[text[i]])
 		case text[i] == '{':
 			name, _, closed := strings.Cut(text[i+1:], "}")
 			if !closed {
@@ -49,7 +54,7 @@ func parseTemplate(text string) (template, error) {
 
 // prepare asks the finder for what the field reads out of the body.
 func (f *field) prepare(finder *payload.Finder, signed bool) {
-	if f.kind == bodyPath {
+	if f.kind == bodyPath || f.kind == bodyJSON {
 		f.slot = finder.Add(f.path, signed)
 	}
 }
@@ -170,7 +175,8 @@ func (c *content) writeSegment(w io.Writer, s *segment, m *message) error {
 		case err != nil:
 			return refuse(Malformed, "%v", err)
 		case m.holdsNoText(part):
-			return refuse(Malformed, "%s is signed, but neither text nor number", part)
+			return refuse(Malformed, "%s is signed, but neither text nor number; where the provider signs the JSON of a value, "+
+				"it is json.PATH", part)
 		case !present && s.absent == "drop":
 			return nil
 		case !present && s.absent != "empty" && m.inHead(part):
