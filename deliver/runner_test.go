@@ -18,6 +18,7 @@ import (
 type bench struct {
 	*testing.T
 	store deliver.Store
+	gate  *deliver.Gate
 
 	mu       sync.Mutex
 	attempts []time.Duration // since the start
@@ -54,7 +55,7 @@ func (b *bench) append(targets ...deliver.Target) {
 // run delivers to "app" by a schedule. Attempts are numbered from 1.
 func (b *bench) run(schedule deliver.Schedule, attempt func(ctx context.Context, number int) deliver.Outcome) *deliver.Runner {
 	destination := deliver.Destination{
-		Name: "app", Schedule: schedule,
+		Name: "app", Schedule: schedule, Gate: b.gate,
 		Attempt: func(ctx context.Context, d *deliver.Delivery) deliver.Outcome {
 			b.mu.Lock()
 			b.attempts = append(b.attempts, time.Since(b.start))

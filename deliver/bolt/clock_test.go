@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -43,5 +44,57 @@ func TestClaimAfterTheClockWasSet(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("what is overdue is not claimed")
+	}
+}
+
+// A clock that was ahead has nothing sleep on when it is set right: neither in the
+// same process, nor after a restart.
+func TestClockSetBack(t *testing.T) {
+	for name, restart := range map[string]bool{"in the process": false, "over a restart": true} {
+		t.Run(name, func(t *testing.T) {
+			var ahead atomic.Int64
+			ahead.Store(int64(4 * 365 * 24 * time.Hour))
+			options := Options{
+				Path: filepath.Join(t.TempDir(), "store.db"),
+				Now:  func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+			}
+			s, err := options.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { s.Close() }()
+			s.lookAgain = time.Millisecond
+			for i, delay := range []time.Duration{0, 50 * time.Millisecond, time.Hour} {
+				due := deliver.Target{Destination: "app", Due: s.Now().Add(delay)}
+				if err := s.Append(t.Context(), &deliver.Record{ID: string('0' + rune(i))}, []deliver.Target{due}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if restart {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				ahead.Store(0)
+				if s, err = options.Open(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ahead.Store(0)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			for _, id := range []string{"0", "1"} {
+				d, err := s.Claim(ctx, "app", 1)
+				if err != nil || d[0].Record.ID != id {
+					t.Fatalf("claimed %v, %v; want %s", d, err, id)
+				}
+			}
+			entries, err := s.List(t.Context(), deliver.Filter{}, 10)
+			if err != nil || len(entries) != 3 {
+				t.Fatal(entries, err)
+			}
+			if in := time.Until(entries[2].Due); in > time.Hour || in < 55*time.Minute {
+				t.Errorf("what was due an hour later is due in %v", in)
+			}
+		})
 	}
 }

@@ -52,6 +52,16 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		"refuses what ends or is closed":          (*suite).ends,
 		"settles one delivery once":               (*suite).settlesOnce,
 		"takes names of any characters, and long": (*suite).names,
+		"attempts a lane in order":                (*suite).lane,
+		"requeues into a lane":                    (*suite).laneRequeued,
+		"removes from a lane":                     (*suite).laneRemoved,
+		"holds a lane for a first attempt":        (*suite).laneEntered,
+		"keeps the order of a long lane":          (*suite).laneLong,
+		"pauses and resumes":                      (*suite).pauses,
+		"makes due what waits":                    (*suite).retriesNow,
+		"moves to another destination":            (*suite).moves,
+		"counts attempts over a requeue":          (*suite).counts,
+		"says what is held":                       (*suite).listsHeld,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: place(t)}
@@ -118,6 +128,18 @@ func (s *suite) claim(destination string, limit int) []*deliver.Delivery {
 	}
 	if len(deliveries) == 0 || len(deliveries) > limit {
 		s.Fatalf("Claim at %s gave %d deliveries; 1 to %d were asked for", destination, len(deliveries), limit)
+	}
+	return deliveries
+}
+
+// claimSome returns what is due at a destination, if anything is.
+func (s *suite) claimSome(destination string) []*deliver.Delivery {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), soon)
+	defer cancel()
+	deliveries, err := s.store.Claim(ctx, destination, 10)
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		s.Fatalf("Claim at %s: %v", destination, err)
 	}
 	return deliveries
 }
