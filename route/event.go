@@ -24,6 +24,12 @@ type Event struct {
 	Received  time.Time       // when it arrived
 	Signed    verify.Coverage // how much of the request the provider signed
 
+	// Tenant is the id of the customer whose webhook it is, and Vars are what is known
+	// of that customer; empty where an endpoint has no tenants. Vars are shared and not
+	// to be changed.
+	Tenant string
+	Vars   map[string]string
+
 	// RequireSigned forbids to read what the provider has not signed: by
 	// expressions, rewrites and Lookup, see MayRead.
 	RequireSigned bool
@@ -253,6 +259,9 @@ func (e *Event) signs(field string) bool {
 
 // query returns the first value of a parameter of the URL.
 func (e *Event) query(name string) string { return e.url.Query().Get(name) }
+
+// variable returns what is known of the tenant under a name.
+func (e *Event) variable(name string) string { return e.Vars[name] }
 
 // Lookup returns the value at a path of the payload as text: a string as it
 // is, a number as it was written, objects and arrays as JSON. What may not be

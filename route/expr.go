@@ -26,6 +26,7 @@ const (
 type env struct {
 	Provider   string                   `expr:"provider"`
 	Endpoint   string                   `expr:"endpoint"`
+	Tenant     string                   `expr:"tenant"`
 	Event      string                   `expr:"event"`
 	ID         string                   `expr:"id"`
 	Category   string                   `expr:"category"`
@@ -37,6 +38,7 @@ type env struct {
 	Path       string                   `expr:"path"`
 	Header     func(name string) string `expr:"header"`
 	Query      func(name string) string `expr:"query"`
+	Vars       func(name string) string `expr:"vars"`
 	Signed     func(path string) bool   `expr:"signed"`
 	Meter      *meter                   `expr:"the meter"`
 }
@@ -160,6 +162,7 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 		e.env = &env{
 			Provider:  e.Provider,
 			Endpoint:  e.Endpoint,
+			Tenant:    e.Tenant,
 			Event:     e.Name,
 			ID:        e.ID,
 			Timestamp: e.Timestamp,
@@ -168,6 +171,7 @@ func (p *program) runOn(e *Event, read func() (any, error)) (any, error) {
 			Path:      e.url.Path,
 			Header:    e.header.Get,
 			Query:     e.query,
+			Vars:      e.variable,
 			Signed:    e.signs,
 			Meter:     new(meter),
 		}

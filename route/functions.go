@@ -52,7 +52,7 @@ var functions = map[string]function{
 	"escapeQuery": {kind: new(func(any) string), call: escapeQuery},
 
 	// What an event tells of its request; see env.
-	"header": {isFree: true}, "query": {isFree: true}, "signed": {isFree: true},
+	"header": {isFree: true}, "query": {isFree: true}, "signed": {isFree: true}, "vars": {isFree: true},
 }
 
 // toStandard makes standard base64 of that for URLs.

@@ -253,7 +253,7 @@ func TestRequireSignedAfterRewriting(t *testing.T) {
 
 // Whatever an expression can name of an event is judged, or is this module's own.
 func TestReadsNamesAllThereIs(t *testing.T) {
-	own := []string{"provider", "endpoint", "received", "signed"}
+	own := []string{"provider", "endpoint", "tenant", "vars", "received", "signed"}
 	for _, name := range route.Names() {
 		if slices.Contains(own, name) {
 			continue

@@ -38,12 +38,12 @@ type machine struct {
 // facts are the names in expressions of what is known besides the payload, with
 // values of their types.
 var (
-	facts = [...]string{"provider", "endpoint", "event", "id", "timestamp", "received", "method", "path", "header", "query", "signed", "category", "categories"}
+	facts = [...]string{"provider", "endpoint", "tenant", "event", "id", "timestamp", "received", "method", "path", "header", "query", "vars", "signed", "category", "categories"}
 
 	factTypes = map[string]any{
-		"provider": "", "endpoint": "", "event": "", "id": "", "method": "", "path": "", "category": "", "categories": []string(nil),
+		"provider": "", "endpoint": "", "tenant": "", "event": "", "id": "", "method": "", "path": "", "category": "", "categories": []string(nil),
 		"timestamp": time.Time{}, "received": time.Time{},
-		"header": (func(string) string)(nil), "query": (func(string) string)(nil), "signed": (func(string) bool)(nil),
+		"header": (func(string) string)(nil), "query": (func(string) string)(nil), "vars": (func(string) string)(nil), "signed": (func(string) bool)(nil),
 	}
 )
 
@@ -138,6 +138,8 @@ func (e *Event) namedFact(name string) any {
 		return e.Provider
 	case "endpoint":
 		return e.Endpoint
+	case "tenant":
+		return e.Tenant
 	case "event":
 		return e.Name
 	case "id":
@@ -154,6 +156,8 @@ func (e *Event) namedFact(name string) any {
 		return e.header.Get
 	case "query":
 		return e.query
+	case "vars":
+		return e.variable
 	case "category":
 		return e.category()
 	case "categories":

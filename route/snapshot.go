@@ -16,22 +16,24 @@ import (
 // has anyway: it can be written down, and be made an event again later, in
 // another process or with a changed configuration.
 type Snapshot struct {
-	Provider     string          `json:"provider"`
-	Endpoint     string          `json:"endpoint,omitempty"` // where it arrived; empty for those of earlier versions
-	Name         string          `json:"name,omitempty"`
-	ID           string          `json:"id,omitempty"`
-	Timestamp    time.Time       `json:"timestamp"`
-	Received     time.Time       `json:"received"`
-	Signed       verify.Coverage `json:"signed"`
-	SignedFields []string        `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
-	Personal     []string        `json:"personal,omitempty"`      // paths, where the provider is not built in
-	Categories   []string        `json:"categories,omitempty"`
-	Required     bool            `json:"required,omitempty"` // Event.RequireSigned
-	Vouched      vouched         `json:"vouched,omitempty"`
-	Signatures   []string        `json:"signatures,omitempty"` // Event.StaleHeaders
-	FormField    string          `json:"form_field,omitempty"` // where the JSON document of a form is
-	Method       string          `json:"method"`               // as the client sent it
-	URL          *SnapshotURL    `json:"url"`                  // that the client asked for
+	Provider     string            `json:"provider"`
+	Endpoint     string            `json:"endpoint,omitempty"` // where it arrived; empty for those of earlier versions
+	Tenant       string            `json:"tenant,omitempty"`
+	Vars         map[string]string `json:"vars,omitempty"` // as they were when it arrived
+	Name         string            `json:"name,omitempty"`
+	ID           string            `json:"id,omitempty"`
+	Timestamp    time.Time         `json:"timestamp"`
+	Received     time.Time         `json:"received"`
+	Signed       verify.Coverage   `json:"signed"`
+	SignedFields []string          `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
+	Personal     []string          `json:"personal,omitempty"`      // paths, where the provider is not built in
+	Categories   []string          `json:"categories,omitempty"`
+	Required     bool              `json:"required,omitempty"` // Event.RequireSigned
+	Vouched      vouched           `json:"vouched,omitempty"`
+	Signatures   []string          `json:"signatures,omitempty"` // Event.StaleHeaders
+	FormField    string            `json:"form_field,omitempty"` // where the JSON document of a form is
+	Method       string            `json:"method"`               // as the client sent it
+	URL          *SnapshotURL      `json:"url"`                  // that the client asked for
 
 	// What is still at hand in the process that made the snapshot.
 	provider          *verify.Provider
@@ -61,6 +63,8 @@ func (e *Event) Snapshot() Snapshot {
 	return Snapshot{
 		Provider:     e.Provider,
 		Endpoint:     e.Endpoint,
+		Tenant:       e.Tenant,
+		Vars:         e.Vars,
 		Name:         e.Name,
 		ID:           e.ID,
 		Timestamp:    e.Timestamp,
@@ -91,6 +95,8 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 	return &Event{
 		Provider:     s.Provider,
 		Endpoint:     cmp.Or(s.Endpoint, s.Provider),
+		Tenant:       s.Tenant,
+		Vars:         s.Vars,
 		Name:         s.Name,
 		ID:           s.ID,
 		Timestamp:    s.Timestamp,

@@ -118,7 +118,7 @@ func isSmall(node ast.Node) bool {
 		return true
 	case *ast.IdentifierNode:
 		switch n.Value {
-		case "provider", "endpoint", "event", "id", "method":
+		case "provider", "endpoint", "tenant", "event", "id", "method":
 			return true
 		}
 	}

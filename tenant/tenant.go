@@ -62,21 +62,26 @@ func (t *Tenant) For(endpoint, provider string) (*Credentials, bool) {
 	return credentials, ok
 }
 
-// Apply puts the credentials into a configuration, in place of its own of these
-// kinds.
-func (c *Credentials) Apply(config *verify.Config) {
+// Apply puts the credentials into the configuration of an endpoint of a provider, in
+// place of its own of these kinds.
+func (c *Credentials) Apply(spec *verify.Spec, config *verify.Config) error {
+	if len(c.PublicKeys) > 0 && !spec.TakesPublicKeys() {
+		return broken("public_keys: %s has none; everybody knows a public key, so it is no secret", spec.Name)
+	}
 	config.Secrets = append(append([]string(nil), c.Secrets...), c.PublicKeys...)
 	config.Tokens, config.TokenHeaders, config.Basic = c.Tokens, c.TokenHeaders, c.Basic
+	return nil
 }
 
 // check refuses what nobody can mean as a credential.
 func (c *Credentials) check() error {
-	config := new(verify.Config)
-	c.Apply(config)
-	for _, values := range [][]string{config.Secrets, config.Tokens} {
-		for i, value := range values {
+	for _, kind := range []struct {
+		name   string
+		values []string
+	}{{"secrets", c.Secrets}, {"public_keys", c.PublicKeys}, {"tokens", c.Tokens}} {
+		for i, value := range kind.values {
 			if err := checkValue(value); err != nil {
-				return fmt.Errorf("value %d %w", i+1, err)
+				return fmt.Errorf("%s: value %d %w", kind.name, i+1, err)
 			}
 		}
 	}

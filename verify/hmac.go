@@ -95,8 +95,9 @@ func (h *hmacKeys) count() int { return len(h.keys) }
 // check compares every signature with the code of every key. Keys are tried
 // only while none has matched.
 func (h *hmacKeys) check(m *message, signatures [][]byte) (bool, error) {
-	for _, key := range h.keys {
+	for i, key := range h.keys {
 		if matched, err := h.matches(key, m, signatures); matched || err != nil {
+			m.used.Secret = i + 1
 			return matched, err
 		}
 	}

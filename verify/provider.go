@@ -251,6 +251,7 @@ type message struct {
 	begun      *hashState // the code that Hash has begun; nil if it has none
 	key        []byte     // the secret being tried
 	matched    *hmacKey   // the one whose code was right; nil while none was
+	used       Used
 	hmac       string     // what a handshake is answered with
 	covered    Coverage   // by a scheme of others; empty for built-in ones
 	deferred   bool       // Admit left the credentials to Verify
@@ -303,7 +304,7 @@ func (m *message) result(signed Coverage) (*Result, error) {
 // identify finds the event's name and the delivery's id.
 func (m *message) identify(signed Coverage) (*Result, error) {
 	r := &m.Request.result
-	*r = Result{Signed: signed}
+	*r = Result{Signed: signed, Used: m.used}
 	var err error
 	for _, found := range []struct {
 		from sources

@@ -38,9 +38,10 @@ func (k *publicKeys) check(m *message, signatures [][]byte) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, key := range k.keys {
+	for i, key := range k.keys {
 		for _, signature := range signatures {
 			if checkSignature(k.scheme, key.key, signed, signature) {
+				m.used.Secret = i + 1
 				return true, nil
 			}
 		}

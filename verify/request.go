@@ -59,6 +59,9 @@ type Result struct {
 	// cannot be read, or it cannot be right. Its text holds no payload.
 	NoTime error
 
+	// Used says which credentials were right.
+	Used Used
+
 	// Handshake is not nil if the request is no event but a handshake, which
 	// is to be answered with it.
 	Handshake *Answer

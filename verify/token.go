@@ -14,6 +14,8 @@ type tokenScheme struct {
 	from     field
 	prefix   string
 	tokens   [][sha256.Size]byte
+	secrets  int  // how many of the tokens were given as secrets; they come first
+	named    bool // the operator has named the header
 }
 
 func newToken(p *Provider, from field, prefix string, tokens []string) *tokenScheme {
@@ -22,7 +24,9 @@ func newToken(p *Provider, from field, prefix string, tokens []string) *tokenSch
 
 // newTokenHeader is a token whose header the operator named.
 func newTokenHeader(p *Provider, header TokenHeader) *tokenScheme {
-	return newToken(p, field{kind: headerField, name: http.CanonicalHeaderKey(header.Name)}, "", header.Values)
+	token := newToken(p, field{kind: headerField, name: http.CanonicalHeaderKey(header.Name)}, "", header.Values)
+	token.named = true
+	return token
 }
 
 func (*tokenScheme) coverage() Coverage { return SignedNothing }
@@ -58,13 +62,21 @@ func (s *tokenScheme) check(m *message) error {
 	if !ok {
 		return refuse(BadToken, "%s does not begin with %q", &s.from, s.prefix)
 	}
-	if !anyEqual(s.tokens, token) {
+	number := whichEqual(s.tokens, token)
+	switch {
+	case number == 0:
 		return refuse(BadToken, "%s does not match; %d token(s) were tried", &s.from, len(s.tokens))
+	case s.named:
+		m.used.TokenHeader = number
+	case number <= s.secrets:
+		m.used.Secret = number
+	default:
+		m.used.Token = number - s.secrets
 	}
 	return nil
 }
 
-// digests returns the hashes of secrets, for anyEqual.
+// digests returns the hashes of secrets, for whichEqual.
 func digests(secrets []string) [][sha256.Size]byte {
 	sums := make([][sha256.Size]byte, len(secrets))
 	for i, secret := range secrets {
@@ -73,15 +85,16 @@ func digests(secrets []string) [][sha256.Size]byte {
 	return sums
 }
 
-// anyEqual compares digests, so that neither length nor content of a secret
-// shows in the time it takes, and always compares with all of them.
-func anyEqual(secrets [][sha256.Size]byte, candidate string) bool {
+// whichEqual returns the number of the secret, from 1, that a text is; 0 if it is
+// none. It compares digests, so that neither length nor content of a secret shows in
+// the time it takes, and always compares with all of them.
+func whichEqual(secrets [][sha256.Size]byte, candidate string) int {
 	digest := sha256.Sum256([]byte(candidate))
-	equal := 0
+	number := 0
 	for i := range secrets {
-		equal |= subtle.ConstantTimeCompare(secrets[i][:], digest[:])
+		number = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(secrets[i][:], digest[:]), i+1, number)
 	}
-	return equal == 1
+	return number
 }
 
 // cutPrefixFold is strings.CutPrefix for authentication schemes, whose names
@@ -122,7 +135,7 @@ func (s *basicScheme) admit(m *message) error {
 	if err != nil {
 		return refuse(BadToken, "the Basic credentials are not base64")
 	}
-	if !anyEqual(s.accounts, string(credentials)) {
+	if m.used.Basic = whichEqual(s.accounts, string(credentials)); m.used.Basic == 0 {
 		return refuse(BadToken, "the Basic credentials do not match; %d account(s) were tried", len(s.accounts))
 	}
 	return nil

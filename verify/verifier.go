@@ -21,6 +21,8 @@ type Verifier struct {
 	sources        []netip.Prefix
 	publicURL      *url.URL
 	confirms       *snsScheme // nil unless it may confirm subscriptions
+	spec           *Spec      // as it is without the operator's corrections
+	options        options
 }
 
 // Option changes how New builds a Verifier.
@@ -59,7 +61,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verifier{provider: provider, methods: provider.methods(), signed: SignedNothing}
+	v := &Verifier{provider: provider, methods: provider.methods(), signed: SignedNothing, spec: spec, options: o}
 	if v.sources, err = parsePrefixes(config.Sources, spec); err != nil {
 		return nil, err
 	}
@@ -78,6 +80,30 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 		v.provider.timestamp.tolerance = Off
 	}
 	return v, nil
+}
+
+// With returns a Verifier for the same endpoint with other credentials. It shares
+// with this one what both have made of the provider, so that it takes little memory
+// and time, and there may be one for each of many customers.
+func (v *Verifier) With(config *Config) (*Verifier, error) {
+	if err := config.validate(v.spec); err != nil {
+		return nil, err
+	}
+	other := &Verifier{
+		provider: v.provider, methods: v.methods, signed: SignedNothing, sources: v.sources, publicURL: v.publicURL,
+		spec: v.spec, options: v.options,
+	}
+	if err := other.addChecks(v.spec, config, &v.options); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(other.checks) == 0:
+		return nil, fmt.Errorf("the credentials given for %s prove nothing of its events", v.spec.Name)
+	case (other.signed == SignedNothing) != (v.signed == SignedNothing):
+		// Then times count for one and not for the other.
+		return New(v.spec, config, func(o *options) { *o = v.options })
+	}
+	return other, nil
 }
 
 // addChecks makes a check of each kind of credential.
@@ -107,6 +133,7 @@ func (v *Verifier) addChecks(spec *Spec, config *Config, o *options) error {
 	}
 	if len(tokens) > 0 {
 		token := newToken(v.provider, v.provider.token, v.provider.tokenPrefix, tokens)
+		token.secrets = len(tokens) - len(config.Tokens)
 		v.handshakeToken = token
 		if spec := v.provider.Spec.Token; spec == nil || !spec.HandshakeOnly {
 			v.checks = append(v.checks, token)

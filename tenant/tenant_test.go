@@ -1,0 +1,43 @@
+package tenant_test
+
+import (
+	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/tenant"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// The endpoint's own credentials come before the provider's, and are all there are.
+func TestFor(t *testing.T) {
+	got, err := tenant.Parse("acme", []byte(`{"credentials": {
+		"shopify": {"secrets": ["of-the-provider"]},
+		"orders": {"tokens": ["of-the-endpoint"]}
+	}}`))
+	must(t, err)
+	if c, ok := got.For("orders", "shopify"); !ok || len(c.Secrets) != 0 || c.Tokens[0] != "of-the-endpoint" {
+		t.Errorf("orders: %+v, %v", c, ok)
+	}
+	if c, ok := got.For("refunds", "shopify"); !ok || c.Secrets[0] != "of-the-provider" {
+		t.Errorf("refunds: %+v, %v", c, ok)
+	}
+	if c, ok := got.For("refunds", "github"); ok || c != nil {
+		t.Errorf("github: %+v, %v", c, ok)
+	}
+}
+
+// A public key is never the secret of a scheme whose secrets make signatures.
+func TestApply(t *testing.T) {
+	credentials := &tenant.Credentials{PublicKeys: []string{"-----BEGIN PUBLIC KEY-----"}}
+	for provider, good := range map[string]bool{"shopify": false, "github": false, "stripe": false, "gitlab": false, "discord": true} {
+		spec, ok := verify.Builtin(provider)
+		if !ok {
+			t.Fatalf("%s is not built in", provider)
+		}
+		config := &verify.Config{Secrets: []string{"the block's own"}}
+		if err := credentials.Apply(spec, config); (err == nil) != good {
+			t.Errorf("%s: %v", provider, err)
+		} else if good && (len(config.Secrets) != 1 || config.Secrets[0] != credentials.PublicKeys[0]) {
+			t.Errorf("%s: %q", provider, config.Secrets)
+		}
+	}
+}
