@@ -13,8 +13,10 @@ import (
 
 // What a Cache does where its options do not say.
 const (
-	defaultKnown   = 100_000
-	defaultUnknown = 10_000
+	// DefaultKnown is how many tenants a Memory keeps, DefaultUnknown how many ids that
+	// are none.
+	DefaultKnown, DefaultUnknown = 100_000, 10_000
+
 	defaultAtOnce  = 16
 	defaultTimeout = 5 * time.Second
 
@@ -41,9 +43,8 @@ type Options struct {
 	// again for ids that are not. Default: 16.
 	AtOnce int
 
-	// Known is how many tenants are kept, Unknown how many ids that are none.
-	// Default: 100000 and 10000.
-	Known, Unknown int
+	// Memory is where answers are kept. Default: one of its own.
+	Memory *Memory
 
 	// Now tells the time. Default: time.Now.
 	Now func() time.Time
@@ -88,10 +89,9 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // push out each other, never a tenant, and wait for each other, never in the way of
 // a known tenant that is looked up again.
 type Cache struct {
+	*Memory
 	source  Source
 	options Options
-	known   *lru.Cache[string, *entry]
-	unknown *lru.Cache[string, *refusal]
 	flight  singleflight.Group
 	renew   chan struct{} // slots of look-ups of known tenants
 	search  chan struct{} // slots of all others
@@ -112,19 +112,31 @@ type refusal struct {
 	until time.Time
 }
 
+// Memory is what a Cache knows. Another Cache of the same source can take it over, so
+// that the last good answers are not lost when a configuration is replaced.
+type Memory struct {
+	known   *lru.Cache[string, *entry]
+	unknown *lru.Cache[string, *refusal]
+}
+
+// NewMemory returns a Memory for so many tenants, and so many ids that nobody has.
+func NewMemory(known, unknown int) *Memory {
+	m := new(Memory)
+	m.known, _ = lru.New[string, *entry](max(known, 1)) // fails for sizes below 1 only
+	m.unknown, _ = lru.New[string, *refusal](max(unknown, 1))
+	return m
+}
+
 // NewCache returns a Cache in front of a source.
 func NewCache(source Source, options Options) *Cache {
-	or := func(value *int, otherwise int) int {
-		if *value <= 0 {
-			*value = otherwise
-		}
-		return *value
+	if options.Memory == nil {
+		options.Memory = NewMemory(DefaultKnown, DefaultUnknown)
 	}
-	c := &Cache{source: source}
-	c.known, _ = lru.New[string, *entry](or(&options.Known, defaultKnown)) // fails for sizes below 1 only
-	c.unknown, _ = lru.New[string, *refusal](or(&options.Unknown, defaultUnknown))
-	slots := or(&options.AtOnce, defaultAtOnce)
-	c.renew, c.search = make(chan struct{}, slots), make(chan struct{}, slots)
+	if options.AtOnce <= 0 {
+		options.AtOnce = defaultAtOnce
+	}
+	c := &Cache{Memory: options.Memory, source: source}
+	c.renew, c.search = make(chan struct{}, options.AtOnce), make(chan struct{}, options.AtOnce)
 	if options.Timeout <= 0 {
 		options.Timeout = defaultTimeout
 	}

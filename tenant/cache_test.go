@@ -223,7 +223,7 @@ func TestCacheForget(t *testing.T) {
 
 // Unknown ids do not push out tenants, whatever their number.
 func TestCacheUnknownFlood(t *testing.T) {
-	b := newBench(tenant.Options{TTL: time.Hour, NegativeTTL: time.Hour, Known: 100, Unknown: 10})
+	b := newBench(tenant.Options{TTL: time.Hour, NegativeTTL: time.Hour, Memory: tenant.NewMemory(100, 10)})
 	for i := range 100 {
 		b.want(t, fmt.Sprint("t", i), "one", 1)
 	}

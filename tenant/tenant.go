@@ -40,9 +40,6 @@ type Credentials struct {
 	// Static tokens in the header that the provider uses for them.
 	Tokens []string `json:"tokens,omitempty"`
 
-	// Static tokens in headers that were named at the provider.
-	TokenHeaders []verify.TokenHeader `json:"token_headers,omitempty"`
-
 	// Accounts of Basic authentication.
 	Basic []verify.Account `json:"basic,omitempty"`
 }
@@ -69,7 +66,7 @@ func (c *Credentials) Apply(spec *verify.Spec, config *verify.Config) error {
 		return broken("public_keys: %s has none; everybody knows a public key, so it is no secret", spec.Name)
 	}
 	config.Secrets = append(append([]string(nil), c.Secrets...), c.PublicKeys...)
-	config.Tokens, config.TokenHeaders, config.Basic = c.Tokens, c.TokenHeaders, c.Basic
+	config.Tokens, config.Basic = c.Tokens, c.Basic
 	return nil
 }
 
@@ -82,13 +79,6 @@ func (c *Credentials) check() error {
 		for i, value := range kind.values {
 			if err := checkValue(value); err != nil {
 				return fmt.Errorf("%s: value %d %w", kind.name, i+1, err)
-			}
-		}
-	}
-	for _, header := range c.TokenHeaders {
-		for i, value := range header.Values {
-			if err := checkValue(value); err != nil {
-				return fmt.Errorf("token_headers: value %d %w", i+1, err)
 			}
 		}
 	}
