@@ -65,7 +65,7 @@ func (p *parser) signedOnly() (func(name string) error, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := len(config.Secrets) > 0 || config.JWT != nil && p.spec.PublishesKeys()
+	signed := len(config.Secrets) > 0 || config.Tenant != nil && provider.Coverage() != verify.SignedNothing || config.JWT != nil && p.spec.PublishesKeys()
 	return func(name string) error {
 		if signed && provider.Signs(name) {
 			return nil

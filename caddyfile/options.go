@@ -56,6 +56,7 @@ var options = map[string]setter{
 		c.Unverified = true
 		return noArgs(d)
 	},
+	"tenant": tenant,
 	"require_signed": func(d *caddyfile.Dispenser, c *verify.Config) error {
 		c.RequireSigned = true
 		return noArgs(d)

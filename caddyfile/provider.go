@@ -16,11 +16,12 @@ import (
 
 // Options is what the global option webhooks says.
 type Options struct {
-	Providers   map[string]*verify.Spec // by their names
-	MaxBuffered int64                   // bytes; 0: not said
-	Replay      json.RawMessage         // the store of deliveries; nil: not said
-	Inspect     *verify.Inspect         // nil: not said
-	Diagnose    bool                    // refused signatures at all endpoints
+	Providers   map[string]*verify.Spec    // by their names
+	MaxBuffered int64                      // bytes; 0: not said
+	Replay      json.RawMessage            // the store of deliveries; nil: not said
+	Inspect     *verify.Inspect            // nil: not said
+	Diagnose    bool                       // refused signatures at all endpoints
+	Tenants     map[string]json.RawMessage // sources of tenants, by their names
 
 	// Store reads the tokens of store.
 	Store func(*caddyfile.Dispenser) error
@@ -41,6 +42,7 @@ type Options struct {
 //	    }
 //	    replay <store> [<options of the store>]
 //	    store ...
+//	    tenants <name> <source> [<options of the source>]
 //	}
 //
 // A field that is an object in JSON is a block; values on its line are those
@@ -70,10 +72,12 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 		case "diagnose":
 			options.Diagnose = true
 			err = noArgs(d)
+		case "tenants":
+			err = parseTenants(d, options)
 		case "store":
 			err = options.Store(d.NewFromNextSegment())
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, replay, store, max_buffered, inspect or diagnose", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, max_buffered, inspect or diagnose", d.Val())
 		}
 		if err != nil {
 			return err

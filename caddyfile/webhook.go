@@ -62,6 +62,7 @@ type Branch struct {
 //	        header     <name> [<prefix>]
 //	        require    <expr>
 //	    }
+//	    tenant       <placeholder> [from <source>]
 //	    unverified
 //	    sources      [<cidr...>]
 //	    methods      <method...>
@@ -196,7 +197,7 @@ func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
-	"secret", "token", "token_header", "basic", "issued", "jwt", "unverified", "sources", "methods", "content", "event", "id",
+	"secret", "token", "token_header", "basic", "issued", "jwt", "tenant", "unverified", "sources", "methods", "content", "event", "id",
 	"payload", "tolerance", "name", "replay", "map_status", "synchronous", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
 	"inspect", "diagnose", "on", "otherwise",
 }

@@ -44,6 +44,11 @@ type Config struct {
 	// that publishes its keys.
 	JWT *JWTCredential `json:"jwt,omitempty"`
 
+	// Whose webhook it is, where many customers share the endpoint. Each has
+	// credentials of its own, in the place of secrets, tokens, token_headers and
+	// basic here; issued and jwt must be right besides.
+	Tenant *Tenant `json:"tenant,omitempty"`
+
 	// Nothing is checked. It cannot be combined with credentials.
 	Unverified bool `json:"unverified,omitempty"`
 

@@ -14,6 +14,13 @@ import (
 // Check finds mistakes that can be seen while credentials are still
 // placeholders: it is what New demands, without the values of secrets.
 func (c *Config) Check(spec *Spec) error {
+	if c.Tenant != nil {
+		nobody, err := c.Nobody(spec)
+		if err != nil {
+			return err
+		}
+		return nobody.Check(spec)
+	}
 	if err := c.validate(spec); err != nil {
 		return err
 	}
@@ -37,6 +44,8 @@ func (c *Config) validate(spec *Spec) error {
 		proven = len(c.Secrets) > 0 || len(c.TokenHeaders) > 0 || len(c.Basic) > 0 || c.Issued != nil || c.JWT != nil
 	}
 	switch {
+	case c.Tenant != nil:
+		return errors.New("the credentials are those of a tenant, and it is not said of which")
 	case c.Unverified && c.hasCredentials():
 		return errors.New("unverified means that nothing is checked; remove it, or remove the credentials")
 	case !c.Unverified && !proven:
