@@ -171,6 +171,12 @@ func (p *preset) signedPart(t *testing.T, name string) signedPart {
 	return part
 }
 
+// divisible are the presets whose signed fields can be divided in another way,
+// and why: such fields count as not signed.
+var divisible = map[string]string{
+	"midtrans": "nothing stands between the order's id, the status code and the amount",
+}
+
 // Between the parts of what a preset signs no byte can be moved, in either
 // direction, whether the time is checked or not: the joined text is divided in
 // every other way.
@@ -206,6 +212,9 @@ func TestPresetJoints(t *testing.T) {
 						}
 						tried++
 						if _, refused := h.send(t, v); refused == "" {
+							if divisible[p.spec.Name] != "" && !v.Provider().Signs(parts[i].field) && !v.Provider().Signs(parts[k].field) {
+								continue
+							}
 							t.Fatalf("%d bytes of %s and %s are another division of what is signed, and accepted (tolerance %s)",
 								n-len(left), parts[i].field, parts[k].field, window)
 						}

@@ -40,9 +40,9 @@ func (p *preset) known(t *testing.T, v *verify.Verifier, h hook) verify.Delivery
 // signedAnew are the presets whose retries cannot be told from new deliveries:
 // the time of the attempt is signed, but no id. docs/replay.md says so.
 var signedAnew = []string{
-	"affirm", "airship", "box", "buildkite", "calendly", "cloudflare-stream", "coinbase-cdp", "discord", "elevenlabs",
-	"hubspot-v3", "instaleap-chat", "klaviyo", "linear", "mercado-pago", "rappi", "sanity", "sendgrid", "shippo", "sinch",
-	"tailscale", "tiktok", "webflow", "zendesk", "zoom",
+	"affirm", "airship", "billit", "box", "buildkite", "calendly", "cashfree", "cloudflare-stream", "coinbase-cdp",
+	"discord", "elevenlabs", "grafana", "hubspot-v3", "instaleap-chat", "klaviyo", "linear", "mercado-pago", "payzu",
+	"rappi", "retell", "sanity", "sendgrid", "shippo", "sinch", "tailscale", "tiktok", "webflow", "zendesk", "zoom",
 }
 
 // A retry has the id of the first attempt, a new time and a new signature. It
