@@ -256,6 +256,9 @@ type Observer struct {
 
 	// Corrupt is called when a record's checksum was wrong.
 	Corrupt func(destination string)
+
+	// Trouble is called when something has failed that nobody has asked for.
+	Trouble func(err error)
 }
 
 // Engine is the configuration of a store: what to open. In Caddy the engines

@@ -169,5 +169,7 @@ func (s *Store) view(read func(*bolt.Tx) error) (err error) {
 		return deliver.ErrClosed
 	default:
 	}
+	s.swap.RLock()
+	defer s.swap.RUnlock()
 	return s.db.View(read)
 }

@@ -74,6 +74,7 @@ func (s *Store) commitAll() {
 		select {
 		case o := <-s.operations:
 			s.commit(s.gather(o))
+			s.compactIfSparse()
 		case <-s.closing:
 			for len(s.operations) > 0 {
 				s.commit(s.gather(<-s.operations))
@@ -153,6 +154,7 @@ func (s *Store) transact(operations []*operation) error {
 		}
 		b.putNumber(seenKey, s.look())
 		err := b.flush()
+		s.sparse = err == nil && s.isSparse(tx)
 		start = time.Now()
 		return true, err
 	})

@@ -8,9 +8,11 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,9 +28,16 @@ const DefaultMaxSize = 1 << 30
 
 // Store is a deliver.Store in a file.
 type Store struct {
+	path     string
+	swap     sync.RWMutex // held by who reads db, and while another takes its place
 	db       *bolt.DB
+	sparse   bool // the file is mostly empty; of the goroutine that commits
 	observer deliver.Observer
-	maxSize  atomic.Int64
+
+	cannotCompact bool  // likewise
+	compactAbove  int64 // bytes of a file that is worth it
+
+	maxSize atomic.Int64
 
 	now       func() time.Time
 	seen      atomic.Int64  // the latest time, in nanoseconds
@@ -74,6 +83,8 @@ type Options struct {
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
+
+	compactAbove int64 // 0: minCompacted
 }
 
 // Open opens the file at path, and makes it if there is none. See Options.Open.
@@ -84,15 +95,12 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 // Open opens the file, and makes it if there is none. It is readable by its owner
 // only. A file that another process has open is refused.
 func (o Options) Open() (*Store, error) {
-	db, err := boltfile.Open(o.Path, bolt.Options{
-		// A list of free pages that has grown with a backlog would be written
-		// with each transaction. It is found again when the file is opened.
-		NoFreelistSync: true,
-	}, prepare)
+	db, err := boltfile.Open(o.Path, fileOptions(), prepare)
 	if err != nil {
 		return nil, err
 	}
 	s := &Store{
+		path:       o.Path,
 		db:         db,
 		observer:   o.Observer,
 		now:        o.Now,
@@ -108,17 +116,27 @@ func (o Options) Open() (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.compactAbove = cmp.Or(o.compactAbove, minCompacted)
 	s.SetMaxSize(o.MaxSize)
 	if err := s.restore(); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening %s: %w", o.Path, err), db.Close())
 	}
+	_ = os.Remove(o.Path + copySuffix) // of a process that was killed
+	s.compactIfSparse()
 	go s.commitAll()
 	return s, nil
+}
+
+func fileOptions() bolt.Options {
+	// A list of free pages that has grown with a backlog would be written with each
+	// transaction. It is found again when the file is opened.
+	return bolt.Options{NoFreelistSync: true}
 }
 
 // restore reads what a store has in memory.
 func (s *Store) restore() error {
 	return s.view(func(tx *bolt.Tx) error {
+		s.sparse = s.isSparse(tx)
 		s.seen.Store(number(tx, seenKey))
 		return tx.Bucket(destinations).ForEach(func(name, encoded []byte) error {
 			q, err := decodeQueue(encoded)
