@@ -25,7 +25,7 @@ func New(samples fs.FS) caddycmd.Command {
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()), queueCommand(), deadCommand())
+				strict(tailCommand()), strict(inspectCommand()), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
 }

@@ -29,6 +29,7 @@ type Source struct {
 	Name string // in the configuration
 
 	module tenant.Source
+	gates  []*Gate      // of the endpoints that take tenants from here; complete once the app starts
 	start  func() error // opens the module, once
 	key    string       // that the pool knows its memory by; empty if it has none
 	logger *zap.Logger
@@ -114,6 +115,7 @@ func (s *Set) Start() error {
 	}
 	s.quit, s.done = make(chan struct{}), make(chan struct{})
 	go s.run()
+	running.add(s)
 	return nil
 }
 
@@ -139,6 +141,7 @@ func (s *Set) run() {
 
 // Stop ends that. Requests may still ask, until Cleanup.
 func (s *Set) Stop() {
+	running.remove(s)
 	if s.quit != nil {
 		close(s.quit)
 		<-s.done

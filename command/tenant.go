@@ -1,0 +1,301 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
+	"github.com/caddy-webhooks/caddy-webhooks/tenant"
+)
+
+// tenantCommand is "caddy webhooks tenant": the customers whose webhooks arrive.
+func tenantCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "tenant",
+		Short: "Sets, removes, lists and checks tenants, and shows which are noisiest",
+		Long: "Asks a running Caddy, by its admin API, for the tenants of a source, and changes them where the source can be " +
+			"written (storage, or a directory). No credential is ever printed.",
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(tenantSetCommand(), tenantRemoveCommand(), tenantListCommand(), tenantCheckCommand(), tenantTopCommand())
+	return cmd
+}
+
+// tenantAdmin asks the part of the admin API that knows tenants.
+type tenantAdmin struct{ adminFlags }
+
+func (a *tenantAdmin) call(method, path string, body []byte, answer any) error {
+	address, err := caddycmd.DetermineAdminAPIAddress(a.address, nil, a.config, a.adapter)
+	if err != nil {
+		return err
+	}
+	var content io.Reader
+	if body != nil {
+		content = bytes.NewReader(body)
+	}
+	response, err := caddycmd.AdminAPIRequest(address, method, "/webhooks/tenants"+path, nil, content)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if answer == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(answer)
+}
+
+// path is that of a tenant. Its id cannot be another path.
+func tenantPath(source, id string) (string, error) {
+	if err := tenant.CheckID(id); err != nil {
+		return "", err
+	}
+	return "/" + url.PathEscape(source) + "/" + id, nil
+}
+
+func tenantSetCommand() *cobra.Command {
+	admin := new(tenantAdmin)
+	var force bool
+	cmd := strict(&cobra.Command{
+		Use:   "set <source> <id> @FILE|-",
+		Short: "Makes or replaces a tenant, whose JSON is in a file or on standard input",
+		Long: "Makes or replaces a tenant as a whole. Its JSON comes from a file or from standard input, so that no secret is in the " +
+			"list of processes or the history of a shell.",
+		Args: cobra.ExactArgs(3),
+	})
+	admin.add(cmd)
+	cmd.Flags().BoolVar(&force, "force", false, "Also if it can be verified at no endpoint")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return run(func() (int, error) {
+			document, err := documentOf(cmd, args[2])
+			if err != nil {
+				return exitUsage, err
+			}
+			if _, err := tenant.Parse(args[1], document); err != nil {
+				return exitUsage, err
+			}
+			path, err := tenantPath(args[0], args[1])
+			if err != nil {
+				return exitUsage, err
+			}
+			if force {
+				path += "?force=true"
+			}
+			return exitCode(admin.call(http.MethodPut, path, document, nil))
+		})(cmd, args)
+	}
+	return cmd
+}
+
+// documentOf reads a tenant's JSON. It is never taken from the command line itself.
+func documentOf(cmd *cobra.Command, from string) ([]byte, error) {
+	if from == "-" {
+		return io.ReadAll(cmd.InOrStdin())
+	}
+	name, ok := strings.CutPrefix(from, "@")
+	if !ok {
+		return nil, errors.New("the tenant's JSON comes from a file or standard input: write @FILE or -")
+	}
+	return os.ReadFile(name)
+}
+
+func tenantRemoveCommand() *cobra.Command {
+	admin := new(tenantAdmin)
+	cmd := strict(&cobra.Command{
+		Use: "rm <source> <id>", Short: "Ends a tenant: its webhooks are refused from then on", Args: cobra.ExactArgs(2),
+	})
+	admin.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return run(func() (int, error) {
+			path, err := tenantPath(args[0], args[1])
+			if err != nil {
+				return exitUsage, err
+			}
+			return exitCode(admin.call(http.MethodDelete, path, nil, nil))
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func tenantListCommand() *cobra.Command {
+	admin := new(tenantAdmin)
+	cmd := strict(&cobra.Command{
+		Use: "list [<source>]", Short: "Lists the sources of tenants, or the tenants of one", Args: cobra.MaximumNArgs(1),
+	})
+	admin.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return admin.ask(func(w io.Writer) error {
+			if len(args) == 0 {
+				return writeSources(w, admin)
+			}
+			return admin.each(args[0], func(id string) error {
+				_, err := fmt.Fprintln(w, id)
+				return err
+			})
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func writeSources(w io.Writer, admin *tenantAdmin) error {
+	var sources []tenants.Description
+	if err := admin.call(http.MethodGet, "", nil, &sources); err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SOURCE\tMODULE\tCAN BE WRITTEN\tCAN BE LISTED")
+	for _, s := range sources {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", s.Name, s.Module, yesNo(s.Writable), yesNo(s.Listable))
+	}
+	return table.Flush()
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// each calls a function with the ids of all tenants of a source.
+func (a *tenantAdmin) each(source string, f func(id string) error) error {
+	query := url.Values{"limit": {"1000"}}
+	for {
+		var ids []string
+		if err := a.call(http.MethodGet, "/"+url.PathEscape(source)+"?"+query.Encode(), nil, &ids); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := f(id); err != nil {
+				return err
+			}
+		}
+		if len(ids) == 0 {
+			return nil
+		}
+		query.Set("after", ids[len(ids)-1])
+	}
+}
+
+func tenantCheckCommand() *cobra.Command {
+	admin := new(tenantAdmin)
+	cmd := strict(&cobra.Command{
+		Use:   "check <source> [<id>]",
+		Short: "Shows what is known of a tenant, or finds those of a source whose webhooks cannot be verified",
+		Args:  cobra.RangeArgs(1, 2),
+	})
+	admin.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return run(func() (int, error) {
+			if len(args) == 2 {
+				return checkOne(cmd.OutOrStdout(), admin, args[0], args[1])
+			}
+			return checkAll(cmd.OutOrStdout(), admin, args[0])
+		})(cmd, args)
+	}
+	return cmd
+}
+
+func checkOne(w io.Writer, admin *tenantAdmin, source, id string) (int, error) {
+	path, err := tenantPath(source, id)
+	if err != nil {
+		return exitUsage, err
+	}
+	var state tenants.State
+	if err := admin.call(http.MethodGet, path, nil, &state); err != nil {
+		return exitUsage, err
+	}
+	fmt.Fprintf(w, "tenant       %s\ndisabled     %s\n", state.ID, yesNo(state.Disabled))
+	for _, name := range slices.Sorted(maps.Keys(state.Credentials)) {
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(state.Credentials[name])) {
+			kinds = append(kinds, fmt.Sprintf("%s: %d", kind, state.Credentials[name][kind]))
+		}
+		fmt.Fprintf(w, "credentials  %s (%s)\n", printable(name), strings.Join(kinds, ", "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(state.Vars)) {
+		fmt.Fprintf(w, "var          %s = %s\n", name, printable(state.Vars[name]))
+	}
+	for _, problem := range state.Problems {
+		fmt.Fprintf(w, "problem      %s\n", printable(problem))
+	}
+	if len(state.Problems) > 0 {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+func checkAll(w io.Writer, admin *tenantAdmin, source string) (int, error) {
+	checked, wrong := 0, 0
+	err := admin.each(source, func(id string) error {
+		checked++
+		var state tenants.State
+		problems := []string(nil)
+		if path, err := tenantPath(source, id); err != nil {
+			return err
+		} else if err := admin.call(http.MethodGet, path, nil, &state); err != nil {
+			problems = []string{err.Error()}
+		} else {
+			problems = state.Problems
+		}
+		if len(problems) > 0 {
+			wrong++
+			fmt.Fprintf(w, "%s: %s\n", id, printable(strings.Join(problems, "; ")))
+		}
+		return nil
+	})
+	if err != nil {
+		return exitUsage, err
+	}
+	fmt.Fprintf(w, "%d tenants, %d with problems\n", checked, wrong)
+	if wrong > 0 {
+		return exitNo, nil
+	}
+	return 0, nil
+}
+
+func tenantTopCommand() *cobra.Command {
+	admin := new(tenantAdmin)
+	var order string
+	var limit int
+	cmd := strict(&cobra.Command{
+		Use:   "top",
+		Short: "Shows which tenants send most, are refused most, or have been silent longest, since Caddy began",
+		Args:  cobra.NoArgs,
+	})
+	admin.add(cmd)
+	cmd.Flags().StringVar(&order, "order", "noisiest", "noisiest, refused or silent")
+	cmd.Flags().IntVar(&limit, "limit", 20, "How many to show at most")
+	cmd.RunE = admin.ask(func(w io.Writer) error {
+		var top []tenants.Activity
+		query := url.Values{"order": {order}, "limit": {fmt.Sprint(limit)}}
+		if err := admin.call(http.MethodGet, "-top?"+query.Encode(), nil, &top); err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "TENANT\tSOURCE\tVERIFIED\tREFUSED\tLAST VERIFIED\tLAST REFUSED FOR\tLAST AT")
+		for i := range top {
+			a := &top[i]
+			last := "never"
+			if !a.Last.IsZero() {
+				last = a.Last.UTC().Format(time.RFC3339)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", a.Tenant, a.Source, a.Verified, a.Refused, last, a.Reason, printable(a.Endpoint))
+		}
+		return table.Flush()
+	})
+	return cmd
+}

@@ -1,0 +1,110 @@
+package tenants
+
+import (
+	"context"
+	"errors"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/tenant"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// Gate finds out whose webhooks arrive at an endpoint, and what verifies them.
+type Gate struct {
+	Source             *Source
+	endpoint, provider string
+	spec               *verify.Spec
+	config             verify.Config    // of nobody
+	nobody             *verify.Verifier // the same
+	compiled           *lru.Cache[string, *compiled]
+}
+
+// compiled is what verifies the webhooks of a tenant, for as long as the tenant is the
+// same.
+type compiled struct {
+	tenant   *tenant.Tenant
+	verifier *verify.Verifier
+	err      error
+}
+
+// NewGate returns the gate of an endpoint. The configuration is the endpoint's with the
+// credentials of nobody, and so is the verifier.
+func NewGate(source *Source, spec *verify.Spec, config verify.Config, nobody *verify.Verifier) *Gate {
+	g := &Gate{
+		Source: source, spec: spec, config: config, nobody: nobody,
+		endpoint: config.EndpointName(), provider: config.Provider,
+	}
+	g.compiled, _ = lru.New[string, *compiled](tenant.DefaultKnown) // fails for sizes below 1 only
+	source.gates = append(source.gates, g)
+	return g
+}
+
+// Visitor is who a request says it comes from, and what it is held against. Refusal is
+// not nil if it is to be refused, however right its credentials are: it is held
+// against those of nobody all the same, so that the time an answer takes does not tell
+// who is known.
+type Visitor struct {
+	Tenant   *tenant.Tenant // nil if it is not known, or not welcome
+	Verifier *verify.Verifier
+	Refusal  *verify.Error
+}
+
+// Find returns the visitor of an id. The error is that of a source that cannot tell.
+func (g *Gate) Find(ctx context.Context, id string) (Visitor, error) {
+	found, err := g.Source.Tenant(ctx, id)
+	switch {
+	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, tenant.ErrID):
+		return g.stranger(err.Error()), nil
+	case err != nil:
+		return Visitor{}, unavailable(err)
+	case found.Disabled:
+		return g.stranger("the tenant " + id + " is disabled"), nil
+	}
+	mine := g.of(found)
+	switch {
+	case mine.err != nil:
+		return Visitor{}, unavailable(mine.err)
+	case mine.verifier == nil:
+		return g.stranger("the tenant " + id + " has no credentials for this endpoint"), nil
+	}
+	return Visitor{Tenant: found, Verifier: mine.verifier}, nil
+}
+
+func (g *Gate) stranger(why string) Visitor {
+	return Visitor{Verifier: g.nobody, Refusal: &verify.Error{Reason: verify.UnknownTenant, Detail: why}}
+}
+
+func unavailable(err error) error {
+	return &verify.Error{Reason: verify.NoTenants, Detail: err.Error()}
+}
+
+// of returns what verifies the webhooks of a tenant. It is made once for each version
+// of the tenant; two requests may make it at a time, and either is good.
+func (g *Gate) of(t *tenant.Tenant) *compiled {
+	if known, ok := g.compiled.Get(t.ID); ok && known.tenant == t {
+		return known
+	}
+	made := &compiled{tenant: t}
+	if made.verifier, made.err = g.Compile(t); made.err != nil {
+		g.Source.logger.Warn("the credentials of a tenant cannot be used at an endpoint, so its webhooks are refused",
+			zap.String("endpoint", g.endpoint), zap.String("tenant", t.ID), zap.Error(made.err))
+	}
+	g.compiled.Add(t.ID, made)
+	return made
+}
+
+// Compile makes what verifies the webhooks of a tenant; nil if it has no credentials for
+// this endpoint.
+func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
+	credentials, ok := t.For(g.endpoint, g.provider)
+	if !ok {
+		return nil, nil
+	}
+	config := g.config
+	if err := credentials.Apply(g.spec, &config); err != nil {
+		return nil, err
+	}
+	return g.nobody.With(&config)
+}
