@@ -4,8 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
 )
 
 // ParseRewrite reads a webhook_rewrite directive, of which d has consumed the

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/simulate"
 )
 
 // tester is one run of caddy webhooks test.

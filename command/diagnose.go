@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 )
 
 // diagnosis is one run of caddy webhooks diagnose.

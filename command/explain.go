@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -16,8 +16,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
-	"github.com/caddy-webhooks/caddy-webhooks/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -17,7 +17,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 )
 
 // tail is one run of caddy webhooks tail.

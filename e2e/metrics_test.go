@@ -143,7 +143,7 @@ var (
 
 // The dashboard reads metrics that exist, by labels that they have.
 func TestDashboard(t *testing.T) {
-	content, err := os.ReadFile("grafana/dashboard.json")
+	content, err := os.ReadFile("monitoring/grafana/dashboard.json")
 	if err != nil {
 		t.Fatal(err)
 	}

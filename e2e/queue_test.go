@@ -200,7 +200,7 @@ func TestDeliverForgetsTokensInQueries(t *testing.T) {
 
 // Alerts read metrics that exist.
 func TestAlerts(t *testing.T) {
-	content, err := os.ReadFile("prometheus/alerts.yml")
+	content, err := os.ReadFile("monitoring/prometheus/alerts.yml")
 	if err != nil {
 		t.Fatal(err)
 	}

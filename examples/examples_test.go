@@ -48,7 +48,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// clusterExample needs more than the core; package deliver/nats tests it.
+// clusterExample needs more than the core; package nats tests it.
 const clusterExample = "cluster"
 
 // TestTable makes sure that every example is tested, and that each test has a

@@ -16,7 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/caddy-webhooks/caddy-webhooks/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 )
 
 // Admin is a module that shows what webhooks have come, below `/webhooks/` of

@@ -15,7 +15,7 @@ import (
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )

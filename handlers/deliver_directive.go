@@ -107,8 +107,8 @@ func parseStore(d *caddyfile.Dispenser, existing json.RawMessage) (json.RawMessa
 	}
 	id := storeNamespace + "." + engine
 	if _, err := caddy.GetModule(id); err != nil {
-		return nil, ahead.Errf("a store by URL needs a build of Caddy with the package deliver/nats: " +
-			"xcaddy build --with github.com/caddy-webhooks/caddy-webhooks --with github.com/caddy-webhooks/caddy-webhooks/deliver/nats")
+		return nil, ahead.Errf("a store by URL needs a build of Caddy with the package nats: " +
+			"xcaddy build --with github.com/caddy-webhooks/caddy-webhooks --with github.com/caddy-webhooks/caddy-webhooks/nats")
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/caddy-webhooks/caddy-webhooks/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 

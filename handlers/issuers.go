@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/token"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 )
 
 //go:embed providers/*.json

@@ -9,7 +9,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks"
-	_ "github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	_ "github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 func main() {

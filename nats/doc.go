@@ -5,5 +5,5 @@
 // It is the one package that needs NATS, and a build of its own:
 //
 //	xcaddy build --with github.com/caddy-webhooks/caddy-webhooks \
-//		--with github.com/caddy-webhooks/caddy-webhooks/deliver/nats
+//		--with github.com/caddy-webhooks/caddy-webhooks/nats
 package nats

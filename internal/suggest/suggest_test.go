@@ -3,7 +3,7 @@ package suggest_test
 import (
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/suggest"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 )
 
 func TestNearest(t *testing.T) {

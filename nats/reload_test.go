@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 // A reload with other settings connects anew, and one with the same does not.

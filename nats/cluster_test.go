@@ -24,7 +24,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 // nodeVariable holds the options of the server that the test binary is to be.

@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 // counted are what a store has, by state.

@@ -13,7 +13,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks"
-	"github.com/caddy-webhooks/caddy-webhooks/simulate"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 )
 
 // Nothing leaves the process, wherever in a configuration the proxy stands.

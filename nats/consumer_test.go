@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 // removeConsumers takes away what hands out webhooks.

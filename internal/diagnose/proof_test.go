@@ -13,8 +13,8 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-webhooks/caddy-webhooks" // its directives
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
-	"github.com/caddy-webhooks/caddy-webhooks/simulate"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 )
 
 // prove runs a request through the configuration that a diagnosis proposes,

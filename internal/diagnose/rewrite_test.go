@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 )
 
 // A body that another writer of JSON has written anew is found again, whatever

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/diagnose"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

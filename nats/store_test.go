@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver/storetest"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
 // serve runs a server in this process until the test ends.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/nats"
+	"github.com/caddy-webhooks/caddy-webhooks/nats"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
