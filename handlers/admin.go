@@ -165,8 +165,8 @@ type endpointState struct {
 // providers and names.
 func endpointStates() []*endpointState {
 	states := make(map[endpoint]*endpointState)
-	if app := running.current(); app != nil {
-		for _, o := range app.watch.observers {
+	if current := running.current(); current != nil {
+		for _, o := range current.observers {
 			state := states[o.endpoint]
 			if state == nil {
 				state = o.state()

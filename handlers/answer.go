@@ -46,10 +46,6 @@ func (a *Auth) newAnswer(w http.ResponseWriter, repl *caddy.Replacer) *answer {
 	return n
 }
 
-// proxiedStatus is the placeholder in which reverse_proxy notes its upstream's
-// status.
-const proxiedStatus = "http.reverse_proxy.status_code"
-
 func (n *answer) WriteHeader(status int) {
 	if n.final {
 		return

@@ -20,9 +20,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// appName is the app's module ID and the name of the global option.
-const appName = "webhooks"
-
 // schemeNamespace is where modules are that verify in ways no Spec describes.
 // They implement verify.SchemeFactory.
 const schemeNamespace = "webhooks.schemes."
@@ -122,16 +119,28 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionReplay(ctx); err != nil {
 		return err
 	}
-	var engine deliver.Engine
-	if a.StoreRaw != nil {
-		module, err := ctx.LoadModule(a, "StoreRaw")
-		if err != nil {
-			return fmt.Errorf("the store: %w", err)
-		}
-		engine = module.(deliver.Engine)
-	}
-	return a.delivery.provision(ctx, engine)
+	return a.provisionStore(ctx)
 }
+
+// provisionStore loads the store of webhooks that are delivered later.
+func (a *App) provisionStore(ctx caddy.Context) error {
+	asked := a.StoreRaw != nil
+	if !asked {
+		a.StoreRaw = caddyconfig.JSONModuleObject(struct{}{}, "engine", defaultEngine, nil)
+	}
+	module, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	engine, ok := module.(deliver.Engine)
+	if !ok {
+		return fmt.Errorf("the store: %T is not a store of webhooks", module)
+	}
+	return a.delivery.provision(ctx, engine, asked, a.budget())
+}
+
+// Delivery returns what delivers for the handlers webhook_deliver.
+func (a *App) Delivery() *delivery { return &a.delivery }
 
 // Start opens the stores, begins to look after the endpoints and to deliver what
 // is stored, and warns of tokens that nobody seems to issue.
@@ -147,13 +156,11 @@ func (a *App) Start() error {
 	}
 	a.watch.start()
 	a.issuers.warn()
-	running.add(a)
 	return nil
 }
 
 // Stop ends that. Requests may still come, and be stored, until Cleanup.
 func (a *App) Stop() error {
-	running.remove(a)
 	a.watch.stop()
 	a.delivery.stop()
 	return nil
@@ -183,7 +190,7 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 // gone.
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
-	running.forget(a.watch.observers)
+	a.watch.forget()
 	return a.delivery.cleanup()
 }
 

@@ -122,7 +122,7 @@ func (a *attempt) make(number int) {
 	r := a.saved.request(a.ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v, _ := verifiedOf(r)
-	v.body.budget = a.to.of.app.budget() // of its own, since the sender may be gone
+	v.body.budget = a.to.of.delivery.budget // of its own, since the sender may be gone
 	defer v.body.discharge()
 	a.conclude(a.to.answer(a, r))
 }
@@ -234,7 +234,7 @@ func (a *attempt) outlive(r *http.Request) {
 			held.source.retain()
 		}
 	}
-	if a.to.left.Add(1) > maxLeft || outliving.Add(a.keeps) > a.to.of.app.outlivingBudget() {
+	if a.to.left.Add(1) > maxLeft || outliving.Add(a.keeps) > a.to.of.delivery.outlivingBudget() {
 		a.cut()
 	}
 }

@@ -28,7 +28,7 @@ func (s step) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Hand
 
 // destinationOf returns a destination with a budget for bodies of 1 MiB.
 func destinationOf(do step) *Destination {
-	d := &Deliver{app: &App{MaxBuffered: 1 << 20}, server: new(caddyhttp.Server), logger: zap.NewNop()}
+	d := &Deliver{delivery: &delivery{budget: 1 << 20}, server: new(caddyhttp.Server), logger: zap.NewNop()}
 	d.metrics = &metrics{lateDelivered: prometheus.NewCounter(prometheus.CounterOpts{Name: "late"})}
 	d.fillDefaults()
 	return &Destination{of: d, fullName: "app", handlers: chain{do}}

@@ -405,26 +405,6 @@ func refusedElsewhere(err error) *verify.Error {
 // could not be decided about: there was no memory, no keys, or no store.
 const laterRetry = "5"
 
-// statuses are the answers to refused requests.
-var statuses = map[verify.Reason]int{
-	verify.MissingSignature: http.StatusUnauthorized,
-	verify.MissingToken:     http.StatusUnauthorized,
-	verify.BadSignature:     http.StatusUnauthorized,
-	verify.BadToken:         http.StatusUnauthorized,
-	verify.Stale:            http.StatusUnauthorized,
-	verify.BadSource:        http.StatusForbidden,
-	verify.BadMethod:        http.StatusMethodNotAllowed,
-	verify.BadEncoding:      http.StatusUnsupportedMediaType,
-	verify.TooLarge:         http.StatusRequestEntityTooLarge,
-	verify.Overloaded:       http.StatusServiceUnavailable,
-	verify.SlowBody:         http.StatusRequestTimeout,
-	verify.Malformed:        http.StatusBadRequest,
-	verify.KeysUnavailable:  http.StatusServiceUnavailable,
-	verify.Replayed:         http.StatusConflict,
-	verify.InFlight:         http.StatusConflict,
-	verify.ReplayStore:      http.StatusServiceUnavailable,
-}
-
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Auth)(nil)

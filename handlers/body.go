@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"reflect"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // heldBody is a request body that is in memory as a whole. Readers of the
@@ -88,6 +90,24 @@ func setBody(r *http.Request, body *heldBody) {
 	if lines := r.Header["Content-Length"]; len(lines) > 1 || len(lines) == 1 && lines[0] != string(length) {
 		r.Header["Content-Length"] = []string{string(length)}
 	}
+}
+
+// holdBody puts a body into memory that another handler has put in the place of
+// what was verified. It counts as that does.
+func holdBody(r *http.Request, v *verified) error {
+	if heldBodyOf(r) != nil || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	made := buffer{budget: v.body.budget}
+	err := made.readFrom(r.Body, r.ContentLength, math.MaxInt64-1, nil)
+	v.body.count(made.charged) // until the request ends
+	if refusal, ok := errors.AsType[*verify.Error](err); ok {
+		return refusedLater(r, refusal.Reason)
+	} else if err != nil {
+		return err
+	}
+	replaceBody(r, made.data)
+	return nil
 }
 
 // heldBodyOf returns the body in memory that a reverse proxy is about to send,

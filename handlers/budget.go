@@ -12,14 +12,6 @@ import (
 // a reload neither frees nor forgets anything.
 var buffered atomic.Int64
 
-// outliving is how many bytes of bodies are kept for attempts of webhook_deliver
-// whose senders have been answered. They are no longer in buffered: what is stored
-// refuses nobody else's webhook.
-var outliving atomic.Int64
-
-// outlivingBudget is how much that may be.
-func (a *App) outlivingBudget() int64 { return a.budget() / 4 }
-
 // reserve counts bytes that a request holds more, whose body is, or becomes, of a
 // size. It is refused where the budget has no room for bodies of this size. 0 is
 // no budget.

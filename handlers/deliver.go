@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -68,7 +69,7 @@ type Deliver struct {
 	// the answer of the first.
 	To []*Destination `json:"to,omitempty"`
 
-	app      *App
+	delivery *delivery
 	schedule deliver.Schedule
 	server   *caddyhttp.Server
 	metrics  *metrics
@@ -121,12 +122,12 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	if isSynchronous(ctx) {
 		return errSynchronous
 	}
-	identity := moduleJSON(d) // before defaults are filled in and modules are loaded
+	identity := caddyconfig.JSON(d, nil) // before defaults are filled in and modules are loaded
 	app, err := ctx.App(appName)
 	if err != nil {
 		return err
 	}
-	d.app = app.(*App)
+	d.delivery = app.(interface{ Delivery() *delivery }).Delivery()
 	if d.metrics, err = registerMetrics(ctx); err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 			to.attempts[verdict] = d.metrics.attempts.WithLabelValues(to.fullName, verdictName(deliver.Verdict(verdict)))
 		}
 	}
-	return d.app.delivery.register(d, string(identity))
+	return d.delivery.register(d, string(identity))
 }
 
 func (d *Deliver) fillDefaults() {

@@ -16,16 +16,13 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
-// storeNamespace is where modules are that keep webhooks. They implement
-// deliver.Engine.
-const storeNamespace = "webhooks.stores"
-
 // delivery is the part of App that webhook_deliver needs: the store, and what
 // delivers from it.
 type delivery struct {
 	ctx        caddy.Context
 	engine     deliver.Engine
 	asked      bool                // the configuration names the store
+	budget     int64               // bytes that the bodies of all requests may hold
 	deliverers map[string]*Deliver // by name
 	identities map[string]string   // their configurations
 
@@ -84,19 +81,19 @@ func (s *started) current() *delivery {
 // has no grace period.
 const defaultGrace = 10 * time.Second
 
-// provision sets up delivery from the store that the configuration names, or
-// from the default one.
-func (d *delivery) provision(ctx caddy.Context, engine deliver.Engine) error {
+// provision sets up delivery from a store, which is opened where the configuration
+// asks for it, or has a webhook_deliver.
+func (d *delivery) provision(ctx caddy.Context, engine deliver.Engine, asked bool, budget int64) error {
 	d.ctx, d.logger = ctx, ctx.Logger()
-	d.engine, d.asked = engine, engine != nil
-	if engine == nil {
-		d.engine = new(BoltStore)
-	}
+	d.engine, d.asked, d.budget = engine, asked, budget
 	d.deliverers = make(map[string]*Deliver)
 	d.identities = make(map[string]string)
 	d.started = make(chan struct{})
 	var err error
 	if d.metrics, err = registerMetrics(ctx); err != nil {
+		return err
+	}
+	if err := register(ctx, queueMetrics{}); err != nil {
 		return err
 	}
 	events, err := ctx.App("events")

@@ -13,6 +13,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
+// appName is the app's module ID and the name of the global option.
+const appName = "webhooks"
+
 const (
 	// eventVar is the request variable that holds the *verified.
 	eventVar = "webhook"
@@ -31,6 +34,10 @@ const (
 	headerEvent      = headerPrefix + "Event"
 	headerDeliveryID = headerPrefix + "Delivery-Id"
 )
+
+// proxiedStatus is the placeholder in which reverse_proxy notes its upstream's
+// status.
+const proxiedStatus = "http.reverse_proxy.status_code"
 
 // VerifiedEvent returns the event of a request that webhook_auth has let pass.
 func VerifiedEvent(r *http.Request) (*route.Event, bool) {
@@ -173,7 +180,7 @@ func keepTokens(lines []string) []string {
 // addEventHeaders tells the upstream what was verified. Where only what is signed
 // may be read, that is all it tells.
 func addEventHeaders(r *http.Request, event *route.Event) {
-	values := [...]string{event.Provider, readableName(event), readableID(event)}
+	values := [...]string{event.Provider, event.ReadableName(), event.ReadableID()}
 	for i, name := range [...]string{headerProvider, headerEvent, headerDeliveryID} {
 		if values[i] != "" {
 			values[i] = route.HeaderText(values[i])

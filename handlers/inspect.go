@@ -2,8 +2,6 @@ package handlers
 
 import (
 	"net/http"
-	"slices"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -15,68 +13,10 @@ import (
 // deliveries are what the inspector shows. They live as long as the process.
 var deliveries = inspect.NewRecorder()
 
-// running are the apps that have started, the latest last: while a
-// configuration replaces another one, both run, and either may stay.
-var running apps
-
-type apps struct {
-	mu   sync.Mutex
-	list []*App
-}
-
-func (a *apps) add(app *App) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.list = append(a.list, app)
-	deliveries.Keep(app.keeps())
-}
-
-func (a *apps) remove(app *App) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.list = slices.DeleteFunc(a.list, func(other *App) bool { return other == app })
-	if current := a.last(); current != nil {
-		deliveries.Keep(current.keeps())
-	} else {
-		deliveries.Keep(nil)
-	}
-}
-
-// current returns the app whose configuration counts; it is nil if none does.
-func (a *apps) current() *App {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.last()
-}
-
-// forget removes what was measured of endpoints that no running app has.
-func (a *apps) forget(observers []*observer) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	there := make(map[endpoint]bool)
-	for _, app := range a.list {
-		for _, o := range app.watch.observers {
-			there[o.endpoint] = true
-		}
-	}
-	for _, o := range observers {
-		if !there[o.endpoint] {
-			collectors().forget(o.endpoint)
-		}
-	}
-}
-
-func (a *apps) last() *App {
-	if len(a.list) == 0 {
-		return nil
-	}
-	return a.list[len(a.list)-1]
-}
-
 // keeps says how many deliveries are kept of each endpoint.
-func (a *App) keeps() map[inspect.Endpoint]int {
+func (w *watch) keeps() map[inspect.Endpoint]int {
 	sizes := make(map[inspect.Endpoint]int)
-	for _, o := range a.watch.observers {
+	for _, o := range w.observers {
 		if o.inspector != nil {
 			of := o.endpoint.inspected()
 			sizes[of] = max(sizes[of], o.inspector.size)

@@ -136,14 +136,22 @@ func registerMetrics(ctx caddy.Context) (*metrics, error) {
 		m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.tokens,
 		m.buffered, m.replayEvicted, m.replayErrors,
 		m.attempts, m.stored, m.deadLetters, m.lateDelivered, m.storeRefused, m.storeCorrupt, m.storeSync,
-		queueMetrics{},
 	} {
-		err := ctx.GetMetricsRegistry().Register(collector)
-		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {
+		if err := register(ctx, collector); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
+}
+
+// register makes a collector known to a configuration's registry, which may know
+// it.
+func register(ctx caddy.Context, collector prometheus.Collector) error {
+	err := ctx.GetMetricsRegistry().Register(collector)
+	if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); already {
+		return nil
+	}
+	return err
 }
 
 // endpointMetrics are the metrics of one endpoint, found once, so that a
@@ -161,12 +169,12 @@ type endpointMetrics struct {
 func (m *metrics) of(e endpoint) *endpointMetrics {
 	p := &endpointMetrics{
 		outcomes:     make(map[string]prometheus.Counter, len(outcomes)),
-		others:       m.requests.MustCurryWith(e.labels()),
-		verification: m.verification.With(e.labels()),
-		handling:     m.handling.With(e.labels()),
-		payload:      m.payload.With(e.labels()),
-		lastVerified: m.lastVerified.With(e.labels()),
-		replayErrors: m.replayErrors.With(e.labels()),
+		others:       m.requests.MustCurryWith(labelsOf(e)),
+		verification: m.verification.With(labelsOf(e)),
+		handling:     m.handling.With(labelsOf(e)),
+		payload:      m.payload.With(labelsOf(e)),
+		lastVerified: m.lastVerified.With(labelsOf(e)),
+		replayErrors: m.replayErrors.With(labelsOf(e)),
 	}
 	for _, outcome := range outcomes {
 		p.outcomes[outcome] = p.others.WithLabelValues(outcome)
@@ -177,8 +185,8 @@ func (m *metrics) of(e endpoint) *endpointMetrics {
 	return p
 }
 
-// labels are what metrics tell the endpoint by.
-func (e endpoint) labels() prometheus.Labels {
+// labelsOf are what metrics tell an endpoint by.
+func labelsOf(e endpoint) prometheus.Labels {
 	return prometheus.Labels{"provider": e.provider, "endpoint": e.name}
 }
 
@@ -188,7 +196,7 @@ func (m *metrics) forget(e endpoint) {
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
 	}{m.requests, m.routed, m.ruleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors} {
-		vec.DeletePartialMatch(e.labels())
+		vec.DeletePartialMatch(labelsOf(e))
 	}
 }
 

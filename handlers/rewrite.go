@@ -3,10 +3,8 @@ package handlers
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -131,26 +129,6 @@ func removeStale(header http.Header, signatures []string) {
 		header.Del(name)
 	}
 	removeSignatures(header, signatures)
-}
-
-// removeSignatures removes headers by the beginnings of their names, after
-// which there may be a number.
-func removeSignatures(header http.Header, signatures []string) {
-	maps.DeleteFunc(header, func(name string, _ []string) bool { return isSignature(name, signatures) })
-}
-
-func isSignature(name string, signatures []string) bool {
-	for _, signature := range signatures {
-		if rest, ok := strings.CutPrefix(name, signature); ok && (rest == "" || isNumber(rest)) {
-			return true
-		}
-	}
-	return false
-}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 16)
-	return err == nil
 }
 
 // setURI changes path and query as Caddy's own rewrite handler does.

@@ -204,23 +204,6 @@ func (rs *Routes) candidates(event *route.Event) []*NamedRoute {
 	return rs.others
 }
 
-// chain is a list of handlers of which each calls the one after it. Unlike a
-// Route of Caddy's, whose matchers it does without, it makes nothing anew for a
-// request as long as it is one handler.
-type chain []caddyhttp.MiddlewareHandler
-
-func (c chain) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	switch len(c) {
-	case 0:
-		return next.ServeHTTP(w, r)
-	case 1:
-		return c[0].ServeHTTP(w, r, next)
-	}
-	return c[0].ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		return c[1:].ServeHTTP(w, r, next)
-	}))
-}
-
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Routes)(nil)

@@ -8,18 +8,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // headerAttempt tells an app how often it has been asked.
@@ -65,8 +62,8 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 	if held := heldBodyOf(r); held != nil {
 		s.body, s.source = held.content, held.source
 	}
-	if readableID(event) == "" {
-		s.Event.ID = standardID(event)
+	if event.ReadableID() == "" {
+		s.Event.ID = event.StandardID()
 		s.Header[headerDeliveryID] = []string{s.Event.ID}
 	}
 	original := r.URL
@@ -77,75 +74,6 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 	s.URL, s.OrigURL = withoutCredentials(&target, event), withoutCredentials(original, event)
 	s.Event.URL = withoutCredentials((*url.URL)(s.Event.URL), event)
 	return s
-}
-
-// holdBody puts a body into memory that another handler has put in the place of
-// what was verified. It counts as that does.
-func holdBody(r *http.Request, v *verified) error {
-	if heldBodyOf(r) != nil || r.Body == nil || r.Body == http.NoBody {
-		return nil
-	}
-	made := buffer{budget: v.body.budget}
-	err := made.readFrom(r.Body, r.ContentLength, math.MaxInt64-1, nil)
-	v.body.count(made.charged) // until the request ends
-	if refusal, ok := errors.AsType[*verify.Error](err); ok {
-		return refusedLater(r, refusal.Reason)
-	} else if err != nil {
-		return err
-	}
-	replaceBody(r, made.data)
-	return nil
-}
-
-// withoutCredentialHeaders copies headers, save those that prove who has sent
-// a request. There is room for one that an attempt adds.
-func withoutCredentialHeaders(header http.Header, event *route.Event) http.Header {
-	clean := make(http.Header, len(header)+1)
-	lines := make([]string, 0, len(header)) // of most headers there is one
-	for name, values := range header {
-		if !isCredential(name, event) {
-			first := len(lines)
-			lines = append(lines, values...)
-			clean[name] = lines[first:len(lines):len(lines)]
-		}
-	}
-	return clean
-}
-
-// isCredential reports whether a header proves who has sent a request.
-func isCredential(name string, event *route.Event) bool {
-	switch name {
-	case "Authorization", "Proxy-Authorization", "Cookie":
-		return true
-	}
-	if isSignature(name, event.StaleHeaders) {
-		return true
-	}
-	for _, place := range event.Credentials {
-		if header, ok := strings.CutPrefix(place, "header."); ok && header == name {
-			return true
-		}
-	}
-	return false
-}
-
-// withoutCredentials returns a URL without what proves who has sent a request.
-// It is the same one if there is nothing to leave out.
-func withoutCredentials(u *url.URL, event *route.Event) *route.SnapshotURL {
-	clean := u
-	for _, place := range event.Credentials {
-		name, ok := strings.CutPrefix(place, "query.")
-		if !ok || u.RawQuery == "" {
-			continue
-		}
-		if query := clean.Query(); query.Has(name) {
-			query.Del(name)
-			without := *clean
-			without.RawQuery = query.Encode()
-			clean = &without
-		}
-	}
-	return (*route.SnapshotURL)(clean)
 }
 
 // savedVars returns the variables that the directive vars, or another handler,

@@ -1,18 +1,14 @@
 package handlers
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -78,32 +74,12 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 			return refusedLater(r, verify.Overloaded)
 		}
 	}
-	id := standardID(v.event)
+	id := v.event.StandardID()
 	timestamp, signature := s.signer.Sign(id, s.now(), body)
 	r.Header.Set(verify.StandardID, id)
 	r.Header.Set(verify.StandardTimestamp, timestamp)
 	r.Header.Set(verify.StandardSignature, signature)
 	return next.ServeHTTP(w, r)
-}
-
-// standardID returns an event's id, or a hash where it has none or one that
-// cannot be signed.
-func standardID(event *route.Event) string {
-	id := readableID(event)
-	if isStandardID(id) {
-		return id
-	}
-	sum := sha256.Sum256([]byte(event.Provider + "\n" + id))
-	if id == "" {
-		sum = sha256.Sum256([]byte(event.Digest()))
-	}
-	return "msg_" + hex.EncodeToString(sum[:16])
-}
-
-// isStandardID reports whether an id can be signed without ambiguity: a dot
-// separates it from what follows.
-func isStandardID(id string) bool {
-	return id != "" && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == ""
 }
 
 // Interface guards

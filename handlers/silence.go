@@ -34,8 +34,8 @@ func sourceOf(e endpoint) *source {
 		}
 		gauges := collectors().silent
 		s = &source{
-			gauge:  func(silent float64) { gauges.With(e.labels()).Set(silent) },
-			remove: func() { gauges.Delete(e.labels()) },
+			gauge:  func(silent float64) { gauges.With(labelsOf(e)).Set(silent) },
+			remove: func() { gauges.Delete(labelsOf(e)) },
 		}
 		sources.byEndpoint[e] = s
 	}

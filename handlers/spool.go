@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -19,11 +20,19 @@ import (
 // senders were answered: each has a connection, and holds its webhook.
 const maxLeft = 100
 
+// outliving is how many bytes of bodies are kept for attempts whose senders have
+// been answered. They no longer count in max_buffered: what is stored refuses
+// nobody else's webhook.
+var outliving atomic.Int64
+
+// outlivingBudget is how much that may be.
+func (d *delivery) outlivingBudget() int64 { return d.budget / 4 }
+
 // hangs reports whether the destination's app has not answered so many webhooks,
 // or so large ones, that it is not asked about more: they are stored at once.
 func (to *Destination) hangs() bool {
 	left := to.left.Load()
-	return left >= maxLeft || left > 0 && outliving.Load() >= to.of.app.outlivingBudget()
+	return left >= maxLeft || left > 0 && outliving.Load() >= to.of.delivery.outlivingBudget()
 }
 
 // queue stores a webhook for all destinations and acknowledges it.
@@ -164,14 +173,14 @@ func (d *Deliver) store(w http.ResponseWriter, saved *savedRequest, leftovers []
 		l := &leftovers[i]
 		d.noteStored(saved, l)
 		if l.late != nil {
-			d.app.delivery.runner.Finish(l.target.Destination, l.lease, l.late.awaitLate)
+			d.delivery.runner.Finish(l.target.Destination, l.lease, l.late.awaitLate)
 		}
 	}
 	return nil
 }
 
 func (d *Deliver) append(ctx context.Context, saved *savedRequest, leftovers []leftover) error {
-	store, err := d.app.delivery.opened(ctx)
+	store, err := d.delivery.opened(ctx)
 	if err != nil {
 		return err
 	}
@@ -196,7 +205,7 @@ func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
 	switch l.reason {
 	case "queued":
 	case "refused":
-		d.app.delivery.died(&letter{
+		d.delivery.died(&letter{
 			destination: l.target.Destination, endpoint: saved.endpoint(), event: saved.Event.Name,
 			id: saved.Event.ID, attempts: 1, failure: l.failure,
 		})

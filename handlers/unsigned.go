@@ -20,19 +20,3 @@ func tellUnsigned(event *route.Event, name string) {
 	caddy.Log().Named("http.handlers.webhook_auth").Warn("require_signed: a value is not read, because the provider does not sign it",
 		endpointOf(event).field(), zap.String("value", name), zap.Int("left_out", left))
 }
-
-// readableName is the event's name, unless it may not be read.
-func readableName(event *route.Event) string {
-	if event.MayRead("event") {
-		return event.Name
-	}
-	return ""
-}
-
-// readableID is the delivery's id, unless it may not be read.
-func readableID(event *route.Event) string {
-	if event.MayRead("id") {
-		return event.ID
-	}
-	return ""
-}

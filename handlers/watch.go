@@ -27,7 +27,9 @@ func (w *watch) add(o *observer) {
 // addRefusals takes a log of refusals into care, under the same condition.
 func (w *watch) addRefusals(log *refusals) { w.refusals = append(w.refusals, log) }
 
+// start takes over from the configuration before this one.
 func (w *watch) start() {
+	running.add(w)
 	if len(w.refusals) == 0 {
 		return
 	}
@@ -70,7 +72,9 @@ func (w *watch) look(at time.Time) {
 	}
 }
 
+// stop leaves the endpoints to the configuration that still runs.
 func (w *watch) stop() {
+	running.remove(w)
 	if w.quit == nil {
 		return
 	}
