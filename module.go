@@ -18,6 +18,8 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/command"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/samples"
 )
 
@@ -39,10 +41,10 @@ func init() {
 	caddy.RegisterModule(handlers.Routes{})     // http.handlers.webhook_routes
 	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
-	caddy.RegisterModule(handlers.Admin{})      // admin.api.webhooks
-	caddy.RegisterModule(handlers.Deliver{})    // http.handlers.webhook_deliver
+	caddy.RegisterModule(observe.Admin{})       // admin.api.webhooks
+	caddy.RegisterModule(delivery.Deliver{})    // http.handlers.webhook_deliver
 	caddy.RegisterModule(handlers.BoltStore{})  // webhooks.stores.bolt
-	caddy.RegisterModule(handlers.QueueAPI{})   // admin.api.webhook_queue
+	caddy.RegisterModule(delivery.QueueAPI{})   // admin.api.webhook_queue
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
@@ -58,7 +60,7 @@ func init() {
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
 	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", handlers.ParseProxy)
 	httpcaddyfile.RegisterHandlerDirective("webhook_token", handlers.ParseToken)
-	httpcaddyfile.RegisterHandlerDirective("webhook_deliver", handlers.ParseDeliver)
+	httpcaddyfile.RegisterHandlerDirective("webhook_deliver", delivery.ParseDeliver)
 
 	// before webhook_auth, which may stand without a matcher and refuse the rest
 	httpcaddyfile.RegisterDirectiveOrder("webhook_token", httpcaddyfile.Before, "basic_auth")

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 )
 
 // queueCommand is "caddy webhooks queue": what webhook_deliver keeps.
@@ -29,7 +29,7 @@ func queueCommand() *cobra.Command {
 	})
 	admin.add(cmd)
 	cmd.RunE = admin.ask(func(w io.Writer) error {
-		var queues []handlers.Queue
+		var queues []delivery.Queue
 		if err := admin.get("", nil, &queues); err != nil {
 			return err
 		}
@@ -200,7 +200,7 @@ func changeCommand(name, short, path string, state deliver.State) *cobra.Command
 		if err != nil {
 			return err
 		}
-		var change handlers.QueueChange
+		var change delivery.QueueChange
 		if err := admin.request(http.MethodPost, "/"+path, query, &change); err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func showCommand() *cobra.Command {
 	admin.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return admin.ask(func(w io.Writer) error {
-			var record handlers.QueueRecord
+			var record delivery.QueueRecord
 			if err := admin.get("/record", url.Values{"ref": args}, &record); err != nil {
 				return err
 			}
@@ -229,7 +229,7 @@ func showCommand() *cobra.Command {
 	return cmd
 }
 
-func writeQueues(w io.Writer, queues []handlers.Queue) error {
+func writeQueues(w io.Writer, queues []delivery.Queue) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "DESTINATION\tWAITING\tOLDEST\tDEAD\t")
 	for i := range queues {
@@ -263,7 +263,7 @@ func writeEntries(w io.Writer, entries []deliver.Entry) error {
 
 // writeRecord prints a webhook as it is stored: what is known, an empty line,
 // and the payload as it is.
-func writeRecord(w io.Writer, record *handlers.QueueRecord) error {
+func writeRecord(w io.Writer, record *delivery.QueueRecord) error {
 	if record.Record == nil {
 		return errors.New("the answer holds no webhook")
 	}

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
@@ -17,8 +17,8 @@ func TestDiagnose(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	start := time.Now()
 	at := start
-	handlers.SetClock(func() time.Time { return at })
-	t.Cleanup(func() { handlers.SetClock(time.Now) })
+	webhook.SetClock(func() time.Time { return at })
+	t.Cleanup(func() { webhook.SetClock(time.Now) })
 	srv := webhooktest.Start(t, endpoint(up, "github", "secret "+testSecret, "diagnose"))
 
 	refused := func(headers ...string) []webhooktest.Entry {

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
@@ -30,8 +30,8 @@ func tokenSite(up *webhooktest.Upstream, lines, credential string) string {
 func setClock(t *testing.T) (advance func(time.Duration)) {
 	t.Helper()
 	var offset atomic.Int64
-	handlers.SetClock(func() time.Time { return time.Now().Add(time.Duration(offset.Load())) })
-	t.Cleanup(func() { handlers.SetClock(time.Now) })
+	webhook.SetClock(func() time.Time { return time.Now().Add(time.Duration(offset.Load())) })
+	t.Cleanup(func() { webhook.SetClock(time.Now) })
 	return func(d time.Duration) { offset.Add(int64(d)) }
 }
 

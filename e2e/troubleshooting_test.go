@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/command"
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
@@ -60,8 +60,8 @@ func TestTroubleshootingCommands(t *testing.T) {
 func TestTroubleshootingLog(t *testing.T) {
 	signed := time.Unix(1767225600, 0) // the time of the request for the wrong clock
 	at := signed
-	handlers.SetClock(func() time.Time { return at })
-	t.Cleanup(func() { handlers.SetClock(time.Now) })
+	webhook.SetClock(func() time.Time { return at })
+	t.Cleanup(func() { webhook.SetClock(time.Now) })
 	admin := "127.0.0.1:" + webhooktest.FreePort(t)
 	config := strings.Replace(fileText(t, "testdata/troubleshooting/Caddyfile"), "localhost:8080", "localhost:0", 1)
 	srv := webhooktest.Start(t, strings.Replace(config, "{\n", "{\n\tadmin "+admin+"\n", 1))

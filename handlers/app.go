@@ -15,6 +15,9 @@ import (
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -65,18 +68,18 @@ type App struct {
 	// a file in Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhooks.stores inline_key=engine"`
 
-	watch          watch
+	watch          observe.Watcher
 	issuers        issuers
 	secrets        []diagnose.Secrets // of all endpoints, as far as they are provisioned
-	delivery       delivery
+	delivery       delivery.Manager
 	replay         ReplayStore
 	startReplay    func() error // once
 	surveyed       map[*caddyhttp.Server]bool
 	endpoints      map[string]string // configurations by the names that deliveries are remembered under
 	credentialLogs credentialLogs
 	names          map[string][]namedEndpoint
-	resolved       map[string]*verify.Spec // the providers, as they are
-	synchronous    map[endpoint]bool       // endpoints whose senders ask
+	resolved       map[string]*verify.Spec   // the providers, as they are
+	synchronous    map[webhook.Endpoint]bool // endpoints whose senders ask
 }
 
 // CaddyModule returns the Caddy module information. Its receiver is a pointer
@@ -84,7 +87,7 @@ type App struct {
 // would be a copy of all fields.
 func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  appName,
+		ID:  webhook.AppName,
 		New: func() caddy.Module { return new(App) },
 	}
 }
@@ -136,11 +139,11 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("the store: %T is not a store of webhooks", module)
 	}
-	return a.delivery.provision(ctx, engine, asked, a.budget())
+	return a.delivery.Provision(ctx, engine, asked, a.budget())
 }
 
 // Delivery returns what delivers for the handlers webhook_deliver.
-func (a *App) Delivery() *delivery { return &a.delivery }
+func (a *App) Delivery() *delivery.Manager { return &a.delivery }
 
 // Start opens the stores, begins to look after the endpoints and to deliver what
 // is stored, and warns of tokens that nobody seems to issue.
@@ -151,18 +154,18 @@ func (a *App) Start() error {
 	if err := a.startReplay(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	if err := a.delivery.start(); err != nil {
+	if err := a.delivery.Start(); err != nil {
 		return err
 	}
-	a.watch.start()
+	a.watch.Start()
 	a.issuers.warn()
 	return nil
 }
 
 // Stop ends that. Requests may still come, and be stored, until Cleanup.
 func (a *App) Stop() error {
-	a.watch.stop()
-	a.delivery.stop()
+	a.watch.Stop()
+	a.delivery.Stop()
 	return nil
 }
 
@@ -171,7 +174,7 @@ func (a *App) budget() int64 {
 	if a.MaxBuffered > 0 {
 		return a.MaxBuffered
 	}
-	return defaultBudget()
+	return webhook.DefaultBudget()
 }
 
 // inspection is what is kept of the requests of an endpoint that says this
@@ -190,8 +193,8 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 // gone.
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
-	a.watch.forget()
-	return a.delivery.cleanup()
+	a.watch.Forget()
+	return a.delivery.Cleanup()
 }
 
 // resolve completes the providers by those that they are like.
@@ -232,7 +235,7 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, err
 	}
 	app.MaxBuffered, app.ReplayRaw, app.Inspect, app.Diagnose = options.MaxBuffered, options.Replay, options.Inspect, options.Diagnose
-	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+	return httpcaddyfile.App{Name: webhook.AppName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
 // appFromOption returns the app that the global option has defined so far.

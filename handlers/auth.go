@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -60,7 +62,7 @@ type Auth struct {
 	secrets   []string        // see route.Event.Credentials
 	pending   bool            // the operator waits for the secret that a handshake brings
 	shown     bool            // a log would show a token of a request
-	observer  *observer
+	observer  *observe.Observer
 	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
 	logger    *zap.Logger
 }
@@ -79,14 +81,14 @@ func (Auth) CaddyModule() caddy.ModuleInfo {
 // Provision finds the provider, fills in the credentials and compiles both.
 func (a *Auth) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	app, err := ctx.App(appName)
+	app, err := ctx.App(webhook.AppName)
 	if err != nil {
 		return err
 	}
-	if a.observer, err = newObserver(ctx, &a.Config); err != nil {
+	if a.observer, err = observe.NewObserver(ctx, &a.Config); err != nil {
 		return err
 	}
-	app.(*App).watch.add(a.observer)
+	app.(*App).watch.Add(a.observer)
 	if err := app.(*App).claimName(a); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
@@ -103,7 +105,7 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.pending = awaitSecret(spec, &config)
-	if a.receiver, err = app.(*App).issuers.receiving(a.observer.endpoint, config.Issued); err != nil {
+	if a.receiver, err = app.(*App).issuers.receiving(a.observer.Endpoint, config.Issued); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	options, err := a.tokenOptions(spec, &config)
@@ -113,12 +115,12 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
-	a.shown = app.(*App).hideCredentials(ctx, a.observer.endpoint.field(), a.verifier.Credentials(), a.verifier.Tokens())
+	a.shown = app.(*App).hideCredentials(ctx, a.observer.Endpoint.Field(), a.verifier.Credentials(), a.verifier.Tokens())
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.identity.Endpoint = a.EndpointName()
-	if a.observer.inspector, err = newInspector(a.EndpointName(), app.(*App).inspection(a.Inspect), a.verifier); err != nil {
+	if a.observer.Inspector, err = observe.NewInspector(a.EndpointName(), app.(*App).inspection(a.Inspect), a.verifier); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.ownHeader = make(map[string]bool)
@@ -132,16 +134,16 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	}
 	if a.withhold = a.MapStatus; a.verifier.Provider().Spec.Synchronous {
 		a.withhold = passAll
-		app.(*App).noteSynchronous(a.observer.endpoint)
+		app.(*App).noteSynchronous(a.observer.Endpoint)
 	}
 	a.near = newNearMiss(app.(*App), spec, &config)
 	a.secrets = credentialPlaces(a.verifier.Provider().Spec, &config)
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
-	if most := largest(a.budget); a.MaxSize > most {
+	if most := webhook.Largest(a.budget); a.MaxSize > most {
 		a.logger.Warn("max_size allows webhooks for which max_buffered never has room; raise max_buffered, or lower max_size",
-			a.observer.endpoint.field(), zap.Int64("max_size", a.MaxSize), zap.Int64("largest", most))
+			a.observer.Endpoint.Field(), zap.Int64("max_size", a.MaxSize), zap.Int64("largest", most))
 	}
 	if a.ReadBody == 0 {
 		a.ReadBody = defaultReadBody
@@ -178,33 +180,33 @@ func (a *Auth) Validate() error {
 
 func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	v := &verified{body: buffer{budget: a.budget}}
+	v := &webhook.Verified{Buffer: webhook.Buffer{Budget: a.budget}}
 	defer func() {
-		err = a.conceal(w, r, v.event, err)
-		v.body.end(r.Context())
+		err = a.conceal(w, r, v.Event, err)
+		v.Buffer.End(r.Context())
 	}()
 	event, claim, answer, err := a.authenticate(w, r, v)
 	if err != nil {
-		err = a.refuse(w, r, repl, &v.body, err)
-		v.body.drop()
+		err = a.refuse(w, r, repl, &v.Buffer, err)
+		v.Buffer.Drop()
 		return err
 	}
 	if answer != nil {
-		repl.Set(errorPlaceholder, "")
+		repl.Set(webhook.ErrorPlaceholder, "")
 		return a.answerHandshake(w, r, answer)
 	}
-	removeSpoofable(r, a.ownHeader)
-	addEventHeaders(r, event)
-	v.event = event
-	caddyhttp.SetVar(r.Context(), eventVar, v)
-	repl.Delete(errorPlaceholder) // it may be that of a handler before this one
+	webhook.RemoveSpoofable(r, a.ownHeader)
+	webhook.AddEventHeaders(r, event)
+	v.Event = event
+	caddyhttp.SetVar(r.Context(), webhook.EventVar, v)
+	repl.Delete(webhook.ErrorPlaceholder) // it may be that of a handler before this one
 	if event.Unreadable != nil {
-		repl.Set(errorPlaceholder, string(verify.Unreadable))
+		repl.Set(webhook.ErrorPlaceholder, string(verify.Unreadable))
 	}
-	repl.Map(func(key string) (any, bool) { return eventPlaceholder(v, key) })
-	a.observer.verified(event)
-	a.observer.watch(r, event)
-	a.observer.doubt(r, event)
+	repl.Map(func(key string) (any, bool) { return webhook.EventPlaceholder(v, key) })
+	a.observer.Verified(event)
+	a.observer.Monitor(r, event)
+	a.observer.Doubt(r, event)
 	if claim != nil {
 		return a.forwardOnce(w, r, repl, v, claim, next)
 	}
@@ -215,38 +217,38 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // handshake has an answer instead of an event. A claim is made where
 // deliveries are remembered.
 func (a *Auth) authenticate(
-	w http.ResponseWriter, r *http.Request, v *verified,
+	w http.ResponseWriter, r *http.Request, v *webhook.Verified,
 ) (*route.Event, *replay.Claim, *verify.Answer, error) {
-	body, request := &v.body, newRequest(r)
-	a.observer.see(r, request)
-	var verifying stopwatch
-	defer func() { a.observer.metrics.verification.Observe(verifying.sum.Seconds()) }()
-	verifying.start()
+	body, request := &v.Buffer, webhook.NewRequest(r)
+	a.observer.Arrived(r, request)
+	var verifying observe.Stopwatch
+	defer func() { a.observer.Metrics.Verification.Observe(verifying.Sum.Seconds()) }()
+	verifying.Start()
 	err := a.verifier.Admit(request)
-	verifying.stop()
+	verifying.Stop()
 	if err != nil {
 		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
 	var arrived func([]byte)
 	if hash := a.hashLarge(r, request); hash != nil {
 		arrived = func(part []byte) {
-			verifying.start()
+			verifying.Start()
 			_, _ = hash.Write(part) // a hash takes everything
-			verifying.stop()
+			verifying.Stop()
 		}
 	}
-	err = readBody(w, r, body, a.MaxSize, time.Duration(a.ReadBody), arrived)
+	err = webhook.ReadBody(w, r, body, a.MaxSize, time.Duration(a.ReadBody), arrived)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	a.observer.metrics.payload.Observe(float64(len(body.data)))
+	a.observer.Metrics.Payload.Observe(float64(len(body.Data)))
 	spec := a.verifier.Provider().Spec
-	request.SetBody(body.data, spec.FormField)
+	request.SetBody(body.Data, spec.FormField)
 	request.Body.SetMemory(body)
-	verifying.start()
+	verifying.Start()
 	result, err := a.verifier.Verify(request)
-	verifying.stop()
-	if refusal := body.refusal(); refusal != nil {
+	verifying.Stop()
+	if refusal := body.Refusal(); refusal != nil {
 		return nil, nil, nil, refusal
 	}
 	if err != nil {
@@ -256,7 +258,7 @@ func (a *Auth) authenticate(
 		return nil, nil, result.Handshake, nil
 	}
 	event, err := route.NewEvent(a.verifier.Provider(), a.identity, request, result)
-	if refusal := body.refusal(); refusal != nil {
+	if refusal := body.Refusal(); refusal != nil {
 		return nil, nil, nil, refusal
 	}
 	if err != nil {
@@ -269,14 +271,14 @@ func (a *Auth) authenticate(
 		}
 	}
 	event.Credentials, event.RequireSigned = a.secrets, a.RequireSigned
-	setBody(r, v.held.hold(body.data, body.shared(), event.Body))
+	webhook.SetBody(r, v.Body.Hold(body.Data, body.Shared(), event.Body))
 	return event, claim, nil, nil
 }
 
 // hashLarge returns what gets a body that arrives in many pieces, so that it is hashed
 // while the next one is on its way. A small one takes less time as a whole.
 func (a *Auth) hashLarge(r *http.Request, request *verify.Request) io.Writer {
-	if r.ContentLength >= 0 && r.ContentLength <= smallBody {
+	if r.ContentLength >= 0 && r.ContentLength <= webhook.SmallBody {
 		return nil
 	}
 	return a.verifier.Hash(request)
@@ -285,7 +287,7 @@ func (a *Auth) hashLarge(r *http.Request, request *verify.Request) io.Writer {
 // answerHandshake answers a request by which the provider makes sure that the
 // endpoint is meant to get its webhooks.
 func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	a.observer.ended(r, &ending{outcome: outcomeHandshake, status: answer.Status, seen: a.observer.seen(r)})
+	a.observer.Ended(r, &observe.Ending{Outcome: observe.OutcomeHandshake, Status: answer.Status, Arrival: a.observer.ArrivalOf(r)})
 	a.handshake(r, answer)
 
 	header := w.Header()
@@ -310,23 +312,23 @@ func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *v
 func (a *Auth) forward(
 	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, next caddyhttp.Handler,
 ) (err error) {
-	answer := a.newAnswer(w, repl)
-	end, began := ending{outcome: outcomeAccepted, event: event, seen: a.observer.seen(r)}, time.Now()
+	answer := a.newResponseWriter(w, repl)
+	end, began := observe.Ending{Outcome: observe.OutcomeAccepted, Event: event, Arrival: a.observer.ArrivalOf(r)}, time.Now()
 	if event.Unreadable != nil {
-		end.outcome, end.detail = string(verify.Unreadable), event.Unreadable.Error()
+		end.Outcome, end.Detail = string(verify.Unreadable), event.Unreadable.Error()
 	}
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() {
-		end.status, end.took = statusOf(answer.status, err), time.Since(began)
-		a.observer.forwarded(r, &end)
+		end.Status, end.Took = observe.StatusOf(answer.status, err), time.Since(began)
+		a.observer.Forwarded(r, &end)
 	}()
 	if err = next.ServeHTTP(answer, r); err != nil {
-		if reason := laterReason(r); reason != "" {
-			end.outcome = reason
+		if reason := webhook.RefusalReason(r); reason != "" {
+			end.Outcome = reason
 			a.refusedLater(w, r, verify.Reason(reason))
 		}
 		if event.Failure != "" {
-			end.detail = event.Failure
+			end.Detail = event.Failure
 		}
 		return err
 	}
@@ -337,10 +339,10 @@ func (a *Auth) forward(
 	if answer.status != 0 || !unhandled {
 		return nil
 	}
-	end.outcome = outcomeUnrouted
+	end.Outcome = observe.OutcomeUnrouted
 	caddyhttp.SetVar(r.Context(), "unhandled", false) // it is answered with an error
 	a.logger.Error("no directive answers this webhook; it is not acknowledged",
-		a.observer.endpoint.field(), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
+		a.observer.Endpoint.Field(), zap.String("event", event.Name), zap.String("uri", r.URL.Path))
 	return caddyhttp.Error(http.StatusServiceUnavailable, errors.New("unrouted"))
 }
 
@@ -349,30 +351,30 @@ func (a *Auth) forward(
 func (a *Auth) refusedLater(w http.ResponseWriter, r *http.Request, reason verify.Reason) {
 	if reason == verify.Overloaded {
 		w.Header().Set("Retry-After", laterRetry)
-		a.observer.refusals.log(r, string(reason), errNoRoom.Detail)
+		a.observer.Refusals.Log(r, string(reason), webhook.ErrNoRoom.Detail)
 	}
 }
 
 // refuse turns an error into an answer: the status for the sender, the reason
 // for the operator.
-func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, body *buffer, err error) error {
-	if !body.whole {
-		body.drop() // before the rest is drained, for which a sender may take its time
-		drain(w, r, time.Duration(a.ReadBody))
+func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, body *webhook.Buffer, err error) error {
+	if !body.Whole {
+		body.Drop() // before the rest is drained, for which a sender may take its time
+		webhook.Drain(w, r, time.Duration(a.ReadBody))
 	}
 	// An error route may proxy, too: not what was refused, nor in our name.
-	replaceBody(r, nil)
-	removeSpoofable(r, nil)
+	webhook.ReplaceBody(r, nil)
+	webhook.RemoveSpoofable(r, nil)
 	refusal, ok := errors.AsType[*verify.Error](err)
 	if !ok {
 		refusal = refusedElsewhere(err)
 	}
-	repl.Set(errorPlaceholder, string(refusal.Reason))
-	a.observer.refused(r, refusal)
+	repl.Set(webhook.ErrorPlaceholder, string(refusal.Reason))
+	a.observer.Refused(r, refusal)
 	if !ok {
 		return err
 	}
-	status := statuses[refusal.Reason]
+	status := webhook.Statuses[refusal.Reason]
 	switch status {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", laterRetry)

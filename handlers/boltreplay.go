@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
 )
@@ -94,8 +96,8 @@ func (b *BoltReplay) Start() error {
 	}
 	limit := cmp.Or(b.MaxEntries, defaultMaxEntries)
 	opened, _, err := replayFiles.LoadOrNew(path, func() (caddy.Destructor, error) {
-		clock := func() time.Time { return now() }
-		memory := replay.NewMemory(limit, clock, collectors().replayEvicted.WithLabelValues().Inc)
+		clock := func() time.Time { return webhook.Now() }
+		memory := replay.NewMemory(limit, clock, observe.Collectors().ReplayEvicted.WithLabelValues().Inc)
 		store, err := bolt.Open(path, memory, clock)
 		return pooledReplay{store}, err
 	})

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -28,10 +29,10 @@ func (a *Auth) conceal(w http.ResponseWriter, r *http.Request, event *route.Even
 	}
 	if event != nil { // else it was told of why it is refused
 		a.logger.Error("webhook failed",
-			endpointOf(event).field(), zap.String("event", event.Name), zap.String("id", event.ID),
+			webhook.EndpointOf(event).Field(), zap.String("event", event.Name), zap.String("id", event.ID),
 			zap.Int("status", failure.StatusCode), zap.String("error", hiding.now().text(failure.Err.Error())),
 			zap.String("err_id", failure.ID), zap.String("err_trace", failure.Trace),
-			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("client_ip", clientIP(r)))
+			zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("client_ip", webhook.ClientIP(r)))
 	}
 	w.WriteHeader(failure.StatusCode)
 	return nil

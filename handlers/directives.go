@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 )
 
 // ParseAuth sets up a handler from the directive webhook_auth. See
@@ -29,9 +31,9 @@ func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 		return nil, err
 	}
 	if matcher == nil && asks(app, config) {
-		h.BlockState[asksHere] = h.Line()
-		if h.BlockState[deliversHere] != nil {
-			return nil, h.Err(errSynchronous.Error())
+		h.BlockState[webhook.AsksHere] = h.Line()
+		if h.BlockState[delivery.DeliversHere] != nil {
+			return nil, h.Err(webhook.ErrSynchronous.Error())
 		}
 	}
 	return h.NewRoute(matcher, &Auth{Config: *config}), nil
@@ -42,13 +44,13 @@ func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 func ParseRewrite(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
 	check, _ := h.BlockState[signedOnly].(func(string) error)
-	webhook, inWebhook := h.BlockState[webhookHere].(*fromcaddyfile.Webhook)
-	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser, check, webhook)
+	block, inWebhook := h.BlockState[webhookHere].(*fromcaddyfile.Webhook)
+	rewrite, err := fromcaddyfile.ParseRewrite(h.Dispenser, check, block)
 	if err != nil {
 		return nil, err
 	}
 	if inWebhook {
-		if err := webhook.CheckPersonal(rewrite); err != nil {
+		if err := block.CheckPersonal(rewrite); err != nil {
 			return nil, h.WrapErr(err)
 		}
 	}
@@ -77,11 +79,11 @@ const webhookHere = "handle_webhook"
 // caddyfile.ParseSign for its syntax.
 func ParseSign(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next() // consume the directive's name
-	if h.BlockState[signsOutside] == nil {
-		h.BlockState[signsOutside] = h.Line()
+	if h.BlockState[delivery.SignsOutside] == nil {
+		h.BlockState[delivery.SignsOutside] = h.Line()
 	}
-	if h.BlockState[deliversHere] != nil {
-		return nil, h.Err(signInside)
+	if h.BlockState[delivery.DeliversHere] != nil {
+		return nil, h.Err(delivery.SignInside)
 	}
 	secrets, err := fromcaddyfile.ParseSign(h.Dispenser)
 	if err != nil {
@@ -135,29 +137,29 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
-	webhook, err := fromcaddyfile.ParseWebhook(h.Dispenser, app.resolved)
+	block, err := fromcaddyfile.ParseWebhook(h.Dispenser, app.resolved)
 	if err != nil {
 		return nil, err
 	}
-	if err := place.name(h, &webhook.Config); err != nil {
+	if err := place.name(h, &block.Config); err != nil {
 		return nil, err
 	}
-	h.BlockState[webhookHere] = webhook
+	h.BlockState[webhookHere] = block
 	defer delete(h.BlockState, webhookHere)
-	if webhook.SignedOnly != nil {
-		h.BlockState[signedOnly] = webhook.SignedOnly
+	if block.SignedOnly != nil {
+		h.BlockState[signedOnly] = block.SignedOnly
 		defer delete(h.BlockState, signedOnly)
 	}
 	inside := h
-	if asks(app, &webhook.Config) {
+	if asks(app, &block.Config) {
 		inside.BlockState = maps.Clone(h.BlockState)
-		inside.BlockState[asksHere] = h.Line()
+		inside.BlockState[webhook.AsksHere] = h.Line()
 	}
-	routes, err := branchRoutes(inside, webhook)
+	routes, err := branchRoutes(inside, block)
 	if err != nil {
 		return nil, err
 	}
-	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Config: webhook.Config}), rawHandlers(h, routes)...)}
+	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Config: block.Config}), rawHandlers(h, routes)...)}
 	if matcher == nil {
 		// A named route that is just one without matchers keeps its first handler only.
 		return h.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{both}}), nil
@@ -185,13 +187,13 @@ func rawHandlers(h httpcaddyfile.Helper, handler caddyhttp.MiddlewareHandler) []
 }
 
 // branchRoutes makes one route of each block.
-func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Routes, error) {
-	routes := &Routes{Provider: webhook.Config.Provider, Endpoint: webhook.Config.Endpoint}
+func branchRoutes(h httpcaddyfile.Helper, block *fromcaddyfile.Webhook) (*Routes, error) {
+	routes := &Routes{Provider: block.Config.Provider, Endpoint: block.Config.Endpoint}
 	state := make(map[string]any)
 	maps.Copy(state, h.BlockState)
 	delete(state, namelessHere)
-	if !webhook.NamesEvents {
-		state[namelessHere] = webhook.Config.Provider
+	if !block.NamesEvents {
+		state[namelessHere] = block.Config.Provider
 	}
 	add := func(name string, block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
 		inside := h.WithDispenser(block)
@@ -205,7 +207,7 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Rout
 		routes.Routes = append(routes.Routes, NamedRoute{Name: name, Route: way})
 		return nil
 	}
-	for i, branch := range webhook.Branches {
+	for i, branch := range block.Branches {
 		matcher := make(caddy.ModuleMap)
 		if len(branch.Events) > 0 || len(branch.Categories) > 0 {
 			matcher["webhook_event"] = moduleJSON(MatchEvent{Names: branch.Events, Categories: branch.Categories})
@@ -217,8 +219,8 @@ func branchRoutes(h httpcaddyfile.Helper, webhook *fromcaddyfile.Webhook) (*Rout
 			return nil, err
 		}
 	}
-	if webhook.Otherwise != nil {
-		if err := add("otherwise", webhook.Otherwise, nil); err != nil {
+	if block.Otherwise != nil {
+		if err := add("otherwise", block.Otherwise, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -1,9 +1,13 @@
 package handlers
 
-import "time"
+import (
+	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+)
 
 // Look has the running app look after its endpoints as at a time.
-func Look(at time.Time) { running.current().look(at) }
+func Look(at time.Time) { observe.Running.Current().Look(at) }
 
 // CredentialPlaces says what of a request is not stored, for tests.
 var CredentialPlaces = credentialPlaces

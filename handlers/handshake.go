@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -54,5 +55,5 @@ func (a *Auth) handshake(r *http.Request, answer *verify.Answer) {
 		detail = "anybody can send this: take it only if you are setting the webhook up right now"
 		shown = zap.String("unverified_secret", answer.Show)
 	}
-	a.observer.handshakes.log(r, outcomeHandshake, detail, shown)
+	a.observer.Handshakes.Log(r, observe.OutcomeHandshake, detail, shown)
 }

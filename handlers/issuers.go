@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/token"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -30,15 +31,15 @@ type issuers struct {
 // issuer is one of them.
 type issuer struct {
 	name      string
-	keys      token.Keys        // given to webhook_token, or stored
-	stored    *token.StoredKeys // nil where keys are given
-	endpoints int               // how many webhook_token there are
-	keyTexts  []string          // of the first of them, to compare with others
-	open      bool              // a client gets tokens without for
-	clientFor []string          // the providers and endpoints for which clients get tokens
-	providers []string          // whose endpoints take tokens
-	taking    []endpoint        // these endpoints
-	given     bool              // keys were given to one of them
+	keys      token.Keys         // given to webhook_token, or stored
+	stored    *token.StoredKeys  // nil where keys are given
+	endpoints int                // how many webhook_token there are
+	keyTexts  []string           // of the first of them, to compare with others
+	open      bool               // a client gets tokens without for
+	clientFor []string           // the providers and endpoints for which clients get tokens
+	providers []string           // whose endpoints take tokens
+	taking    []webhook.Endpoint // these endpoints
+	given     bool               // keys were given to one of them
 }
 
 func (i *issuers) provision(ctx caddy.Context) {
@@ -92,7 +93,7 @@ func (i *issuers) issuing(config *token.Config) (*issuer, error) {
 
 // receiving adds an endpoint that takes tokens, with the keys of issued
 // expanded. It returns nil where the endpoint takes none.
-func (i *issuers) receiving(at endpoint, issued *verify.Issued) (*receiver, error) {
+func (i *issuers) receiving(at webhook.Endpoint, issued *verify.Issued) (*receiver, error) {
 	if issued == nil {
 		return nil, nil
 	}
@@ -100,8 +101,8 @@ func (i *issuers) receiving(at endpoint, issued *verify.Issued) (*receiver, erro
 		return nil, err
 	}
 	found := i.named(issued.Issuer)
-	if at.name == found.name && at.name != at.provider {
-		return nil, fmt.Errorf("the endpoint's name %s is that of the issuer of its tokens; write another one: name <endpoint>", at.name)
+	if at.Name == found.name && at.Name != at.Provider {
+		return nil, fmt.Errorf("the endpoint's name %s is that of the issuer of its tokens; write another one: name <endpoint>", at.Name)
 	}
 	r := &receiver{issuer: found, endpoint: at}
 	if len(issued.Keys) > 0 {
@@ -111,8 +112,8 @@ func (i *issuers) receiving(at endpoint, issued *verify.Issued) (*receiver, erro
 		}
 		found.given = true
 	}
-	if !slices.Contains(found.providers, at.provider) {
-		found.providers = append(found.providers, at.provider)
+	if !slices.Contains(found.providers, at.Provider) {
+		found.providers = append(found.providers, at.Provider)
 	}
 	found.taking = append(found.taking, at)
 	return r, found.check()
@@ -144,7 +145,7 @@ func (i *issuers) checkFor(app *App) error {
 			}
 			names := slices.Clone(s.providers)
 			for _, at := range s.taking {
-				names = append(names, at.name)
+				names = append(names, at.Name)
 			}
 			switch {
 			case !slices.Contains(names, wanted):
@@ -162,14 +163,14 @@ func (i *issuers) checkFor(app *App) error {
 // receiver is an endpoint that takes tokens of an issuer.
 type receiver struct {
 	issuer   *issuer
-	endpoint endpoint
+	endpoint webhook.Endpoint
 	given    token.GivenKeys
 }
 
 // expected returns what a token must say. It is asked for by requests only,
 // when all of the configuration is known.
 func (r *receiver) expected() *token.Expected {
-	e := &token.Expected{Issuer: r.issuer.name, Audiences: []string{r.endpoint.provider, r.endpoint.name}, Keys: r.issuer.keys}
+	e := &token.Expected{Issuer: r.issuer.name, Audiences: []string{r.endpoint.Provider, r.endpoint.Name}, Keys: r.issuer.keys}
 	if len(r.issuer.providers) == 1 {
 		e.Audiences = append(e.Audiences, r.issuer.name)
 	}
@@ -196,7 +197,7 @@ func (r *receiver) sign(issued *verify.Issued, request *verify.Request) error {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	signed, err := token.Mint(key, &token.Claims{
-		Issuer: e.Issuer, Audience: []string{r.endpoint.provider}, Subject: "test",
+		Issuer: e.Issuer, Audience: []string{r.endpoint.Provider}, Subject: "test",
 		Issued: request.Received, Expires: request.Received.Add(token.DefaultTTL),
 	})
 	if err != nil {
@@ -232,9 +233,9 @@ func (i *issuers) warn() {
 				suggest.DidYouMean(name, others), zap.String("issuer", name), zap.Strings("providers", s.providers))
 		case !s.open:
 			for _, at := range s.taking {
-				if !slices.Contains(s.clientFor, at.provider) && !slices.Contains(s.clientFor, at.name) {
+				if !slices.Contains(s.clientFor, at.Provider) && !slices.Contains(s.clientFor, at.Name) {
 					i.logger.Warn("no client of this issuer gets tokens for an endpoint that takes them, nor for its provider; "+
-						"name one of them after for", zap.String("issuer", name), at.field())
+						"name one of them after for", zap.String("issuer", name), at.Field())
 				}
 			}
 		}

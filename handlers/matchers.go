@@ -18,6 +18,8 @@ import (
 	"go.uber.org/zap"
 
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -119,17 +121,17 @@ func (m MatchEvent) Match(r *http.Request) bool {
 
 // MatchWithError is Match, with an error where that cannot be known.
 func (m MatchEvent) MatchWithError(r *http.Request) (bool, error) {
-	v, ok := verifiedOf(r)
+	v, ok := webhook.VerifiedOf(r)
 	if !ok {
 		return false, errNotVerified
 	}
-	event := v.event
+	event := v.Event
 	if !event.MayRead("event") {
-		tellUnsigned(event, "event")
+		webhook.TellUnsigned(event, "event")
 		return false, caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_event failed"))
 	}
 	matched := m.mayMatch(event)
-	if refused := v.overloaded(r); refused != nil {
+	if refused := v.Overloaded(r); refused != nil {
 		return false, refused
 	}
 	event.Judge(func() route.Verdict {
@@ -168,7 +170,7 @@ type MatchExpr struct {
 	FailAsFalse bool `json:"fail_as_false,omitempty"`
 
 	rule     *route.Rule
-	metrics  *metrics
+	metrics  *observe.Metrics
 	logger   *zap.Logger
 	loggedAt *atomic.Int64 // when a failure was logged last, in Unix seconds
 }
@@ -221,7 +223,7 @@ func (m *MatchExpr) Provision(ctx caddy.Context) error {
 	m.logger = ctx.Logger()
 	m.loggedAt = new(atomic.Int64)
 	var err error
-	if m.metrics, err = registerMetrics(ctx); err != nil {
+	if m.metrics, err = observe.RegisterMetrics(ctx); err != nil {
 		return err
 	}
 	if m.rule, err = route.CompileRule(m.Expr); err != nil {
@@ -239,24 +241,24 @@ func (m *MatchExpr) Match(r *http.Request) bool {
 // MatchWithError returns true if r is a verified webhook for which the rule
 // holds.
 func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
-	v, ok := verifiedOf(r)
+	v, ok := webhook.VerifiedOf(r)
 	if !ok {
 		return false, errNotVerified
 	}
-	event := v.event
+	event := v.Event
 	matched, err := m.rule.Match(event)
 	event.Judge(func() route.Verdict {
 		return route.Verdict{When: m.Expr, Clauses: m.rule.Explain(event), Matched: matched}
 	})
-	if refused := v.overloaded(r); refused != nil {
+	if refused := v.Overloaded(r); refused != nil {
 		return false, refused
 	}
 	if err != nil {
-		m.metrics.ruleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(err)).Inc()
+		m.metrics.RuleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(err)).Inc()
 	}
 	if errors.Is(err, route.ErrAmbiguous) {
 		m.logFailure(event, err)
-		return false, ambiguous(r)
+		return false, webhook.Ambiguous(r)
 	}
 	if err != nil && m.FailAsFalse {
 		m.logFailure(event, err)
@@ -280,7 +282,7 @@ func (m *MatchExpr) logFailure(event *route.Event, err error) {
 		return
 	}
 	m.logger.Warn("a rule failed, so it does not match",
-		endpointOf(event).field(), zap.String("event", event.Name),
+		webhook.EndpointOf(event).Field(), zap.String("event", event.Name),
 		zap.String("rule", m.Expr), zap.String("reason", route.Reason(err)), zap.String("error", route.Failure(err)))
 }
 

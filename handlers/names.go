@@ -30,7 +30,7 @@ func (a *App) claimName(auth *Auth) error {
 				"give each a name of its own: name <endpoint>", name, other.provider, this.provider)
 		case other.provider == this.provider:
 			auth.logger.Warn("two endpoints of one provider are not told apart in metrics, logs and the inspector; "+
-				"give each a name: name <endpoint>", auth.observer.endpoint.field())
+				"give each a name: name <endpoint>", auth.observer.Endpoint.Field())
 		}
 	}
 	if a.names == nil {

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -46,7 +47,7 @@ func (n *nearMiss) due(refused *verify.Error) bool {
 	default:
 		return false
 	}
-	at := now().UnixNano()
+	at := webhook.Now().UnixNano()
 	next := n.next.Load()
 	return at >= next && n.next.CompareAndSwap(next, at+int64(nearEvery))
 }
@@ -76,26 +77,26 @@ const maxOthers = 50
 // diagnosed logs what would have made a refused request verify, where the
 // operator wants to know, and returns the refusal unchanged. A body that has not
 // been read is read into the buffer.
-func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify.Request, body *buffer, err error) error {
+func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify.Request, body *webhook.Buffer, err error) error {
 	refused, ok := errors.AsType[*verify.Error](err)
 	if !ok || !a.near.due(refused) {
 		return err
 	}
-	if request.Body == nil && readBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody), nil) != nil || len(body.data) > diagnose.MaxNear {
+	if request.Body == nil && webhook.ReadBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody), nil) != nil || len(body.Data) > diagnose.MaxNear {
 		return err
 	}
 	if !diagnosing.TryLock() {
 		return err
 	}
 	defer diagnosing.Unlock()
-	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.data, Received: request.Received}
+	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.Data, Received: request.Received}
 	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config, Others: a.near.others()}, refused)
-	if s := a.observer.seen(r); s != nil {
-		s.near = near
+	if s := a.observer.ArrivalOf(r); s != nil {
+		s.Near = near
 	}
 	if len(near) > 0 {
 		a.logger.Warn("webhook diagnosed",
-			a.observer.endpoint.field(),
+			a.observer.Endpoint.Field(),
 			zap.String("reason", string(refused.Reason)),
 			zap.Strings("near", near),
 			zap.String("path", r.URL.Path),

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -26,7 +27,7 @@ func beginEndpoint(h httpcaddyfile.Helper) (place, caddy.ModuleMap, *App, error)
 		return at, nil, nil, err
 	}
 	h.Next() // extracting the matcher has moved back to before the name
-	app, err := appFromOption(h.Option(appName))
+	app, err := appFromOption(h.Option(webhook.AppName))
 	return at, matcher, app, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
@@ -13,8 +14,8 @@ import (
 // flood it.
 func TestFloodOfTokenRefusals(t *testing.T) {
 	at := time.Now()
-	handlers.SetClock(func() time.Time { return at })
-	t.Cleanup(func() { handlers.SetClock(time.Now) })
+	webhook.SetClock(func() time.Time { return at })
+	t.Cleanup(func() { webhook.SetClock(time.Now) })
 	srv := webhooktest.Start(t, "http://:0 {\n webhook_token /token flood {\n client flood 0123456789abcdef\n }\n}")
 	const sent = 25
 	try := func(n int) {

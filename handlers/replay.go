@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -72,13 +74,13 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 	case taken:
 		auth.logger.Warn("two endpoints with the same configuration share what they remember of deliveries; "+
 			"if these are two webhooks at the provider, name them apart: name <endpoint>",
-			auth.observer.endpoint.field())
+			auth.observer.Endpoint.Field())
 	}
 	a.endpoints[name] = string(config)
 	window := time.Duration(auth.Replay)
 	if tolerance := auth.verifier.Tolerance(); window < 2*tolerance {
 		auth.logger.Warn("replay is shorter than twice the tolerance, so a delivery can be sent again after it was forgotten",
-			auth.observer.endpoint.field(), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
+			auth.observer.Endpoint.Field(), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
 	}
 	return &replayGate{
 		store:    a.replay,
@@ -160,30 +162,30 @@ func (g *replayGate) settle(ctx context.Context, claim *replay.Claim, status int
 // accepted or is being asked about. The app's acceptance, which is any 2xx, is
 // remembered; whatever else happens, a panic too, lets the next copy through.
 func (a *Auth) forwardOnce(
-	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, v *verified, claim *replay.Claim, next caddyhttp.Handler,
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, v *webhook.Verified, claim *replay.Claim, next caddyhttp.Handler,
 ) error {
-	event := v.event
+	event := v.Event
 	outcome, err := a.replay.reserve(r.Context(), claim)
 	if err == nil && outcome.State == replay.Done {
 		return a.answerDuplicate(w, r, repl, event, outcome.Status)
 	}
 	if refusal := refusalOf(outcome, err); refusal != nil {
 		if err != nil {
-			a.observer.metrics.replayErrors.Inc()
+			a.observer.Metrics.ReplayErrors.Inc()
 		}
 		if refusal.Reason != verify.Replayed {
 			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		}
-		err = a.refuse(w, r, repl, &v.body, refusal)
-		setLogFields(r, a.observer.endpoint, event, string(refusal.Reason))
+		err = a.refuse(w, r, repl, &v.Buffer, refusal)
+		observe.SetLogFields(r, a.observer.Endpoint, event, string(refusal.Reason))
 		return err
 	}
 	accepted := 0
 	defer func() {
 		if err := a.replay.settle(r.Context(), claim, accepted); err != nil {
-			a.observer.metrics.replayErrors.Inc()
+			a.observer.Metrics.ReplayErrors.Inc()
 			a.logger.Error("how a webhook ended could not be remembered; a copy of it may be handled again",
-				a.observer.endpoint.field(), zap.String("id", event.ID), zap.Error(err))
+				a.observer.Endpoint.Field(), zap.String("id", event.ID), zap.Error(err))
 		}
 	}()
 	answer := caddyhttp.NewResponseRecorder(w, nil, nil)
@@ -217,9 +219,9 @@ func refusalOf(outcome replay.Outcome, err error) *verify.Error {
 func (a *Auth) answerDuplicate(
 	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, event *route.Event, status int,
 ) error {
-	repl.Set(errorPlaceholder, string(verify.Duplicate))
-	a.observer.ended(r, &ending{outcome: string(verify.Duplicate), event: event, status: status, seen: a.observer.seen(r)})
-	a.observer.duplicates.log(r, string(verify.Duplicate), "",
+	repl.Set(webhook.ErrorPlaceholder, string(verify.Duplicate))
+	a.observer.Ended(r, &observe.Ending{Outcome: string(verify.Duplicate), Event: event, Status: status, Arrival: a.observer.ArrivalOf(r)})
+	a.observer.Duplicates.Log(r, string(verify.Duplicate), "",
 		zap.String("event", event.Name), zap.String("id", event.ID), zap.Int("status", status))
 	w.WriteHeader(status)
 	return nil

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 )
 
@@ -70,8 +72,8 @@ func (m *MemoryReplay) Provision(caddy.Context) error {
 		return errors.New("max_entries cannot be negative")
 	}
 	value, _, err := memories.LoadOrNew(memoryKey, func() (caddy.Destructor, error) {
-		clock := func() time.Time { return now() }
-		return pooledMemory{replay.NewMemory(m.MaxEntries, clock, collectors().replayEvicted.WithLabelValues().Inc)}, nil
+		clock := func() time.Time { return webhook.Now() }
+		return pooledMemory{replay.NewMemory(m.MaxEntries, clock, observe.Collectors().ReplayEvicted.WithLabelValues().Inc)}, nil
 	})
 	if err == nil {
 		m.Memory = value.(pooledMemory).Memory

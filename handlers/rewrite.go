@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -47,14 +49,14 @@ func (rw *Rewrite) Provision(ctx caddy.Context) error {
 }
 
 func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	v, ok := verifiedOf(r)
+	v, ok := webhook.VerifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_rewrite works only after webhook_auth or inside handle_webhook"))
 	}
-	event := v.event
+	event := v.Event
 	outcome, err := rw.rewriter.Apply(event)
-	if refused := v.overloaded(r); refused != nil {
+	if refused := v.Overloaded(r); refused != nil {
 		return refused
 	}
 	if err == nil && outcome.URI != "" && setURI(r, outcome.URI) != nil {
@@ -68,7 +70,7 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 	}
 	if outcome.Body != nil {
 		event.SetOutcome(outcome)
-		setBody(r, new(heldBody).hold(outcome.Body, v.holder(outcome.Body), event.Body))
+		webhook.SetBody(r, new(webhook.Body).Hold(outcome.Body, v.BufferOf(outcome.Body), event.Body))
 		removeStale(r.Header, event.StaleHeaders)
 		r.Header.Set("Content-Type", outcome.ContentType)
 	}
@@ -94,16 +96,16 @@ func (rw *Rewrite) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyh
 func (rw *Rewrite) failed(r *http.Request, event *route.Event, err error) error {
 	event.Failure = route.Failure(err)
 	fields := []zap.Field{
-		endpointOf(event).field(), zap.String("event", event.Name), zap.String("id", event.ID),
+		webhook.EndpointOf(event).Field(), zap.String("event", event.Name), zap.String("id", event.ID),
 		zap.String("reason", route.Reason(err)), zap.String("error", event.Failure),
 	}
 	if errors.Is(err, route.ErrAmbiguous) {
 		rw.logger.Warn("a webhook is not rewritten and not forwarded", fields...)
-		return ambiguous(r)
+		return webhook.Ambiguous(r)
 	}
 	rw.logger.Error("rewriting a webhook failed; it is not forwarded", fields...)
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set(errorPlaceholder, outcomeRewriteFailed)
+		repl.Set(webhook.ErrorPlaceholder, observe.OutcomeRewriteFailed)
 	}
 	return caddyhttp.Error(http.StatusInternalServerError, errors.New("rewriting the webhook failed"))
 }
@@ -128,7 +130,7 @@ func removeStale(header http.Header, signatures []string) {
 	for _, name := range digestHeaders {
 		header.Del(name)
 	}
-	removeSignatures(header, signatures)
+	webhook.RemoveSignatures(header, signatures)
 }
 
 // setURI changes path and query as Caddy's own rewrite handler does.

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -64,11 +66,11 @@ func (Routes) CaddyModule() caddy.ModuleInfo {
 // Provision loads the matchers and handlers of the routes, and finds out which
 // of them an event may take.
 func (rs *Routes) Provision(ctx caddy.Context) error {
-	m, err := registerMetrics(ctx)
+	m, err := observe.RegisterMetrics(ctx)
 	if err != nil {
 		return err
 	}
-	rs.ruleErrors = m.ruleErrors
+	rs.ruleErrors = m.RuleErrors
 	if ctx, err = rs.withSynchronous(ctx); err != nil {
 		return err
 	}
@@ -78,14 +80,16 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("route %d: %w", i, err)
 		}
 		way.events = way.eventMatcher()
-		way.routed = m.routed.WithLabelValues(rs.Provider, rs.endpoint().name, way.Name)
+		way.routed = m.Routed.WithLabelValues(rs.Provider, rs.endpoint().Name, way.Name)
 	}
 	rs.sort()
 	return nil
 }
 
 // endpoint is where the webhooks arrive.
-func (rs *Routes) endpoint() endpoint { return endpoint{rs.Provider, cmp.Or(rs.Endpoint, rs.Provider)} }
+func (rs *Routes) endpoint() webhook.Endpoint {
+	return webhook.Endpoint{Provider: rs.Provider, Name: cmp.Or(rs.Endpoint, rs.Provider)}
+}
 
 // Validate refuses a way that could not be told from others.
 func (rs *Routes) Validate() error {
@@ -161,15 +165,15 @@ func (way *NamedRoute) eventMatcher() *MatchEvent {
 }
 
 func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	v, ok := verifiedOf(r)
+	v, ok := webhook.VerifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_routes works only after webhook_auth or inside handle_webhook"))
 	}
-	event := v.event
+	event := v.Event
 	for _, way := range rs.candidates(event) {
 		takes := way.mayTake(event)
-		if refused := v.overloaded(r); refused != nil {
+		if refused := v.Overloaded(r); refused != nil {
 			return refused
 		}
 		if !takes {
@@ -182,7 +186,7 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if matched {
 			way.routed.Inc()
 			event.Route = way.Name
-			return chain(way.Handlers).ServeHTTP(w, r, next)
+			return webhook.Chain(way.Handlers).ServeHTTP(w, r, next)
 		}
 	}
 	return next.ServeHTTP(w, r)
@@ -193,7 +197,7 @@ func (rs *Routes) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 func (rs *Routes) candidates(event *route.Event) []*NamedRoute {
 	if !event.MayRead("event") {
 		if len(rs.unnamed) < len(rs.Routes) {
-			tellUnsigned(event, "event")
+			webhook.TellUnsigned(event, "event")
 			rs.ruleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(nil)).Inc()
 		}
 		return rs.unnamed

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -56,25 +57,25 @@ func (s *Sign) Provision(ctx caddy.Context) error {
 }
 
 func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	v, ok := verifiedOf(r)
+	v, ok := webhook.VerifiedOf(r)
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_sign works only after webhook_auth or inside handle_webhook"))
 	}
 	// Not the event's payload: another handler may have changed the body.
-	if err := holdBody(r, v); err != nil {
+	if err := webhook.BufferBody(r, v); err != nil {
 		return err
 	}
 	var body []byte
-	if held := heldBodyOf(r); held != nil {
-		body = held.content
+	if held := webhook.BodyOf(r); held != nil {
+		body = held.Content
 	}
 	if s.signer.Copies() {
-		if err := v.body.Charge(int64(len(body))); err != nil {
-			return refusedLater(r, verify.Overloaded)
+		if err := v.Buffer.Charge(int64(len(body))); err != nil {
+			return webhook.Refuse(r, verify.Overloaded)
 		}
 	}
-	id := v.event.StandardID()
+	id := v.Event.StandardID()
 	timestamp, signature := s.signer.Sign(id, s.now(), body)
 	r.Header.Set(verify.StandardID, id)
 	r.Header.Set(verify.StandardTimestamp, timestamp)

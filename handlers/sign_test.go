@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -38,9 +39,8 @@ func TestSignStaysInsideTheBudget(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, _ := sent(t, 400_000)
-		v, _ := verifiedOf(r)
-		v.body.budget = buffered.Load() + 400_000
+		r, v := verifiedRequest(t, strings.Repeat("x", 400_000))
+		v.Buffer.Budget = webhook.Buffered.Load() + 400_000
 		if test.replaced > 0 {
 			r.Body = io.NopCloser(strings.NewReader(strings.Repeat("y", test.replaced)))
 		}

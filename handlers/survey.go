@@ -199,12 +199,12 @@ func takes(patterns []string, path string) bool {
 func (a *Auth) warn(ctx caddy.Context, app *App, spec *verify.Spec, config *verify.Config) {
 	for _, kind := range config.NotOffered(spec) {
 		a.logger.Warn("the provider does not offer this kind of credential, so what it sends is refused",
-			a.observer.endpoint.field(), zap.String("credential", kind), zap.Strings("offered", spec.Credentials))
+			a.observer.Endpoint.Field(), zap.String("credential", kind), zap.Strings("offered", spec.Credentials))
 	}
 	for i, secret := range config.Secrets {
 		if !spec.IsLikeSecret(secret) {
 			a.logger.Warn("a secret does not begin as the provider's secrets do; is it another key?",
-				a.observer.endpoint.field(), zap.Int("secret", i+1), zap.String("begins", spec.SecretPrefix))
+				a.observer.Endpoint.Field(), zap.Int("secret", i+1), zap.String("begins", spec.SecretPrefix))
 		}
 	}
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -16,9 +17,9 @@ func asks(app *App, config *verify.Config) bool {
 }
 
 // noteSynchronous remembers that the senders at an endpoint ask.
-func (a *App) noteSynchronous(e endpoint) {
+func (a *App) noteSynchronous(e webhook.Endpoint) {
 	if a.synchronous == nil {
-		a.synchronous = make(map[endpoint]bool)
+		a.synchronous = make(map[webhook.Endpoint]bool)
 	}
 	a.synchronous[e] = true
 }
@@ -26,12 +27,12 @@ func (a *App) noteSynchronous(e endpoint) {
 // withSynchronous returns what the routes are to be provisioned with. Their
 // webhook_auth stands before them, and is known by now.
 func (rs *Routes) withSynchronous(ctx caddy.Context) (caddy.Context, error) {
-	app, err := ctx.App(appName)
+	app, err := ctx.App(webhook.AppName)
 	if err != nil {
 		return ctx, err
 	}
 	if app.(*App).synchronous[rs.endpoint()] {
-		ctx = ctx.WithValue(synchronousKey{}, true)
+		ctx = ctx.WithValue(webhook.SynchronousKey{}, true)
 	}
 	return ctx, nil
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/token"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -46,8 +48,8 @@ type Token struct {
 
 	issuer   *issuer
 	clients  *token.Clients
-	metrics  *metrics
-	refusals *refusals
+	metrics  *observe.Metrics
+	refusals *observe.Refusals
 	logger   *zap.Logger
 }
 
@@ -75,11 +77,11 @@ func (Token) CaddyModule() caddy.ModuleInfo {
 // not touched before the first request.
 func (t *Token) Provision(ctx caddy.Context) error {
 	t.logger = ctx.Logger()
-	app, err := ctx.App(appName)
+	app, err := ctx.App(webhook.AppName)
 	if err != nil {
 		return err
 	}
-	if t.metrics, err = registerMetrics(ctx); err != nil {
+	if t.metrics, err = observe.RegisterMetrics(ctx); err != nil {
 		return err
 	}
 	if err := t.provision(app.(*App)); err != nil {
@@ -122,11 +124,11 @@ func (t *Token) provision(app *App) error {
 	if t.issuer, err = app.issuers.issuing(&expanded); err != nil {
 		return err
 	}
-	t.refusals = &refusals{
-		logger: t.logger, level: zap.WarnLevel, whose: zap.String("issuer", t.Issuer),
-		message: "token refused", rest: "more requests for tokens were refused than are logged",
+	t.refusals = &observe.Refusals{
+		Logger: t.logger, Level: zap.WarnLevel, Whose: zap.String("issuer", t.Issuer),
+		Message: "token refused", Rest: "more requests for tokens were refused than are logged",
 	}
-	app.watch.addRefusals(t.refusals)
+	app.watch.AddRefusals(t.refusals)
 	return nil
 }
 
@@ -138,19 +140,19 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 			code: token.InvalidRequest, detail: "only POST is allowed",
 		})
 	}
-	body := &buffer{budget: math.MaxInt64} // token.MaxBody is little
-	defer func() { body.end(r.Context()) }()
-	err := readBody(w, r, body, token.MaxBody, time.Duration(defaultReadBody), nil)
+	body := &webhook.Buffer{Budget: math.MaxInt64} // token.MaxBody is little
+	defer func() { body.End(r.Context()) }()
+	err := webhook.ReadBody(w, r, body, token.MaxBody, time.Duration(defaultReadBody), nil)
 	if unread, ok := errors.AsType[*verify.Error](err); ok {
 		return t.refuse(w, r, refusedToken{
-			status: statuses[unread.Reason], outcome: string(unread.Reason),
+			status: webhook.Statuses[unread.Reason], outcome: string(unread.Reason),
 			code: token.InvalidRequest, detail: unread.Detail,
 		})
 	}
 	if err != nil {
 		return err
 	}
-	candidates, err := t.Read(r.Header, body.data)
+	candidates, err := t.Read(r.Header, body.Data)
 	if malformed, ok := errors.AsType[*token.RequestError](err); ok {
 		return t.refuse(w, r, refusedToken{
 			status: malformed.Status, outcome: malformed.Code, code: malformed.Code, detail: malformed.Detail,
@@ -159,8 +161,8 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	if err != nil {
 		return err
 	}
-	address, _ := netip.ParseAddr(clientIP(r)) // the zero Addr is one, too
-	client, right, wait := failures.Guess(t.Issuer, t.clients, candidates, address, now())
+	address, _ := netip.ParseAddr(webhook.ClientIP(r)) // the zero Addr is one, too
+	client, right, wait := failures.Guess(t.Issuer, t.clients, candidates, address, webhook.Now())
 	switch {
 	case wait > 0:
 		return t.holdBack(w, r, wait)
@@ -172,7 +174,7 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 
 // issue answers with a token.
 func (t *Token) issue(w http.ResponseWriter, r *http.Request, client *token.Client) error {
-	answer, err := t.Issue(context.WithoutCancel(r.Context()), t.issuer.keys, client, now())
+	answer, err := t.Issue(context.WithoutCancel(r.Context()), t.issuer.keys, client, webhook.Now())
 	if err != nil {
 		t.logger.Error("no token can be issued", zap.String("issuer", t.Issuer), zap.Error(err))
 		return t.answerError(w, r, refusedToken{
@@ -186,7 +188,7 @@ func (t *Token) issue(w http.ResponseWriter, r *http.Request, client *token.Clie
 		zap.Strings("for", answer.Claims.Audience),
 		zap.String("token_id", answer.Claims.ID),
 		zap.Time("expires", answer.Claims.Expires),
-		zap.String("client_ip", clientIP(r)),
+		zap.String("client_ip", webhook.ClientIP(r)),
 	)
 	return writeJSON(w, t.Status, answer.Body)
 }
@@ -227,8 +229,8 @@ func (t *Token) refuseClient(w http.ResponseWriter, r *http.Request, sent []toke
 // refuse tells the operator why there is no token, unless a flood of requests is
 // refused, and the client no more than RFC 6749 demands.
 func (t *Token) refuse(w http.ResponseWriter, r *http.Request, refusal refusedToken) error {
-	drain(w, r, time.Duration(defaultReadBody))
-	t.refusals.log(r, refusal.outcome, refusal.detail)
+	webhook.Drain(w, r, time.Duration(defaultReadBody))
+	t.refusals.Log(r, refusal.outcome, refusal.detail)
 	return t.answerError(w, r, refusal)
 }
 
@@ -256,7 +258,7 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) error {
 
 // count records how a request ended.
 func (t *Token) count(r *http.Request, outcome string) {
-	t.metrics.tokens.WithLabelValues(t.Issuer, outcome).Inc()
+	t.metrics.Tokens.WithLabelValues(t.Issuer, outcome).Inc()
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String("webhook_outcome", outcome))
 	}

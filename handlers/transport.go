@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -84,15 +85,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := CheckVerified(r); err != nil {
 		return nil, err
 	}
-	if v, ok := verifiedOf(r); ok { // what stands in the request may need what there was no room for
-		if refused := v.overloaded(r); refused != nil {
+	if v, ok := webhook.VerifiedOf(r); ok { // what stands in the request may need what there was no room for
+		if refused := v.Overloaded(r); refused != nil {
 			return nil, refused
 		}
 	}
 	attempt := new(http.Request)
 	*attempt = *r
-	if held := heldBodyOf(r); held != nil {
-		held.send(attempt)
+	if held := webhook.BodyOf(r); held != nil {
+		held.Send(attempt)
 	}
 	response, err := t.HTTPTransport.RoundTrip(attempt)
 	if t.hidesHeaders && (err != nil || response.StatusCode != http.StatusSwitchingProtocols) {
@@ -108,7 +109,7 @@ func CheckVerified(r *http.Request) error {
 	if r.Context().Value(caddyhttp.VarsCtxKey) == nil {
 		return nil
 	}
-	if _, ok := VerifiedEvent(r); ok {
+	if _, ok := webhook.VerifiedEvent(r); ok {
 		return nil
 	}
 	return caddyhttp.Error(http.StatusInternalServerError,

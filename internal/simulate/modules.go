@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 )
 
 // current is the trace of the request that is being simulated. Requests are
@@ -43,7 +44,7 @@ func (p *probe) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	current.auth = p.Auth
 	current.Reached = true
 	err := next.ServeHTTP(w, r)
-	current.Event, _ = handlers.VerifiedEvent(r)
+	current.Event, _ = webhook.VerifiedEvent(r)
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	current.Reason, _ = repl.GetString("http.webhook.error")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -204,8 +205,8 @@ func (s *Simulation) Run(r *http.Request, at time.Time) (*Trace, error) {
 		return nil, errors.New("no HTTP server listens there")
 	}
 	current = &Trace{Server: name, auth: -1}
-	handlers.SetClock(func() time.Time { return at })
-	defer handlers.SetClock(time.Now)
+	webhook.SetClock(func() time.Time { return at })
+	defer webhook.SetClock(time.Now)
 	if r.RemoteAddr == "" {
 		r.RemoteAddr = "127.0.0.1:50000"
 	}

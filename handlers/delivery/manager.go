@@ -1,0 +1,307 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+)
+
+// Manager is the part of App that webhook_deliver needs: the store, and what
+// delivers from it.
+type Manager struct {
+	ctx        caddy.Context
+	engine     deliver.Engine
+	asked      bool                // the configuration names the store
+	budget     int64               // bytes that the bodies of all requests may hold
+	deliverers map[string]*Deliver // by name
+	identities map[string]string   // their configurations
+
+	started chan struct{} // closed when store is set
+	pooled  *pooledStore
+	place   string // that the pool knows the store by; empty if it is not open
+	runner  *deliver.Runner
+	grace   time.Duration
+
+	metrics *observe.Metrics
+	events  *caddyevents.App
+	logger  *zap.Logger
+}
+
+// stores are the open stores by place. A reload hands them over.
+var stores = caddy.NewUsagePool()
+
+// pooledStore is a store that several configurations may use.
+type pooledStore struct{ deliver.Store }
+
+// Destruct closes the store after its last user has gone.
+func (s *pooledStore) Destruct() error { return s.Close() }
+
+// delivering are those of the configurations that have started, the latest
+// last: while one replaces another, both run, and either may stay.
+var delivering started
+
+type started struct {
+	mu   sync.Mutex
+	list []*Manager
+}
+
+func (s *started) add(d *Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = append(s.list, d)
+}
+
+func (s *started) remove(d *Manager) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = slices.DeleteFunc(s.list, func(other *Manager) bool { return other == d })
+}
+
+// current returns that of the configuration that counts; it is nil if none does.
+func (s *started) current() *Manager {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.list) == 0 {
+		return nil
+	}
+	return s.list[len(s.list)-1]
+}
+
+// defaultGrace is how long attempts may go on after a stop, where the HTTP app
+// has no grace period.
+const defaultGrace = 10 * time.Second
+
+// Provision sets up delivery from a store, which is opened where the configuration
+// asks for it, or has a webhook_deliver.
+func (d *Manager) Provision(ctx caddy.Context, engine deliver.Engine, asked bool, budget int64) error {
+	d.ctx, d.logger = ctx, ctx.Logger()
+	d.engine, d.asked, d.budget = engine, asked, budget
+	d.deliverers = make(map[string]*Deliver)
+	d.identities = make(map[string]string)
+	d.started = make(chan struct{})
+	var err error
+	if d.metrics, err = observe.RegisterMetrics(ctx); err != nil {
+		return err
+	}
+	if err := observe.Register(ctx, queueMetrics{}); err != nil {
+		return err
+	}
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	d.events = events.(*caddyevents.App)
+	return nil
+}
+
+// register announces a webhook_deliver. The same one may stand in several
+// servers; different ones need different names.
+func (d *Manager) register(deliverer *Deliver, identity string) error {
+	name := deliverer.Name
+	if known, ok := d.identities[name]; ok {
+		if known != identity {
+			return fmt.Errorf("there are several webhook_deliver with the name %s; give each a name: webhook_deliver <name>", name)
+		}
+		return nil
+	}
+	if maxAge := d.engine.MaxAge(); maxAge > 0 && deliverer.schedule.Span() > maxAge {
+		return fmt.Errorf("webhook_deliver %s: retry goes on for %v, but the store keeps webhooks for %v (max_age)",
+			name, deliverer.schedule.Span().Round(time.Second), maxAge)
+	}
+	d.deliverers[name], d.identities[name] = deliverer, identity
+	return nil
+}
+
+// destinations returns where the configuration delivers.
+func (d *Manager) destinations() []deliver.Destination {
+	var all []deliver.Destination
+	for _, deliverer := range d.deliverers {
+		for _, to := range deliverer.To {
+			all = append(all, deliver.Destination{Name: to.fullName, Schedule: deliverer.schedule, Attempt: to.attemptStored})
+		}
+	}
+	return all
+}
+
+// serves reports whether the configuration has a destination.
+func (d *Manager) serves(destination string) bool {
+	return slices.ContainsFunc(d.destinations(), func(to deliver.Destination) bool { return to.Name == destination })
+}
+
+// Start opens the store, or takes it over from the configuration before, and
+// delivers what is in it.
+func (d *Manager) Start() error {
+	if len(d.deliverers) == 0 && !d.asked {
+		return nil
+	}
+	place, err := d.engine.Place()
+	if err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	opened, loaded, err := stores.LoadOrNew(place, func() (caddy.Destructor, error) {
+		store, err := d.engine.Open(d.observer())
+		if err != nil {
+			return nil, err
+		}
+		return &pooledStore{store}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("the store: %w", err)
+	}
+	d.place, d.pooled = place, opened.(*pooledStore)
+	if loaded {
+		if err := d.engine.Adopt(d.pooled.Store); err != nil {
+			return fmt.Errorf("the store: %w", err) // cleanup lets go of it
+		}
+	}
+	d.grace = defaultGrace
+	if app, err := d.ctx.AppIfConfigured("http"); err == nil {
+		if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
+			d.grace = grace
+		}
+	}
+	d.runner = deliver.NewRunner(d.pooled, d.destinations(), d.engine.MaxAge(), d.runnerEvents())
+	close(d.started)
+	delivering.add(d)
+	d.reportOrphans()
+	return nil
+}
+
+// opened returns the store. Requests may come before the app has started, since
+// the HTTP app may start earlier.
+func (d *Manager) opened(ctx context.Context) (deliver.Store, error) {
+	select {
+	case <-d.started:
+		return d.pooled, nil
+	case <-ctx.Done():
+		return nil, errors.New("the store is not open yet")
+	}
+}
+
+// Stop ends delivering. Attempts that are being made may go on for the grace
+// period: in a reload while the next configuration is serving already, at the
+// end of the process while it waits.
+func (d *Manager) Stop() {
+	delivering.remove(d)
+	if d.runner == nil {
+		return
+	}
+	// The store is let go of twice: by the runner now, by requests in cleanup.
+	place := d.place
+	_, _, _ = stores.LoadOrNew(place, nil)
+	finish := func() {
+		ctx, cancel := context.WithTimeout(context.Background(), d.grace)
+		defer cancel()
+		d.runner.Stop(ctx)
+		d.release(place)
+	}
+	if caddy.Exiting() {
+		finish()
+	} else {
+		go finish()
+	}
+}
+
+// Cleanup lets go of the store.
+func (d *Manager) Cleanup() error {
+	if d.place != "" {
+		d.release(d.place)
+	}
+	return nil
+}
+
+func (d *Manager) release(place string) {
+	if _, err := stores.Delete(place); err != nil {
+		d.logger.Error("closing the store failed", zap.Error(err))
+	}
+}
+
+// reportOrphans says what is kept for destinations that are not configured.
+func (d *Manager) reportOrphans() {
+	all, err := d.pooled.Stats(d.ctx)
+	if err != nil {
+		d.logger.Error("reading the store failed", zap.Error(err))
+	}
+	for i := range all {
+		if all[i].Waiting > 0 && !d.serves(all[i].Destination) {
+			d.logger.Warn("webhooks wait for a destination that is not in the configuration; "+
+				"they are kept until it is there again, are too old (max_age) or are removed by caddy webhooks queue purge",
+				zap.String("destination", all[i].Destination), zap.Int("waiting", all[i].Waiting))
+		}
+	}
+}
+
+// observer tells the metrics what the engine does.
+func (d *Manager) observer() deliver.Observer {
+	// The store may outlive the configuration that has opened it.
+	m, logger := d.metrics, caddy.Log().Named(webhook.AppName)
+	return deliver.Observer{
+		Synced: func(took time.Duration, _ int) { m.StoreSync.Observe(took.Seconds()) },
+		Corrupt: func(destination string) {
+			m.StoreCorrupt.Inc()
+			logger.Error("a stored webhook is damaged; it is a dead letter now", zap.String("destination", destination))
+		},
+	}
+}
+
+// events is what is done about what the runner tells.
+func (d *Manager) runnerEvents() deliver.Events {
+	return deliver.Events{
+		Attempted: func(destination string, outcome deliver.Outcome) {
+			d.metrics.Attempts.WithLabelValues(destination, verdictName(outcome.Verdict)).Inc()
+			if outcome.Verdict != deliver.Delivered {
+				d.logger.Warn("delivering a webhook failed", zap.String("destination", destination),
+					zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason))
+			}
+		},
+		Died: func(l *deliver.Delivery, failure deliver.Failure) {
+			d.died(&letter{
+				destination: l.Destination, endpoint: webhook.Endpoint{Provider: l.Record.Provider, Name: l.Record.Endpoint},
+				event: l.Record.Event, id: l.Record.ID,
+				attempts: l.Attempts + 1, failure: failure,
+			})
+		},
+		Expired: func(destination string, state deliver.State, count int) {
+			d.logger.Error("stored webhooks were older than max_age and are removed",
+				zap.String("destination", destination), zap.String("state", string(state)), zap.Int("count", count))
+		},
+		Trouble: func(destination string, err error) {
+			d.logger.Error("the store failed", zap.String("destination", destination), zap.Error(err))
+		},
+	}
+}
+
+// letter describes a dead letter.
+type letter struct {
+	destination, event, id string
+
+	endpoint webhook.Endpoint
+	attempts int
+	failure  deliver.Failure
+}
+
+// died tells the operator of a dead letter.
+func (d *Manager) died(l *letter) {
+	d.metrics.DeadLetters.WithLabelValues(l.destination).Inc()
+	d.logger.Error("webhook is a dead letter: it is not delivered any more, and kept",
+		zap.String("destination", l.destination), l.endpoint.Field(), zap.String("event", l.event),
+		zap.String("id", l.id), zap.Int("attempts", l.attempts),
+		zap.Int("status", l.failure.Status), zap.String("failure", l.failure.Reason))
+	d.events.Emit(d.ctx, "webhook_dead_letter", map[string]any{
+		"destination": l.destination, "provider": l.endpoint.Provider, "endpoint": l.endpoint.Name,
+		"event": l.event, "id": l.id,
+		"attempts": l.attempts, "status": l.failure.Status, "reason": l.failure.Reason,
+	})
+}
