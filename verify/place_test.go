@@ -48,6 +48,9 @@ func (at place) get(t testing.TB, h hook) (string, bool) {
 	if !spans[slot].Found() {
 		return "", false
 	}
+	if at.kind == "json" {
+		return string(spans[slot].Of([]byte(h.body))), true
+	}
 	return payload.Text(spans[slot].Of([]byte(h.body)))
 }
 
@@ -86,14 +89,18 @@ func (at place) edit(t testing.TB, h hook, values ...string) hook {
 		form[at.name] = values
 		h.body = form.Encode()
 	case "body":
-		h.body = editDocument(t, h.body, mustPath(t, at.name), values)
+		h.body = editDocument(t, h.body, mustPath(t, at.name), values, false)
+	case "json":
+		h.body = editDocument(t, h.body, mustPath(t, at.name), values, true)
 	default:
 		t.Fatalf("say here how to edit a %s", at.kind)
 	}
 	return h
 }
 
-func editDocument(t testing.TB, document string, path payload.Path, values []string) string {
+// editDocument writes texts as strings, or, where they are raw and JSON, as they
+// are.
+func editDocument(t testing.TB, document string, path payload.Path, values []string, raw bool) string {
 	t.Helper()
 	var edited []byte
 	var err error
@@ -101,15 +108,18 @@ func editDocument(t testing.TB, document string, path payload.Path, values []str
 		edited, err = payload.Delete([]byte(document), path)
 	} else {
 		last, _ := json.Marshal(path[len(path)-1])
-		var raw []byte
+		var members []byte
 		for i, value := range values {
-			quoted, _ := json.Marshal(value)
-			if i > 0 {
-				raw = slices.Concat(raw, []byte(","), last, []byte(":"))
+			written, _ := json.Marshal(value)
+			if raw && json.Valid([]byte(value)) {
+				written = []byte(value)
 			}
-			raw = append(raw, quoted...)
+			if i > 0 {
+				members = slices.Concat(members, []byte(","), last, []byte(":"))
+			}
+			members = append(members, written...)
 		}
-		edited, err = payload.Set([]byte(document), path, raw)
+		edited, err = payload.Set([]byte(document), path, members)
 	}
 	if err != nil {
 		t.Fatal(err)

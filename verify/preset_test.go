@@ -250,6 +250,11 @@ func (p *preset) signed(t testing.TB, h hook) hook {
 		t.Fatalf("%s by %s: Sign: %v", p.spec.Name, p.kind, err)
 	}
 	h.header, h.body = r.Header, string(r.Body.Bytes())
+	if p.kind == "secret" && p.spec.Signature != nil && strings.HasPrefix(p.spec.Signature.From[0], "query.") {
+		target := mustURL(t, h.url)
+		target.RawQuery = r.URL.RawQuery
+		h.url = target.String()
+	}
 	return h
 }
 

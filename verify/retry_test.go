@@ -41,8 +41,9 @@ func (p *preset) known(t *testing.T, v *verify.Verifier, h hook) verify.Delivery
 // the time of the attempt is signed, but no id. docs/replay.md says so.
 var signedAnew = []string{
 	"affirm", "airship", "billit", "box", "buildkite", "calendly", "cashfree", "cloudflare-stream", "coinbase-cdp",
-	"discord", "elevenlabs", "grafana", "hubspot-v3", "instaleap-chat", "klaviyo", "linear", "mercado-pago", "payzu",
-	"rappi", "retell", "sanity", "sendgrid", "shippo", "sinch", "tailscale", "tiktok", "webflow", "zendesk", "zoom",
+	"discord", "elevenlabs", "grafana", "hubspot-v3", "instaleap-chat", "klaviyo", "linear", "mercado-pago", "oura",
+	"payzu", "rappi", "retell", "sanity", "sendgrid", "shippo", "sinch", "tailscale", "tiktok", "webflow", "zendesk",
+	"zoom",
 }
 
 // A retry has the id of the first attempt, a new time and a new signature. It
