@@ -31,7 +31,10 @@ func (b *Body) Drop() {
 	defer b.mu.Unlock()
 	b.value, b.valueErr, b.valueRead = nil, nil, false
 	b.form, b.formErr, b.formRead = nil, nil, false
-	clear(b.values)
+	for _, slot := range b.large {
+		b.values[slot] = nil
+	}
+	b.large = nil
 	if b.held > 0 {
 		_ = b.memory.Charge(-b.held) // only what is made can be refused
 		b.held = 0

@@ -10,6 +10,7 @@ type reading struct {
 	loose  bool  // it was read in spite of mistakes; see Trust
 	broken error // why it was not read to its end; what was not found may be absent or not
 	values []any // decoded, by slot; nil: not yet, or null
+	large  []int // the slots of values that count, which Drop lets go of
 	signed bool
 
 	fewSpans  [fewSlots]Span // room for those of most
@@ -99,7 +100,7 @@ func (b *Body) read(f *Finder) error {
 	b.tree = t
 	b.spans = sized(b.fewSpans[:], len(t.nodes))
 	b.mu.Lock()
-	b.values = sized(b.fewValues[:], len(t.nodes)) // those before stay counted until they are dropped
+	b.values, b.large = sized(b.fewValues[:], len(t.nodes)), nil // those before stay counted until they are dropped
 	b.mu.Unlock()
 	b.err, b.loose, b.broken = nil, false, nil
 	switch {
@@ -138,11 +139,6 @@ func sized[T any](room []T, n int) []T {
 // at returns the decoded value of a slot that was found.
 func (b *Body) at(slot int) (any, error) {
 	document := b.Document()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if value := b.values[slot]; value != nil {
-		return value, nil
-	}
 	span := b.spans[slot]
 	switch {
 	case span.Found():
@@ -152,16 +148,22 @@ func (b *Body) at(slot int) (any, error) {
 		return nil, ErrBroken // nobody has read to its end
 	}
 	raw := span.Of(document)
-	if !b.loose && raw[0] != '{' && raw[0] != '[' {
-		if len(raw) > leastGrant {
-			if err := b.keep(sizeOfScalar(raw)); err != nil {
-				return nil, err
-			}
+	if isScalar := !b.loose && raw[0] != '{' && raw[0] != '['; isScalar && len(raw) <= leastGrant {
+		// It does not count, so Drop leaves it.
+		if b.values[slot] == nil {
+			b.values[slot] = scalar(raw) // it was found valid
 		}
-		b.values[slot] = scalar(raw) // it was found valid
 		return b.values[slot], nil
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if value := b.values[slot]; value != nil {
+		return value, nil
+	}
 	value, err := b.decodeKept(raw, b.loose)
-	b.values[slot] = value
+	if value != nil {
+		b.values[slot] = value
+		b.large = append(b.large, slot)
+	}
 	return value, err
 }

@@ -55,9 +55,9 @@ func (e *Event) Categories() []string {
 			clear(before.facts[:])
 			arrived = &before
 		}
-		for i := range e.groups {
-			if e.groups[i].has(arrived) {
-				e.categories = append(e.categories, e.groups[i].name)
+		for i := range e.identity.groups {
+			if group := &e.identity.groups[i]; group.has(arrived) {
+				e.categories = append(e.categories, group.name)
 			}
 		}
 	}

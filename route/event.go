@@ -30,17 +30,10 @@ type Event struct {
 	Tenant string
 	Vars   map[string]string
 
-	// RequireSigned forbids to read what the provider has not signed: by
-	// expressions, rewrites and Lookup, see MayRead.
-	RequireSigned bool
-
 	// Unreadable is why the name or the id could not be read, though they may be
 	// there; nil if they could. NoTime is why Timestamp is that of the arrival,
 	// though the provider states one. Their texts hold no payload.
 	Unreadable, NoTime error
-
-	// Synchronous events are questions: the sender wants the app's own answer.
-	Synchronous bool
 
 	// AnswerWithin is how long the provider waits for an answer; 0 where unknown.
 	AnswerWithin time.Duration
@@ -48,10 +41,16 @@ type Event struct {
 	Body  *payload.Body // the payload, as it came or as it was rewritten
 	Route string        // the block that takes it, such as on 1; empty while none has
 
-	// Watched events keep what they were held against, see Judge. Shown, if it
-	// is not nil, is the event without what must not be seen; what is done to
-	// the payload is to be done to it, too.
-	Watched  bool
+	// RequireSigned forbids to read what the provider has not signed: by
+	// expressions, rewrites and Lookup, see MayRead. Synchronous events are
+	// questions: the sender wants the app's own answer. Watched events keep what
+	// they were held against, see Judge.
+	RequireSigned, Synchronous, Watched bool
+
+	categorized bool // Categories are known
+
+	// Verdicts are of watched events. Shown, if it is not nil, is the event without
+	// what must not be seen; what is done to the payload is to be done to it, too.
 	Verdicts []Verdict
 	Shown    *Event
 
@@ -67,11 +66,7 @@ type Event struct {
 	// "header.Authorization" or "query.token". They must not be kept.
 	Credentials []string
 
-	personalPaths []string // of an operator's own provider, where the event was stored
-
-	groups      []category // of the provider
-	categories  []string   // those the event is in, once categorized
-	categorized bool
+	categories []string // that the event is in, once categorized
 
 	arrived *payload.Body // the payload as it came; nil while Body is that one
 	vouched vouched       // what of Body may be read if RequireSigned
@@ -80,8 +75,8 @@ type Event struct {
 	url    *url.URL
 	header http.Header
 
-	provider     *verify.Provider // nil for one that was stored
-	signedFields []string         // see Snapshot
+	provider *verify.Provider // nil for one that was stored
+	identity *Identity
 
 	finder    *payload.Finder // what is read of the payload
 	rewritten *payload.Finder // the same, once it was rewritten
@@ -100,6 +95,7 @@ type Identity struct {
 	idSigned     bool     // every place that the id may come from is signed
 	signedFields []string // see Snapshot
 	groups       []category
+	personal     []string // paths of an operator's own provider, of which events were stored
 
 	// What is read of payloads after they were rewritten: there, nothing is
 	// signed any more.
@@ -161,9 +157,8 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		finder:    p.Finder(),
 		rewritten: &identity.rewritten,
 
-		provider:     p,
-		signedFields: identity.signedFields,
-		groups:       identity.groups,
+		provider: p,
+		identity: identity,
 	}
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received

@@ -30,7 +30,7 @@ func (e *Event) personal() ([]payload.Path, error) {
 	if e.provider != nil {
 		paths = slices.Concat(e.provider.Personal(), e.provider.SecretPaths())
 	} else { // it was stored
-		listed := e.personalPaths
+		listed := e.identity.personal
 		if spec, ok := verify.Builtin(e.Provider); ok && listed == nil {
 			listed = slices.Concat(spec.Personal, spec.Secrets)
 		}
@@ -52,7 +52,7 @@ func (e *Event) personal() ([]payload.Path, error) {
 // its provider's description is the operator's own.
 func (e *Event) ownPersonal() []string {
 	if e.provider == nil {
-		return e.personalPaths
+		return e.identity.personal
 	}
 	if _, builtin := verify.Builtin(e.Provider); builtin {
 		return nil

@@ -53,7 +53,10 @@ func Facts() []string { return append(facts[:len(facts):len(facts)], "body") }
 // compileSlots compiles an expression that is known to be right. It is nil for
 // those that use the payload in other ways than by constant members.
 func compileSlots(source string, options []expr.Option) *slotted {
-	find := &chainFinder{make(map[string]*payload.Chain), make(map[*ast.IdentifierNode][]payload.Step)}
+	find := &chainFinder{
+		names: make(map[string]string), found: make(map[string]*payload.Chain),
+		steps: make(map[*ast.IdentifierNode][]payload.Step),
+	}
 	counter := new(counter)
 	options = append(slices.Clone(options), expr.Env(factTypes), expr.AllowUndefinedVariables(), expr.Patch(find))
 	compiled, err := expr.Compile(source, append(options, counter.options()...)...)
@@ -170,6 +173,7 @@ func (e *Event) namedFact(name string) any {
 // chainFinder replaces ways into the payload by names. Nodes are visited from
 // the leaves up, so a longer way replaces the beginning that already has a name.
 type chainFinder struct {
+	names map[string]string                      // by the ways they stand for
 	found map[string]*payload.Chain              // by their names
 	steps map[*ast.IdentifierNode][]payload.Step // what a name stands for
 }
@@ -210,13 +214,15 @@ func (f *chainFinder) replace(node *ast.Node, steps []payload.Step, whole bool) 
 	for i := range taken {
 		taken[i].Optional = taken[i].Optional && whole
 	}
-	name := fmt.Sprintf("body %+v", taken)
+	way := fmt.Sprintf("%+v", taken)
+	name, known := f.names[way]
+	if !known { // a short one: it is looked up each time
+		name = fmt.Sprintf("body %d", len(f.names))
+		f.names[way], f.found[name] = name, payload.NewChain(taken)
+	}
 	replacement := &ast.IdentifierNode{Value: name}
 	ast.Patch(node, replacement)
 	f.steps[replacement] = steps
-	if f.found[name] == nil {
-		f.found[name] = payload.NewChain(taken)
-	}
 }
 
 // usedNames collects the names in an expression.

@@ -70,7 +70,7 @@ func (e *Event) Snapshot() Snapshot {
 		Timestamp:    e.Timestamp,
 		Received:     e.Received,
 		Signed:       e.Signed,
-		SignedFields: e.signedFields,
+		SignedFields: e.identity.signedFields,
 		Personal:     e.ownPersonal(),
 		Categories:   e.Categories(),
 		Required:     e.RequireSigned,
@@ -110,11 +110,10 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 		provider:     s.provider,
 		finder:       finder,
 		rewritten:    rewritten,
-		signedFields: s.SignedFields,
+		identity:     &Identity{signedFields: s.SignedFields, personal: s.Personal},
 
-		personalPaths: s.Personal,
-		categories:    s.Categories,
-		categorized:   true,
+		categories:  s.Categories,
+		categorized: true,
 
 		RequireSigned: s.Required,
 		vouched:       s.Vouched,
@@ -127,7 +126,7 @@ func (e *Event) signedAsListed(field string) bool {
 		return false
 	}
 	inBody := field == "body" || strings.HasPrefix(field, "body.") || strings.HasPrefix(field, "form.")
-	return inBody && e.Signed == verify.SignedBody || slices.Contains(e.signedFields, field)
+	return inBody && e.Signed == verify.SignedBody || slices.Contains(e.identity.signedFields, field)
 }
 
 // signedFields names what a provider signs, as signed() takes it.
