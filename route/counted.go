@@ -122,6 +122,9 @@ func (c *counter) Visit(node *ast.Node) {
 		if n.Value == "$env" {
 			c.refuse("$env cannot be used; name what is wanted of it")
 		}
+		if _, isFunction := builtins[n.Value]; isFunction {
+			c.refuse(n.Value + " is a function: call it, as in " + n.Value + "(…)")
+		}
 	case *ast.UnaryNode:
 		if !slices.Contains([]string{"!", "not", "-", "+"}, n.Operator) {
 			c.refuse(n.Operator + " cannot be used: nobody has said what it costs")

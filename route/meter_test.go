@@ -245,6 +245,15 @@ func TestEverythingIsCounted(t *testing.T) {
 	}
 }
 
+// A function's name is no value.
+func TestFunctionsAreCalled(t *testing.T) {
+	for _, source := range []string{"any", "body.x == len", "map(body.x, first)", "body.x ?? now"} {
+		if _, err := CompileValue(source); err == nil || !strings.Contains(err.Error(), "is a function: call it") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
 // A pattern says of a text what the language says.
 func TestPatterns(t *testing.T) {
 	for _, pattern := range []string{
