@@ -160,7 +160,7 @@ func (d *description) rows() [][2]string {
 		{"scheme", d.scheme()},
 		{"credentials", d.credentials()},
 		{"headers", list(d.headers(), "none")},
-		{"signed", list(d.provider.SignedFields(), "nothing")},
+		{"signed", d.signed()},
 		{"not signed", d.unsigned()},
 		{"event", list(sourceNames(d.spec.Event), "none")},
 		{"id", list(sourceNames(d.spec.ID), "none")},
@@ -172,6 +172,21 @@ func (d *description) rows() [][2]string {
 		{"documented events", fmt.Sprint(len(d.spec.Events))},
 		{"evidence", d.evidence()},
 	}
+}
+
+// signed names the fields that are signed, in each of the provider's ways.
+func (d *description) signed() string {
+	var texts []string
+	for _, way := range d.spec.Ways() {
+		provider, err := verify.Compile(way)
+		if err != nil {
+			continue // describe has compiled it
+		}
+		if text := list(provider.SignedFields(), "nothing"); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return strings.Join(texts, "; or ")
 }
 
 // headers names the headers that are read, each once: those of credentials

@@ -1,6 +1,9 @@
 package examples_test
 
 import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
 	"testing"
 	"time"
 
@@ -206,6 +209,14 @@ func table(t *testing.T) []example {
 			{"other event", acme(t, "test-secret-acme", `{"id":7,"kind":"order.created"}`, time.Now()), 204, ""},
 			{"tampered", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now()).but("7", "8"), 401, ""},
 			{"old", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now().Add(-time.Hour)), 401, ""},
+		}},
+		{"several-ways", map[string]string{"PARCEL_SECRET": "test-secret-parcel"}, []step{
+			{"new way", parcel(t, "test-secret-parcel", sha256.New, `{"parcel": 7, "paid": true}`), 200, "POST /parcel parcel.left 7"},
+			{"old way", parcel(t, "test-secret-parcel", sha1.New, `{"parcel": 7, "paid": true}`), 200, "POST /parcel parcel.left 7"},
+			{"not paid", parcel(t, "test-secret-parcel", sha256.New, `{"parcel": 7, "paid": false}`), 204, ""},
+			{"tampered", parcel(t, "test-secret-parcel", sha256.New, `{"parcel": 7, "paid": false}`).but("false", "true"), 401, ""},
+			{"a text for a boolean", parcel(t, "test-secret-parcel", sha256.New, `{"parcel": 7, "paid": true}`).but("true", `"true"`), 401, ""},
+			{"another hash", parcel(t, "test-secret-parcel", sha512.New, `{"parcel": 7, "paid": true}`), 401, ""},
 		}},
 		{"webhook-auth", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
 			{"push to main", stored(t, "github/requests/signed.http"), 200, "POST /deploy push"},

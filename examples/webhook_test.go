@@ -3,7 +3,10 @@ package examples_test
 import (
 	"bufio"
 	"bytes"
+	"crypto/hmac"
 	"encoding/json"
+	"fmt"
+	"hash"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -116,6 +119,15 @@ func acme(t *testing.T, secret, body string, sent time.Time) webhook {
 	return webhook{t: t, method: "POST", path: "/acme", body: body}.
 		with("X-Acme-Timestamp", seconds).
 		with("X-Acme-Signature", "sha256="+webhooktest.HMAC(secret, seconds, ".", body))
+}
+
+// parcel returns a signed webhook of the provider in the example several-ways.
+func parcel(t *testing.T, secret string, newHash func() hash.Hash, data string) webhook {
+	seconds := strconv.FormatInt(time.Now().Unix(), 10)
+	code := hmac.New(newHash, []byte(secret))
+	code.Write([]byte(seconds + "\r\n" + data))
+	body := fmt.Sprintf(`{"time": %s, "event": "parcel.left", "signature": "%x", "data": %s}`, seconds, code.Sum(nil), data)
+	return webhook{t: t, method: "POST", path: "/parcel", body: body}.with("Content-Type", "application/json")
 }
 
 // asked returns a query of Instaleap without a payload.

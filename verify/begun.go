@@ -20,7 +20,7 @@ func (m *message) hashed(key *hmacKey) *hashState {
 func (v *Verifier) Hash(r *Request) io.Writer {
 	m := v.message(r)
 	for _, c := range v.checks {
-		if s, ok := c.(*signedScheme); ok && !m.deferred && s.begin(m) {
+		if s := signedBy(c, m); s != nil && !m.deferred && s.begin(m) {
 			return m.begun
 		}
 	}

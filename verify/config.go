@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -162,8 +163,12 @@ const DefaultMaxSize = 1 << 20
 func (c *Config) Effective(provider *Spec) *Spec {
 	spec := *provider
 	spec.contentID = provider.ID
+	spec.Or = slices.Clone(provider.Or)
 	if len(c.Content) > 0 {
 		spec.Content = c.Content
+		for i := range spec.Or {
+			spec.Or[i].Content = nil
+		}
 	}
 	if len(c.Event) > 0 {
 		spec.Event = c.Event
@@ -185,6 +190,13 @@ func (c *Config) Effective(provider *Spec) *Spec {
 		}
 		timestamp.Tolerance = c.Tolerance
 		spec.Timestamp = &timestamp
+		for i, way := range spec.Or {
+			if way.Timestamp != nil {
+				timestamp := *way.Timestamp
+				timestamp.Tolerance = c.Tolerance
+				spec.Or[i].Timestamp = &timestamp
+			}
+		}
 	}
 	return &spec
 }

@@ -6,8 +6,23 @@ import "slices"
 // content, and what they stand for. {id} is the header that the id is read
 // from, {timestamp} that of the time, the body all of its members.
 
-// Coverage says how much of a request the provider's own scheme signs.
+// Coverage says how much of a request the provider's own scheme signs, in
+// whichever way.
 func (p *Provider) Coverage() Coverage {
+	least := SignedBody
+	for _, way := range p.root.ways {
+		switch way.coverage() {
+		case SignedNothing:
+			return SignedNothing
+		case SignedFields:
+			least = SignedFields
+		}
+	}
+	return least
+}
+
+// coverage says how much is signed in this way.
+func (p *Provider) coverage() Coverage {
 	switch {
 	case p.Spec.Scheme == "jwt" && p.Spec.JWT.BodyHash != nil:
 		return SignedBody
@@ -77,7 +92,9 @@ func prefixed(prefix string, names []string) []string {
 func (p *Provider) SignedPlaces() []string {
 	var names []string
 	for i := range p.covered {
-		names = append(names, p.covered[i].String())
+		if name := p.covered[i].String(); p.Signs(name) {
+			names = append(names, name)
+		}
 	}
 	for _, name := range []string{"event", "id", "timestamp"} {
 		if p.Signs(name) {
@@ -92,6 +109,16 @@ func (p *Provider) SignedPlaces() []string {
 // named as in a Spec: "body.id", "header.X-Event". The event's name and the
 // delivery's id are signed if every place is where they may be.
 func (p *Provider) Signs(name string) bool {
+	for _, way := range p.root.ways {
+		if !way.signsNamed(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// signsNamed is Signs for this way alone.
+func (p *Provider) signsNamed(name string) bool {
 	switch name {
 	case "event":
 		return p.signsAll(p.event)
@@ -114,8 +141,7 @@ func (p *Provider) coversAlias(kind fieldKind) bool {
 }
 
 func (p *Provider) signs(f *field) bool {
-	inBody := f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
-	return inBody && p.Coverage() == SignedBody ||
+	return f.inDocument() && p.coverage() == SignedBody ||
 		slices.ContainsFunc(p.covered, func(covered field) bool { return p.binds(&covered, f) })
 }
 
@@ -123,7 +149,7 @@ func (p *Provider) signs(f *field) bool {
 func (p *Provider) binds(covered, f *field) bool {
 	switch covered.kind {
 	case wholeBody:
-		return f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
+		return f.inDocument()
 	case bodyJSON:
 		return (f.kind == bodyPath || f.kind == bodyJSON) && len(f.path) >= len(covered.path) &&
 			slices.Equal(f.path[:len(covered.path)], covered.path)
@@ -153,7 +179,7 @@ func (p *Provider) inItem(item, f *field) bool {
 }
 
 func (p *Provider) signsAll(s sources) bool {
-	if s.expression != "" && p.Coverage() != SignedBody {
+	if s.expression != "" && p.coverage() != SignedBody {
 		return false
 	}
 	for _, t := range s.templates {
@@ -163,7 +189,7 @@ func (p *Provider) signsAll(s sources) bool {
 			}
 		}
 	}
-	return p.Coverage() != SignedNothing
+	return p.coverage() != SignedNothing
 }
 
 // findCovered lists the fields that are signed, and the places that they stand
@@ -195,17 +221,22 @@ func (p *Provider) findCovered() {
 		return
 	}
 	for i := range p.content.segments {
-		s := &p.content.segments[i]
-		var fields []field
-		for _, f := range s.template {
-			if f.kind != literalText && f.kind != secretKey {
-				fields = append(fields, f)
-			}
-		}
-		if len(fields) == 1 || !s.ambiguous && !s.droppable() {
-			for _, f := range fields {
-				add(f)
-			}
+		for _, f := range p.content.segments[i].covered() {
+			add(f)
 		}
 	}
+}
+
+// covered are the fields of a segment that are signed.
+func (s *segment) covered() []field {
+	var fields []field
+	for _, f := range s.template {
+		if f.kind != literalText && f.kind != secretKey {
+			fields = append(fields, f)
+		}
+	}
+	if len(fields) > 1 && (s.ambiguous || s.droppable()) {
+		return nil
+	}
+	return fields
 }

@@ -29,9 +29,12 @@ var snsCredentials = []string{"Signature", "Token", "SubscribeURL", "Unsubscribe
 func (v *Verifier) Credentials() Credentials {
 	c := v.Tokens()
 	p := v.provider
-	if p.signature != nil {
-		for i := range p.signature.from {
-			c.add(p, &p.signature.from[i])
+	for _, way := range p.ways {
+		if way.signature == nil {
+			continue
+		}
+		for i := range way.signature.from {
+			c.add(way, &way.signature.from[i])
 		}
 	}
 	for _, check := range v.checks {
@@ -57,16 +60,27 @@ func (v *Verifier) Tokens() Credentials {
 		}
 	}
 	for _, check := range v.checks {
-		switch check := check.(type) {
-		case *tokenScheme:
-			c.add(p, &check.from)
-		case *jwtScheme:
-			c.add(p, &check.from)
-		case *issuedScheme:
-			c.add(p, &check.from)
+		if a, ok := check.(*anyOf); ok {
+			for i := range a.ways {
+				c.addToken(p, a.ways[i].check)
+			}
+			continue
 		}
+		c.addToken(p, check)
 	}
 	return c
+}
+
+// addToken adds the place of the token that a check looks for, if it does.
+func (c *Credentials) addToken(p *Provider, of check) {
+	switch of := of.(type) {
+	case *tokenScheme:
+		c.add(p, &of.from)
+	case *jwtScheme:
+		c.add(p, &of.from)
+	case *issuedScheme:
+		c.add(p, &of.from)
+	}
 }
 
 func (c *Credentials) add(p *Provider, f *field) {

@@ -69,6 +69,12 @@ func describeCheck(c check) string {
 		spec := c.provider.Spec
 		return fmt.Sprintf("%s in %s over %s", spec.Scheme, c.provider.signature.places(),
 			strings.Join(c.provider.SignedFields(), ", "))
+	case *anyOf:
+		texts := make([]string, len(c.ways))
+		for i := range c.ways {
+			texts[i] = describeCheck(c.ways[i].check)
+		}
+		return strings.Join(texts, ", or ")
 	case *tokenScheme:
 		return "token in " + c.from.String()
 	case *basicScheme:

@@ -158,6 +158,11 @@ func (f *field) inHead() bool {
 	}
 }
 
+// inDocument reports whether the field is the body or a part of it.
+func (f *field) inDocument() bool {
+	return f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
+}
+
 // text returns a field's value exactly as it was sent. A header or parameter
 // that was sent twice is ambiguous, which is an error, as is a body that
 // cannot be read.

@@ -326,7 +326,7 @@ func (v *Verifier) handshake(m *message, verified bool) (*Answer, error) {
 func (v *Verifier) code(m *message, text string) []byte {
 	newHash, key := sha256.New, []byte(nil)
 	for _, c := range v.checks {
-		if s, ok := c.(*signedScheme); ok {
+		if s := signedBy(c, m); s != nil {
 			if h, ok := s.authority.(*hmacKeys); ok {
 				newHash, key = h.newHash, h.keys[0].secret
 				if m.matched != nil {

@@ -61,6 +61,9 @@ func (s *Spec) inherit(base *Spec) *Spec {
 			field.Set(from.Field(i))
 		}
 	}
+	if s.Or == nil && s.describesWay() {
+		merged.Or = nil
+	}
 	merged.Like, merged.origin, merged.Evidence = "", base.Origin(), s.Evidence
 	return &merged
 }

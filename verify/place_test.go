@@ -19,6 +19,8 @@ type place struct{ kind, name string }
 func (p *preset) place(field string) place {
 	kind, name, _ := strings.Cut(field, ".")
 	switch {
+	case kind == "json":
+		return place{"body", name}
 	case kind == "item":
 		return place{"body", strings.TrimPrefix(p.spec.ForEach, "body.") + ".0." + name}
 	case strings.HasSuffix(name, "#"):

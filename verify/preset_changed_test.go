@@ -43,7 +43,7 @@ func otherBodies(body string) map[string]string {
 func TestPresetBodies(t *testing.T) {
 	signing(t, func(t *testing.T, p *preset) {
 		v, good := p.verifier(t), p.good(t)
-		if v.Provider().Coverage() != verify.SignedBody {
+		if p.compiled(t).Coverage() != verify.SignedBody {
 			return
 		}
 		for name, body := range otherBodies(good.body) {
@@ -147,7 +147,7 @@ func TestPresetSignedFields(t *testing.T) {
 		}
 		v, good := p.verifier(t), p.good(t)
 		var tests []refused
-		for _, field := range v.Provider().SignedFields() {
+		for _, field := range p.compiled(t).SignedFields() {
 			switch field {
 			case "body", "crc32":
 				for name, body := range otherBodies(good.body) {
@@ -200,7 +200,7 @@ func TestPresetSignedFields(t *testing.T) {
 func TestPresetSignedMembers(t *testing.T) {
 	signing(t, func(t *testing.T, p *preset) {
 		v := p.verifier(t)
-		for _, field := range v.Provider().SignedFields() {
+		for _, field := range p.compiled(t).SignedFields() {
 			if !strings.HasPrefix(field, "body.") && !strings.HasPrefix(field, "item.") {
 				continue
 			}
@@ -250,7 +250,7 @@ func TestPresetItems(t *testing.T) {
 		}
 		good := p.good(t)
 		item := first(good)
-		forged := first(newPreset(t, p.spec, p.kind, "other").good(t))
+		forged := first(newWay(t, p.whole, p.kind, "other", p.way-1).good(t))
 		bare := first(p.credential().drop(t, good))
 		with := func(value string) hook {
 			edited, err := payload.Set([]byte(good.body), array, []byte(value))

@@ -15,6 +15,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -29,9 +30,12 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// preset is a built-in provider with one kind of its credentials.
+// preset is a built-in provider with one kind of its credentials, in one of the
+// ways in which it signs.
 type preset struct {
-	spec     *verify.Spec
+	whole    *verify.Spec   // in all ways
+	spec     *verify.Spec   // in this one
+	way      int            // from 1 on
 	kind     string         // secret, token, basic or jwt
 	receiver *verify.Config // what verifies
 	sender   *verify.Config // what signs: the same, with private keys
@@ -49,7 +53,11 @@ func presets(t testing.TB, owner string) []*preset {
 			if kind == "token" && spec.Token != nil && spec.Token.HandshakeOnly {
 				continue // it proves nothing about events
 			}
-			all = append(all, newPreset(t, spec, kind, owner))
+			for way := range spec.Ways() {
+				if way == 0 || kind == "secret" {
+					all = append(all, newWay(t, spec, kind, owner, way))
+				}
+			}
 		}
 	}
 	return all
@@ -57,7 +65,13 @@ func presets(t testing.TB, owner string) []*preset {
 
 func newPreset(t testing.TB, spec *verify.Spec, kind, owner string) *preset {
 	t.Helper()
-	p := &preset{spec: spec, kind: kind, receiver: new(verify.Config), sender: new(verify.Config)}
+	return newWay(t, spec, kind, owner, 0)
+}
+
+func newWay(t testing.TB, whole *verify.Spec, kind, owner string, way int) *preset {
+	t.Helper()
+	spec := whole.Ways()[way]
+	p := &preset{whole: whole, spec: spec, way: way + 1, kind: kind, receiver: new(verify.Config), sender: new(verify.Config)}
 	text := digest(spec.Name + kind + owner)
 	switch kind {
 	case "token":
@@ -187,7 +201,10 @@ func privatePEM(t testing.TB, key crypto.Signer) string {
 // without credentials.
 func (p *preset) sample(t testing.TB) hook {
 	t.Helper()
-	files, err := filepath.Glob("../testdata/" + p.spec.Name + "/sample.*")
+	files, err := filepath.Glob(fmt.Sprintf("../testdata/%s/way%d.*", p.spec.Name, p.way))
+	if len(files) == 0 && err == nil {
+		files, err = filepath.Glob("../testdata/" + p.spec.Name + "/sample.*")
+	}
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%s has the samples %q; want one", p.spec.Name, files)
 	}
@@ -266,11 +283,21 @@ func (p *preset) good(t testing.TB) hook {
 
 func (p *preset) verifier(t testing.TB) *verify.Verifier {
 	t.Helper()
-	v, err := verify.New(p.spec, p.receiver, offline(t)...)
+	v, err := verify.New(p.whole, p.receiver, offline(t)...)
 	if err != nil {
 		t.Fatalf("%s by %s: %v", p.spec.Name, p.kind, err)
 	}
 	return v
+}
+
+// compiled is what is signed in this way.
+func (p *preset) compiled(t testing.TB) *verify.Provider {
+	t.Helper()
+	provider, err := verify.Compile(p.spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider
 }
 
 func (h hook) clone() hook {
@@ -285,7 +312,7 @@ func (h hook) clone() hook {
 func eachPreset(t *testing.T, test func(t *testing.T, p *preset)) {
 	t.Helper()
 	for _, p := range presets(t, "") {
-		t.Run(p.spec.Name+"/"+p.kind, func(t *testing.T) { test(t, p) })
+		t.Run(fmt.Sprintf("%s/%s/%d", p.spec.Name, p.kind, p.way), func(t *testing.T) { test(t, p) })
 	}
 }
 
@@ -312,7 +339,7 @@ func TestPresetsAccept(t *testing.T) {
 		}
 		want := verify.SignedNothing
 		if p.kind == "secret" && p.spec.Scheme != "token" {
-			want = v.Provider().Coverage()
+			want = p.compiled(t).Coverage()
 		}
 		if result.Signed != want {
 			t.Errorf("it signs %q; want %q", result.Signed, want)
@@ -343,7 +370,7 @@ func TestPresetsAccept(t *testing.T) {
 func TestPresetFiles(t *testing.T) {
 	order := []string{
 		"name", "title", "docs", "evidence", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
-		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "form_field",
+		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "or", "form_field",
 		"event", "id", "handshakes", "methods", "sources", "answer_within", "synchronous", "events",
 		"event_sources", "synonyms", "categories", "personal", "secrets",
 	}

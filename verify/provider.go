@@ -27,8 +27,11 @@ type Provider struct {
 	event, id   sources
 	contentID   sources
 	handshakes  []handshake
-	finder      payload.Finder
+	finder      *payload.Finder // of all ways
 	itemFinder  payload.Finder
+
+	root *Provider   // the first way of those that this one is of
+	ways []*Provider // of the first one: all in which the provider signs, itself included
 
 	signatureHeaders []string
 
@@ -37,7 +40,22 @@ type Provider struct {
 
 // Compile checks a Spec.
 func Compile(spec *Spec) (*Provider, error) {
-	p := &Provider{Spec: spec}
+	p, err := compileOne(spec, new(payload.Finder))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.compileWays(); err != nil {
+		return nil, err
+	}
+	p.findSignatureHeaders()
+	return p, nil
+}
+
+// compileOne checks one way in which a provider signs, whose fields of the body
+// a finder reads.
+func compileOne(spec *Spec, finder *payload.Finder) (*Provider, error) {
+	p := &Provider{Spec: spec, finder: finder}
+	p.root = p
 	var err error
 	if p.content, err = compileContent(spec); err != nil {
 		return nil, err
@@ -83,7 +101,6 @@ func Compile(spec *Spec) (*Provider, error) {
 	p.findCovered()
 	p.endsInBody = p.signsBodyLast()
 	p.prepare()
-	p.findSignatureHeaders()
 	return p, nil
 }
 
@@ -158,31 +175,31 @@ func (p *Provider) namesItem() bool {
 
 // prepare collects what has to be read out of a body.
 func (p *Provider) prepare() {
-	p.content.prepare(&p.finder, &p.itemFinder)
+	p.content.prepare(p.finder, &p.itemFinder)
 	for _, s := range []sources{p.event, p.id, p.contentID, p.timestamp.from} {
-		s.prepare(&p.finder)
+		s.prepare(p.finder)
 	}
 	if p.signature != nil {
 		for i := range p.signature.from {
-			p.signature.from[i].prepare(&p.finder, true)
+			p.signature.from[i].prepare(p.finder, true)
 			p.signature.from[i].prepareItem(&p.itemFinder)
 		}
 	}
-	p.token.prepare(&p.finder, true)
+	p.token.prepare(p.finder, true)
 	p.token.prepareItem(&p.itemFinder)
 	for _, f := range []*field{p.bodyHash, p.forEach} {
 		if f != nil {
-			f.prepare(&p.finder, true)
+			f.prepare(p.finder, true)
 		}
 	}
 	for i := range p.handshakes {
-		p.handshakes[i].prepare(&p.finder)
+		p.handshakes[i].prepare(p.finder)
 	}
 }
 
 // Finder returns what is read out of the bodies of the provider's requests.
 // Others can add what they read, so that a body is read once for all.
-func (p *Provider) Finder() *payload.Finder { return &p.finder }
+func (p *Provider) Finder() *payload.Finder { return p.finder }
 
 // EventExpression returns the expression that finds the event's name where no
 // field holds it. Result.Event is empty then.
@@ -211,17 +228,19 @@ func (p *Provider) HeaderNames() []string {
 			names = append(names, f.name)
 		}
 	}
-	p.content.each(add)
-	for _, s := range []sources{p.event, p.id, p.contentID, p.timestamp.from} {
-		for _, t := range s.templates {
-			for i := range t {
-				add(&t[i])
+	for _, way := range p.ways {
+		way.content.each(add)
+		for _, s := range []sources{way.event, way.id, way.contentID, way.timestamp.from} {
+			for _, t := range s.templates {
+				for i := range t {
+					add(&t[i])
+				}
 			}
 		}
-	}
-	if p.signature != nil {
-		for i := range p.signature.from {
-			add(&p.signature.from[i])
+		if way.signature != nil {
+			for i := range way.signature.from {
+				add(&way.signature.from[i])
+			}
 		}
 	}
 	return names
@@ -232,12 +251,14 @@ func (p *Provider) HeaderNames() []string {
 func (p *Provider) SignatureHeaders() []string { return p.signatureHeaders }
 
 func (p *Provider) findSignatureHeaders() {
-	if p.signature == nil {
-		return
-	}
-	for _, f := range p.signature.from {
-		if f.kind == headerField || f.kind == numberedHeader {
-			p.signatureHeaders = append(p.signatureHeaders, f.name)
+	for _, way := range p.ways {
+		if way.signature == nil {
+			continue
+		}
+		for _, f := range way.signature.from {
+			if (f.kind == headerField || f.kind == numberedHeader) && !slices.Contains(p.signatureHeaders, f.name) {
+				p.signatureHeaders = append(p.signatureHeaders, f.name)
+			}
 		}
 	}
 }
@@ -252,18 +273,18 @@ type message struct {
 	key        []byte     // the secret being tried
 	matched    *hmacKey   // the one whose code was right; nil while none was
 	used       Used
-	hmac       string     // what a handshake is answered with
-	covered    Coverage   // by a scheme of others; empty for built-in ones
-	deferred   bool       // Admit left the credentials to Verify
-	otherPort  bool       // the URL is tried with, or without, its standard port
-	item       []byte     // the element of an array that is being checked
+	hmac       string   // what a handshake is answered with
+	covered    Coverage // by a scheme of others; empty for built-in ones
+	deferred   bool     // Admit left the credentials to Verify
+	otherPort  bool     // the URL is tried with, or without, its standard port
+	item       []byte   // the element of an array that is being checked
 	itemSpans  []payload.Span
 }
 
 // message returns what is known of a request so far.
 func (p *Provider) message(r *Request) *message {
 	m := &r.checking
-	if m.Request != r || m.provider != p {
+	if m.Request != r || m.provider.root != p {
 		*m = message{Request: r, provider: p}
 	}
 	return m
@@ -273,7 +294,7 @@ func (p *Provider) message(r *Request) *message {
 // is put off to here so that a signature over the whole body is checked before
 // anything is parsed.
 func (m *message) span(slot int) (payload.Span, error) {
-	return m.Body.Span(&m.provider.finder, slot)
+	return m.Body.Span(m.provider.finder, slot)
 }
 
 // timestamp returns the text of the time that the provider states.

@@ -98,7 +98,7 @@ func (p *Provider) sign(m *message, secret string) error {
 	}
 	timestamp := p.timestamp.format(m.Received)
 	if len(p.timestamp.from.templates) > 0 && (p.timestamp.tolerance > 0 || p.timestamp.from.templates[0][0].kind == headerField) {
-		if err := p.put(m, &p.timestamp.from.templates[0][0], timestamp); err != nil {
+		if err := p.putTime(m, &p.timestamp.from.templates[0][0], timestamp); err != nil {
 			return err
 		}
 	}
@@ -273,6 +273,35 @@ func (s *signatureReader) format(signature []byte, timestamp string) string {
 	return value
 }
 
+// putTime writes a time where it stands, in a payload as the number that it is
+// unless a text stands there.
+func (p *Provider) putTime(m *message, f *field, text string) error {
+	if f.kind != bodyPath || p.timestamp.layouts != nil {
+		return p.put(m, f, text)
+	}
+	span, err := m.span(f.slot)
+	if err != nil {
+		return err
+	}
+	if raw := span.Of(m.Body.Document()); len(raw) > 0 && raw[0] == '"' {
+		return p.put(m, f, text)
+	}
+	return p.putJSON(m, f.path, []byte(text))
+}
+
+// putJSON writes a value into the payload.
+func (p *Provider) putJSON(m *message, path payload.Path, value []byte) error {
+	document, err := payload.Set(m.Body.Document(), path, value)
+	if err != nil {
+		return err
+	}
+	if m.Body.IsForm() || m.Body.IsMultipart() {
+		return p.put(m, &field{kind: formField, name: p.Spec.FormField}, string(document))
+	}
+	m.Body = payload.New(document, m.Header.Get("Content-Type"), p.Spec.FormField)
+	return nil
+}
+
 // put writes a value where a field stands.
 func (p *Provider) put(m *message, f *field, value string) error {
 	contentType := m.Header.Get("Content-Type")
@@ -290,14 +319,7 @@ func (p *Provider) put(m *message, f *field, value string) error {
 		if err != nil {
 			return err
 		}
-		document, err := payload.Set(m.Body.Document(), f.path, quoted)
-		if err != nil {
-			return err
-		}
-		if m.Body.IsForm() || m.Body.IsMultipart() {
-			return p.put(m, &field{kind: formField, name: p.Spec.FormField}, string(document))
-		}
-		m.Body = payload.New(document, contentType, p.Spec.FormField)
+		return p.putJSON(m, f.path, quoted)
 	case formField:
 		raw, err := m.Body.WithField(f.name, value)
 		if err != nil {

@@ -36,7 +36,7 @@ type signedScheme struct {
 	authority authority
 }
 
-func (s *signedScheme) coverage() Coverage { return s.provider.Coverage() }
+func (s *signedScheme) coverage() Coverage { return s.provider.coverage() }
 
 func (s *signedScheme) admit(m *message) error {
 	for name, want := range s.provider.Spec.Require {

@@ -60,7 +60,7 @@ func newSNS(p *Provider, secrets []string, fetcher Fetcher) (*snsScheme, error) 
 	for _, names := range append([][]string{snsOther}, snsSigned["Notification"], snsSigned["SubscriptionConfirmation"]) {
 		for _, name := range names {
 			f := &field{kind: bodyPath, path: payload.Path{name}}
-			f.prepare(&p.finder, true)
+			f.prepare(p.finder, true)
 			s.fields[name] = f
 		}
 	}

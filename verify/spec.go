@@ -101,6 +101,12 @@ type Spec struct {
 	// Header values that must be as given, such as the version of a scheme.
 	Require map[string]string `json:"require,omitempty"`
 
+	// Other ways in which the provider signs, by what differs from the description.
+	// A request is taken that verifies in any of them: the description's is the
+	// first, and the last one signs no more than any other does. Only what is
+	// signed in all of them counts as signed.
+	Or []Way `json:"or,omitempty"`
+
 	// The form field that holds the JSON payload when a request is a form. A
 	// star stands for the only field that holds a JSON object, whatever its name.
 	FormField string `json:"form_field,omitempty"`

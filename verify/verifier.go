@@ -74,10 +74,8 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 	if len(v.checks) == 0 && !config.Unverified {
 		return nil, fmt.Errorf("the credentials given for %s prove nothing of its events", spec.Name)
 	}
-	if config.Tolerance == 0 && v.signed == SignedNothing && spec.Scheme != "jwt" {
-		// The provider's window is for times that it signs; anybody can state
-		// a time that is not.
-		v.provider.timestamp.tolerance = Off
+	if config.Tolerance == 0 && (len(config.Secrets) > 0 && len(provider.ways) > 1 || v.signed == SignedNothing) {
+		provider.leaveWindows(v.signed)
 	}
 	return v, nil
 }
@@ -106,6 +104,20 @@ func (v *Verifier) With(config *Config) (*Verifier, error) {
 	return other, nil
 }
 
+// leaveWindows leaves out the provider's window where it signs no time: anybody
+// can state one that is not signed. The first way signs what is said.
+func (p *Provider) leaveWindows(first Coverage) {
+	for i, way := range p.ways {
+		signed := way.coverage()
+		if i == 0 {
+			signed = first
+		}
+		if signed == SignedNothing && way.Spec.Scheme != "jwt" {
+			way.timestamp.tolerance = Off
+		}
+	}
+}
+
 // addChecks makes a check of each kind of credential.
 func (v *Verifier) addChecks(spec *Spec, config *Config, o *options) error {
 	tokens := config.Tokens
@@ -114,7 +126,7 @@ func (v *Verifier) addChecks(spec *Spec, config *Config, o *options) error {
 	case v.provider.Spec.Scheme == "token":
 		tokens = slices.Concat(config.Secrets, tokens)
 	default:
-		scheme, err := newScheme(v.provider, config.Secrets, o.fetcher)
+		scheme, err := v.provider.newScheme(config.Secrets, o.fetcher)
 		if err != nil {
 			return err
 		}
@@ -258,8 +270,8 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 			return nil, err
 		}
 	}
-	if m.Body.Marked() && v.signed == SignedFields && v.provider.signsOutOfBody() {
-		return nil, refuse(Malformed, "the body begins with a byte order mark; signed fields are read out of plain JSON only")
+	if err := m.refuseMark(v.signed); err != nil && len(v.provider.ways) == 1 {
+		return nil, err
 	}
 	for _, c := range v.checks {
 		if err := c.verify(m); err != nil {
@@ -287,6 +299,14 @@ func (v *Verifier) Verify(r *Request) (*Result, error) {
 		err = v.checkEvent(r)
 	}
 	return result, err
+}
+
+// refuseMark refuses a byte order mark before values that are signed.
+func (m *message) refuseMark(signed Coverage) error {
+	if m.Body.Marked() && signed == SignedFields && m.provider.signsOutOfBody() {
+		return refuse(Malformed, "the body begins with a byte order mark; signed fields are read out of plain JSON only")
+	}
+	return nil
 }
 
 // checkEvent refuses a verified request that is no handshake, and no event that
