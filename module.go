@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/samples"
 )
 
@@ -52,6 +53,11 @@ func init() {
 
 	caddy.RegisterModule(handlers.MemoryReplay{}) // webhooks.replay.memory
 	caddy.RegisterModule(handlers.BoltReplay{})   // webhooks.replay.bolt
+
+	caddy.RegisterModule(tenants.File{})    // webhooks.tenants.file
+	caddy.RegisterModule(tenants.Storage{}) // webhooks.tenants.storage
+	caddy.RegisterModule(tenants.HTTP{})    // webhooks.tenants.http
+	caddy.RegisterModule(tenants.Admin{})   // admin.api.webhook_tenants
 
 	httpcaddyfile.RegisterGlobalOption("webhooks", handlers.ParseApp)
 	httpcaddyfile.RegisterDirective("webhook_auth", handlers.ParseAuth)

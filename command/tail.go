@@ -27,7 +27,7 @@ type tail struct {
 	config  string
 	adapter string
 
-	provider, endpoint, event, outcome string
+	provider, endpoint, tenant, event, outcome string
 
 	lines int
 	once  bool
@@ -45,7 +45,7 @@ const tailInterval = 500 * time.Millisecond
 func tailCommand() *cobra.Command {
 	t := &tail{interval: tailInterval}
 	cmd := &cobra.Command{
-		Use:   "tail [--address ADDRESS] [--provider NAME] [--endpoint NAME] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
+		Use:   "tail [--address ADDRESS] [--provider NAME] [--endpoint NAME] [--tenant ID] [--event PATTERN] [--outcome NAME] [--lines N] [--once] [--json]",
 		Short: "Follows the webhooks that come to a running Caddy",
 		Long: `Prints the webhooks that come to a running Caddy, a line each: what was decided
 about them, and why. It asks the administration endpoint, and shows what is
@@ -60,6 +60,7 @@ Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answ
 	cmd.Flags().StringVar(&t.config, "config", "", "Configuration that says where the administration endpoint is")
 	cmd.Flags().StringVar(&t.adapter, "adapter", "", "Adapter of that configuration")
 	cmd.Flags().StringVar(&t.provider, "provider", "", "Only webhooks of this provider")
+	cmd.Flags().StringVar(&t.tenant, "tenant", "", "Only webhooks of the tenant with this id")
 	cmd.Flags().StringVar(&t.endpoint, "endpoint", "", "Only webhooks that came to the endpoint of this name")
 	cmd.Flags().StringVar(&t.event, "event", "", "Only events of this name; * stands for any characters")
 	cmd.Flags().StringVar(&t.outcome, "outcome", "", "Only this outcome, such as accepted or bad_signature")
@@ -143,7 +144,7 @@ type deliveryList struct {
 func (t *tail) ask(address string) (*deliveryList, error) {
 	query := url.Values{}
 	for name, value := range map[string]string{
-		"provider": t.provider, "endpoint": t.endpoint, "event": t.event, "outcome": t.outcome,
+		"provider": t.provider, "endpoint": t.endpoint, "tenant": t.tenant, "event": t.event, "outcome": t.outcome,
 	} {
 		if value != "" {
 			query.Set(name, value)

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
@@ -68,7 +69,12 @@ type App struct {
 	// a file in Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhooks.stores inline_key=engine"`
 
+	// Sources of tenants by their names: whose webhooks arrive at endpoints that
+	// many customers share, see the field `tenant` of webhook_auth.
+	TenantsRaw map[string]json.RawMessage `json:"tenants,omitempty" caddy:"namespace=webhooks.tenants inline_key=source"`
+
 	watch          observe.Watcher
+	tenants        tenants.Set
 	issuers        issuers
 	secrets        []diagnose.Secrets // of all endpoints, as far as they are provisioned
 	delivery       delivery.Manager
@@ -122,6 +128,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionReplay(ctx); err != nil {
 		return err
 	}
+	if err := a.provisionTenants(ctx); err != nil {
+		return err
+	}
 	return a.provisionStore(ctx)
 }
 
@@ -154,6 +163,9 @@ func (a *App) Start() error {
 	if err := a.startReplay(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
+	if err := a.tenants.Start(); err != nil {
+		return err
+	}
 	if err := a.delivery.Start(); err != nil {
 		return err
 	}
@@ -165,6 +177,7 @@ func (a *App) Start() error {
 // Stop ends that. Requests may still come, and be stored, until Cleanup.
 func (a *App) Stop() error {
 	a.watch.Stop()
+	a.tenants.Stop()
 	a.delivery.Stop()
 	return nil
 }
@@ -194,7 +207,7 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
 	a.watch.Forget()
-	return a.delivery.Cleanup()
+	return errors.Join(a.delivery.Cleanup(), a.tenants.Cleanup())
 }
 
 // resolve completes the providers by those that they are like.
@@ -226,6 +239,7 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	}
 	options := fromcaddyfile.Options{
 		Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect, Diagnose: app.Diagnose,
+		Tenants: app.TenantsRaw,
 		Store: func(d *caddyfile.Dispenser) (err error) {
 			app.StoreRaw, err = parseStore(d, app.StoreRaw)
 			return err
@@ -235,6 +249,7 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, err
 	}
 	app.MaxBuffered, app.ReplayRaw, app.Inspect, app.Diagnose = options.MaxBuffered, options.Replay, options.Inspect, options.Diagnose
+	app.TenantsRaw = options.Tenants
 	return httpcaddyfile.App{Name: webhook.AppName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
@@ -30,6 +31,8 @@ import (
 // ------------|-------------
 // `{http.webhook.provider}` | The provider's name
 // `{http.webhook.endpoint}` | The endpoint's name
+// `{http.webhook.tenant}` | The id of the tenant whose webhook it is, where `tenant` says how tenants are told apart
+// `{http.webhook.tenant.<var>}` | What is known of the tenant under a name
 // `{http.webhook.event}` | The event's name
 // `{http.webhook.id}` | The delivery's id
 // `{http.webhook.timestamp}` | When the provider says it happened (RFC 3339), else when it arrived
@@ -41,7 +44,7 @@ import (
 // `Webhook-Delivery-Id`; all others that begin with `Webhook-` are removed, save
 // those that the provider's own scheme reads. A refused request goes to the
 // error routes with status 400, 401, 403, 405, 408, 409, 413, 415, or 503 where the
-// keys of a token cannot be fetched, deliveries not be looked up, or there is no
+// keys of a token cannot be fetched, deliveries or tenants not be looked up, or there is no
 // memory for the body. An event that passes but that no other handler answers is
 // not acknowledged: it ends as a 503.
 type Auth struct {
@@ -63,7 +66,8 @@ type Auth struct {
 	pending   bool            // the operator waits for the secret that a handshake brings
 	shown     bool            // a log would show a token of a request
 	observer  *observe.Observer
-	receiver  *receiver // of tokens that webhook_token issues; nil if none are taken
+	receiver  *receiver     // of tokens that webhook_token issues; nil if none are taken
+	gate      *tenants.Gate // nil where all webhooks are verified alike
 	logger    *zap.Logger
 }
 
@@ -104,6 +108,11 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
+	if a.Tenant != nil {
+		if config, err = config.Nobody(spec); err != nil {
+			return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+		}
+	}
 	a.pending = awaitSecret(spec, &config)
 	if a.receiver, err = app.(*App).issuers.receiving(a.observer.Endpoint, config.Issued); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
@@ -113,6 +122,10 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
+		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	a.observer.ExpectKeys(&a.Config)
+	if err := a.provisionTenants(app.(*App), spec, &config); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
 	a.shown = app.(*App).hideCredentials(ctx, a.observer.Endpoint.Field(), a.verifier.Credentials(), a.verifier.Tokens())
@@ -128,7 +141,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		a.ownHeader[name] = true
 	}
 	a.challenge = challenges(spec, &config)
-	a.warn(ctx, app.(*App), spec, &config)
+	if a.gate == nil {
+		a.warn(ctx, app.(*App), spec, &config)
+	}
 	if a.replay, err = app.(*App).replayGate(a); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
@@ -136,7 +151,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 		a.withhold = passAll
 		app.(*App).noteSynchronous(a.observer.Endpoint)
 	}
-	a.near = newNearMiss(app.(*App), spec, &config)
+	if a.gate == nil {
+		a.near = newNearMiss(app.(*App), spec, &config)
+	}
 	a.secrets = credentialPlaces(a.verifier.Provider().Spec, &config)
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
@@ -185,7 +202,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		err = a.conceal(w, r, v.Event, err)
 		v.Buffer.End(r.Context())
 	}()
-	event, claim, answer, err := a.authenticate(w, r, v)
+	event, claim, answer, err := a.authenticate(w, r, repl, v)
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.Buffer, err)
 		v.Buffer.Drop()
@@ -217,20 +234,24 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 // handshake has an answer instead of an event. A claim is made where
 // deliveries are remembered.
 func (a *Auth) authenticate(
-	w http.ResponseWriter, r *http.Request, v *webhook.Verified,
+	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, v *webhook.Verified,
 ) (*route.Event, *replay.Claim, *verify.Answer, error) {
 	body, request := &v.Buffer, webhook.NewRequest(r)
 	a.observer.Arrived(r, request)
+	from, err := a.visitor(r, repl)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	var verifying observe.Stopwatch
 	defer func() { a.observer.Metrics.Verification.Observe(verifying.Sum.Seconds()) }()
 	verifying.Start()
-	err := a.verifier.Admit(request)
+	err = from.Verifier.Admit(request)
 	verifying.Stop()
 	if err != nil {
-		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
+		return nil, nil, nil, a.diagnosed(w, r, request, body, a.blame(&from, err))
 	}
 	var arrived func([]byte)
-	if hash := a.hashLarge(r, request); hash != nil {
+	if hash := hashLarge(from.Verifier, r, request); hash != nil {
 		arrived = func(part []byte) {
 			verifying.Start()
 			_, _ = hash.Write(part) // a hash takes everything
@@ -246,12 +267,12 @@ func (a *Auth) authenticate(
 	request.SetBody(body.Data, spec.FormField)
 	request.Body.SetMemory(body)
 	verifying.Start()
-	result, err := a.verifier.Verify(request)
+	result, err := from.Verifier.Verify(request)
 	verifying.Stop()
 	if refusal := body.Refusal(); refusal != nil {
 		return nil, nil, nil, refusal
 	}
-	if err != nil {
+	if err = a.blame(&from, err); err != nil {
 		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
 	if result.Handshake != nil {
@@ -264,9 +285,10 @@ func (a *Auth) authenticate(
 	if err != nil {
 		return nil, nil, nil, &verify.Error{Reason: verify.Malformed, Detail: err.Error()}
 	}
+	a.attribute(event, &from)
 	var claim *replay.Claim
 	if a.replay != nil {
-		if claim, err = a.replay.claim(request, event); err != nil {
+		if claim, err = a.replay.claim(from.Verifier, request, event); err != nil {
 			return nil, nil, nil, err
 		}
 	}
@@ -277,11 +299,11 @@ func (a *Auth) authenticate(
 
 // hashLarge returns what gets a body that arrives in many pieces, so that it is hashed
 // while the next one is on its way. A small one takes less time as a whole.
-func (a *Auth) hashLarge(r *http.Request, request *verify.Request) io.Writer {
+func hashLarge(verifier *verify.Verifier, r *http.Request, request *verify.Request) io.Writer {
 	if r.ContentLength >= 0 && r.ContentLength <= webhook.SmallBody {
 		return nil
 	}
-	return a.verifier.Hash(request)
+	return verifier.Hash(request)
 }
 
 // answerHandshake answers a request by which the provider makes sure that the

@@ -182,11 +182,27 @@ func (r *receiver) expected() *token.Expected {
 
 // decide returns an error of type *verify.Error if a token is not good.
 func (r *receiver) decide(text string, now time.Time) error {
-	_, err := r.expected().Verify(context.Background(), text, now)
-	if refusal, ok := errors.AsType[token.RefusedError](err); ok {
-		return &verify.Error{Reason: verify.BadToken, Detail: string(refusal)}
-	}
+	_, err := r.claims(text, now)
 	return err
+}
+
+// decideFor is decide for the tokens of one client.
+func (r *receiver) decideFor(client string) func(text string, now time.Time) error {
+	return func(text string, now time.Time) error {
+		claims, err := r.claims(text, now)
+		if err == nil && claims.Subject != client {
+			err = &verify.Error{Reason: verify.BadToken, Detail: "the token was issued to another client than the tenant"}
+		}
+		return err
+	}
+}
+
+func (r *receiver) claims(text string, now time.Time) (*token.Claims, error) {
+	claims, err := r.expected().Verify(context.Background(), text, now)
+	if refusal, ok := errors.AsType[token.RefusedError](err); ok {
+		return nil, &verify.Error{Reason: verify.BadToken, Detail: string(refusal)}
+	}
+	return claims, err
 }
 
 // sign puts a token into a request, as the provider would.

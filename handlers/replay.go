@@ -50,7 +50,6 @@ var waiting atomic.Int64
 type replayGate struct {
 	store    replay.Store
 	start    func() error
-	verifier *verify.Verifier
 	idSigned bool
 	endpoint string
 	window   time.Duration
@@ -85,7 +84,6 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 	return &replayGate{
 		store:    a.replay,
 		start:    a.startReplay,
-		verifier: auth.verifier,
 		idSigned: auth.identity.IDSigned(),
 		endpoint: name,
 		window:   window,
@@ -93,14 +91,19 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 }
 
 // claim says which delivery a verified request is.
-func (g *replayGate) claim(r *verify.Request, event *route.Event) (*replay.Claim, error) {
-	delivery, err := g.verifier.Delivery(r, event.Signed, event.Name, event.ID, g.idSigned)
+func (g *replayGate) claim(verifier *verify.Verifier, r *verify.Request, event *route.Event) (*replay.Claim, error) {
+	delivery, err := verifier.Delivery(r, event.Signed, event.Name, event.ID, g.idSigned)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.New()
 	_ = binary.Write(sum, binary.BigEndian, uint64(len(g.endpoint))) // a hash takes everything
 	sum.Write([]byte(g.endpoint))
+	if event.Tenant != "" {
+		// The ids of one tenant's deliveries are nothing to another's.
+		_ = binary.Write(sum, binary.BigEndian, uint64(len(event.Tenant)))
+		sum.Write([]byte(event.Tenant))
+	}
 	sum.Write(delivery.Key[:])
 	claim := &replay.Claim{
 		Digest: delivery.Digest,

@@ -30,6 +30,9 @@ type Event struct {
 	Tenant string
 	Vars   map[string]string
 
+	// Used says which of the configured credentials were right.
+	Used verify.Used
+
 	// Unreadable is why the name or the id could not be read, though they may be
 	// there; nil if they could. NoTime is why Timestamp is that of the arrival,
 	// though the provider states one. Their texts hold no payload.
@@ -142,6 +145,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Timestamp: result.Timestamp,
 		Received:  r.Received,
 		Signed:    result.Signed,
+		Used:      result.Used,
 		Body:      r.Body,
 
 		Synchronous: p.Spec.Synchronous,

@@ -83,7 +83,7 @@ func New(spec *Spec, config *Config, opts ...Option) (*Verifier, error) {
 // With returns a Verifier for the same endpoint with other credentials. It shares
 // with this one what both have made of the provider, so that it takes little memory
 // and time, and there may be one for each of many customers.
-func (v *Verifier) With(config *Config) (*Verifier, error) {
+func (v *Verifier) With(config *Config, opts ...Option) (*Verifier, error) {
 	if err := config.validate(v.spec); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,10 @@ func (v *Verifier) With(config *Config) (*Verifier, error) {
 		provider: v.provider, methods: v.methods, signed: SignedNothing, sources: v.sources, publicURL: v.publicURL,
 		spec: v.spec, options: v.options,
 	}
-	if err := other.addChecks(v.spec, config, &v.options); err != nil {
+	for _, opt := range opts {
+		opt(&other.options)
+	}
+	if err := other.addChecks(v.spec, config, &other.options); err != nil {
 		return nil, err
 	}
 	switch {
@@ -99,7 +102,7 @@ func (v *Verifier) With(config *Config) (*Verifier, error) {
 		return nil, fmt.Errorf("the credentials given for %s prove nothing of its events", v.spec.Name)
 	case (other.signed == SignedNothing) != (v.signed == SignedNothing):
 		// Then times count for one and not for the other.
-		return New(v.spec, config, func(o *options) { *o = v.options })
+		return New(v.spec, config, func(o *options) { *o = other.options })
 	}
 	return other, nil
 }

@@ -28,7 +28,7 @@ import (
 // -----|--------
 // `/webhooks/` | A page for browsers, which open it by `caddy webhooks inspect`
 // `/webhooks/providers` | The endpoints that are configured, by their providers and names, with their counters
-// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
+// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `tenant`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
 // `/webhooks/deliveries/<number>` | One of them, with its headers, what was decided and what a rewrite has changed
 type Admin struct{}
 
@@ -109,7 +109,7 @@ type deliveryList struct {
 func serveDeliveries(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	filter := inspect.Filter{
-		Provider: query.Get("provider"), Endpoint: query.Get("endpoint"),
+		Provider: query.Get("provider"), Endpoint: query.Get("endpoint"), Tenant: query.Get("tenant"),
 		Event: query.Get("event"), Outcome: query.Get("outcome"),
 	}
 	var err error

@@ -1,10 +1,12 @@
 package observe
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -66,6 +68,9 @@ type Arrival struct {
 	lines   []inspect.Header // what is shown of the header
 	body    *inspect.Text    // what is shown of the body; nil until that is known
 	Near    []string         // what would have verified
+
+	verifier *verify.Verifier // that has decided; nil: that of the endpoint
+	tenant   string
 }
 
 // String keeps the request out of logs and answers that print all variables.
@@ -78,6 +83,13 @@ func (o *Observer) Arrived(r *http.Request, request *verify.Request) {
 		caddyhttp.SetVar(r.Context(), arrivalVar, &Arrival{
 			request: request, header: header, path: request.URL.Path, lines: o.Inspector.redactor.Headers(header),
 		})
+	}
+}
+
+// VerifiedBy notes what decides about a request, if it is to be kept.
+func (o *Observer) VerifiedBy(r *http.Request, verifier *verify.Verifier) {
+	if s := o.ArrivalOf(r); s != nil {
+		s.verifier, s.tenant = verifier, webhook.TenantOf(r)
 	}
 }
 
@@ -125,6 +137,7 @@ func (i *inspector) keep(end *Ending) {
 			Received: request.Received,
 			Provider: spec.Name,
 			Endpoint: i.endpoint,
+			Tenant:   s.tenant,
 			Outcome:  end.Outcome,
 			Detail:   end.Detail,
 			Status:   end.Status,
@@ -139,8 +152,10 @@ func (i *inspector) keep(end *Ending) {
 	}
 	switch {
 	case end.Outcome == OutcomeHandshake:
+	case end.Outcome == string(verify.UnknownTenant):
+		d.Steps = []verify.Step{{Check: "the tenant is known and welcome", Reason: verify.UnknownTenant, Detail: end.Detail}}
 	case request.Body != nil:
-		d.Steps = i.verifier.Explain(request)
+		d.Steps = cmp.Or(s.verifier, i.verifier).Explain(request)
 	default:
 		d.Steps = []verify.Step{{
 			Check: "what can be checked before the body is read", Reason: verify.Reason(end.Outcome), Detail: end.Detail,
@@ -156,6 +171,7 @@ func (i *inspector) keep(end *Ending) {
 	}
 	if event := end.Event; event != nil {
 		d.Event, d.ID, d.Route, d.Rules = event.Name, event.ID, event.Route, event.Verdicts
+		d.Key = KeyOf(event)
 		d.Rewritten = event.Body != event.Arrived()
 		switch {
 		case !d.Rewritten || d.Body.Content == "":

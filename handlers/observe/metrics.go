@@ -25,7 +25,10 @@ type Metrics struct {
 	lastVerified *prometheus.GaugeVec     // by endpoint
 	silent       *prometheus.GaugeVec     // by endpoint
 	Tokens       *prometheus.CounterVec   // by issuer and outcome
+	keyUsed      *prometheus.GaugeVec     // by endpoint, kind and number of a key
 	buffered     prometheus.GaugeFunc
+
+	TenantLookups *prometheus.CounterVec // by source and result
 
 	ReplayEvicted *prometheus.CounterVec // without labels
 	replayErrors  *prometheus.CounterVec // by endpoint
@@ -55,7 +58,7 @@ var Outcomes = []string{
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
 	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
-	string(verify.KeysUnavailable), string(verify.Replayed), string(verify.InFlight), string(verify.ReplayStore),
+	string(verify.KeysUnavailable), string(verify.UnknownTenant), string(verify.NoTenants), string(verify.Replayed), string(verify.InFlight), string(verify.ReplayStore),
 }
 
 var Collectors = sync.OnceValue(func() *Metrics {
@@ -86,6 +89,13 @@ var Collectors = sync.OnceValue(func() *Metrics {
 		Tokens: counters("tokens_total",
 			"Requests for a token by issuer and outcome: issued or the reason of a refusal.",
 			"issuer", "outcome"),
+		keyUsed: gauges("key_used_timestamp_seconds",
+			"When a configured credential was right last, in Unix time, by endpoint, kind and its number; 0 if it was not since the process began. "+
+				"Those of tenants are not counted.",
+			[]string{"provider", "endpoint", "kind", "key"}),
+		TenantLookups: counters("tenant_lookups_total",
+			"Look-ups of tenants by source and result: found, unknown, unreadable or failed. What is remembered is not looked up.",
+			"source", "result"),
 		buffered: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: Namespace, Subsystem: Subsystem, Name: "buffered_bytes",
 			Help: "Memory that the bodies of webhooks hold which are being handled, with what is decoded of them; max_buffered bounds it.",
@@ -135,7 +145,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
-		m.buffered, m.ReplayEvicted, m.replayErrors,
+		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
 		if err := Register(ctx, collector); err != nil {
@@ -196,7 +206,7 @@ func labelsOf(e webhook.Endpoint) prometheus.Labels {
 func (m *Metrics) forget(e webhook.Endpoint) {
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors} {
+	}{m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed} {
 		vec.DeletePartialMatch(labelsOf(e))
 	}
 }

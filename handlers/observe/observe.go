@@ -81,6 +81,9 @@ func NewObserver(ctx caddy.Context, config *verify.Config) (*Observer, error) {
 // Verified records that a request has proven whose it is.
 func (o *Observer) Verified(event *route.Event) {
 	o.Metrics.LastVerified.Set(float64(event.Received.UnixMilli()) / 1e3)
+	if event.Tenant == "" {
+		o.keyUsed(event)
+	}
 	if o.heartbeat.hear(event.Received) {
 		o.logger.Info("webhooks arrive again after a silence", o.Endpoint.Field())
 	}
@@ -126,7 +129,11 @@ func (o *Observer) Refused(r *http.Request, refusal *verify.Error) {
 	o.Ended(r, &Ending{
 		Outcome: string(refusal.Reason), Detail: refusal.Detail, Status: webhook.Statuses[refusal.Reason], Arrival: o.ArrivalOf(r),
 	})
-	if leftOut, logged := o.Refusals.Log(r, string(refusal.Reason), refusal.Detail); logged {
+	var whose []zap.Field
+	if tenant := webhook.TenantOf(r); tenant != "" {
+		whose = append(whose, zap.String("tenant", tenant))
+	}
+	if leftOut, logged := o.Refusals.Log(r, string(refusal.Reason), refusal.Detail, whose...); logged {
 		o.emit(eventRejected, nil, string(refusal.Reason), leftOut)
 	}
 }
@@ -142,7 +149,7 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	event := end.Event
 	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
 		c.Write(o.Endpoint.Field(), zap.String("event", event.Name),
-			zap.String("id", event.ID), zap.String("signed", string(event.Signed)),
+			zap.String("id", event.ID), zap.String("tenant", event.Tenant), zap.String("key", KeyOf(event)), zap.String("signed", string(event.Signed)),
 			zap.String("route", event.Route), zap.Int("status", end.Status), zap.Duration("duration", end.Took))
 	}
 }
@@ -186,9 +193,15 @@ func SetLogFields(r *http.Request, e webhook.Endpoint, event *route.Event, outco
 	extra.Set(zap.String("webhook_provider", e.Provider))
 	extra.Set(zap.String("webhook_endpoint", e.Name))
 	extra.Set(zap.String("webhook_outcome", outcome))
+	if tenant := webhook.TenantOf(r); tenant != "" {
+		extra.Set(zap.String("webhook_tenant", tenant))
+	}
 	if event != nil {
 		extra.Set(zap.String("webhook_event", event.Name))
 		extra.Set(zap.String("webhook_id", event.ID))
+		if key := KeyOf(event); key != "" {
+			extra.Set(zap.String("webhook_key", key))
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ type Gate struct {
 	spec               *verify.Spec
 	config             verify.Config    // of nobody
 	nobody             *verify.Verifier // the same
+	options            func(id string) []verify.Option
 	compiled           *lru.Cache[string, *compiled]
 }
 
@@ -30,10 +31,13 @@ type compiled struct {
 }
 
 // NewGate returns the gate of an endpoint. The configuration is the endpoint's with the
-// credentials of nobody, and so is the verifier.
-func NewGate(source *Source, spec *verify.Spec, config verify.Config, nobody *verify.Verifier) *Gate {
+// credentials of nobody, and so is the verifier. Options, which may be nil, are those of
+// a tenant's verifier.
+func NewGate(
+	source *Source, spec *verify.Spec, config verify.Config, nobody *verify.Verifier, options func(id string) []verify.Option,
+) *Gate {
 	g := &Gate{
-		Source: source, spec: spec, config: config, nobody: nobody,
+		Source: source, spec: spec, config: config, nobody: nobody, options: options,
 		endpoint: config.EndpointName(), provider: config.Provider,
 	}
 	g.compiled, _ = lru.New[string, *compiled](tenant.DefaultKnown) // fails for sizes below 1 only
@@ -99,12 +103,20 @@ func (g *Gate) of(t *tenant.Tenant) *compiled {
 // this endpoint.
 func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
 	credentials, ok := t.For(g.endpoint, g.provider)
-	if !ok {
+	switch {
+	case ok:
+	case g.config.Issued != nil: // a token has the tenant's id in it
+		credentials = new(tenant.Credentials)
+	default:
 		return nil, nil
 	}
 	config := g.config
 	if err := credentials.Apply(g.spec, &config); err != nil {
 		return nil, err
 	}
-	return g.nobody.With(&config)
+	var options []verify.Option
+	if g.options != nil {
+		options = g.options(t.ID)
+	}
+	return g.nobody.With(&config, options...)
 }

@@ -33,7 +33,7 @@ func newGate(t *testing.T) (*Gate, string) {
 	must(t, err)
 	running.add(set)
 	t.Cleanup(func() { running.remove(set) })
-	return NewGate(source, spec, nobody, verifier), root
+	return NewGate(source, spec, nobody, verifier, nil), root
 }
 
 func write(t *testing.T, root, id, document string) {

@@ -86,10 +86,15 @@ func EventPlaceholder(v *Verified, key string) (any, bool) {
 		return event.Provider, true
 	case "endpoint":
 		return event.Endpoint, true
+	case "tenant":
+		return event.Tenant, true
 	case "signed":
 		return string(event.Signed), true
 	case "error":
 		return "", true // it was not refused
+	}
+	if variable, ok := strings.CutPrefix(name, "tenant."); ok {
+		return event.Vars[variable], true
 	}
 	if !event.MayRead(name) {
 		TellUnsigned(event, name)

@@ -13,6 +13,8 @@ var Statuses = map[verify.Reason]int{
 	verify.BadSignature:     http.StatusUnauthorized,
 	verify.BadToken:         http.StatusUnauthorized,
 	verify.Stale:            http.StatusUnauthorized,
+	verify.UnknownTenant:    http.StatusUnauthorized,
+	verify.NoTenants:        http.StatusServiceUnavailable,
 	verify.BadSource:        http.StatusForbidden,
 	verify.BadMethod:        http.StatusMethodNotAllowed,
 	verify.BadEncoding:      http.StatusUnsupportedMediaType,

@@ -31,6 +31,8 @@ type Summary struct {
 	Received time.Time     `json:"received"`           //
 	Provider string        `json:"provider"`           //
 	Endpoint string        `json:"endpoint"`           // where it came
+	Tenant   string        `json:"tenant,omitempty"`   // whose it is said to be, if there is such a tenant
+	Key      string        `json:"key,omitempty"`      // the credentials that were right, by their numbers
 	Outcome  string        `json:"outcome"`            // accepted, handshake, unrouted, or why it was refused
 	Detail   string        `json:"detail,omitempty"`   // why exactly it was refused, or what is wrong with it
 	Event    string        `json:"event,omitempty"`    // empty unless verified
@@ -61,6 +63,7 @@ type Text struct {
 type Filter struct {
 	Provider string
 	Endpoint string
+	Tenant   string
 	Event    string // a pattern, in which a star stands for any run of characters
 	Outcome  string
 	After    uint64 // only those with greater numbers
@@ -70,6 +73,7 @@ type Filter struct {
 func (f *Filter) selects(d *Delivery) bool {
 	return (f.Provider == "" || f.Provider == d.Provider) &&
 		(f.Endpoint == "" || f.Endpoint == d.Endpoint) &&
+		(f.Tenant == "" || f.Tenant == d.Tenant) &&
 		(f.Outcome == "" || f.Outcome == d.Outcome) &&
 		(f.Event == "" || route.Patterns{f.Event}.Match(d.Event)) &&
 		d.Number > f.After

@@ -1,0 +1,96 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
+	"github.com/caddy-webhooks/caddy-webhooks/tenant"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
+)
+
+// provisionTenants sets up who is told apart at an endpoint that tenants share. The
+// configuration is the endpoint's with the credentials of nobody.
+func (a *Auth) provisionTenants(app *App, spec *verify.Spec, config *verify.Config) error {
+	if a.Tenant == nil {
+		return nil
+	}
+	source, err := app.tenants.Find(a.Tenant.From)
+	if err != nil {
+		return err
+	}
+	a.gate = tenants.NewGate(source, spec, *config, a.verifier, func(id string) []verify.Option {
+		if a.receiver == nil {
+			return nil
+		}
+		return []verify.Option{verify.WithIssued(a.receiver.decideFor(id))}
+	})
+	return nil
+}
+
+// visitor finds out whose webhook a request is said to be. Where there are no tenants,
+// all are of one.
+func (a *Auth) visitor(r *http.Request, repl *caddy.Replacer) (tenants.Visitor, error) {
+	if a.gate == nil {
+		return tenants.Visitor{Verifier: a.verifier}, nil
+	}
+	from, err := a.gate.Find(r.Context(), repl.ReplaceAll(a.Tenant.ID, ""))
+	if err != nil {
+		return from, err
+	}
+	if from.Tenant != nil {
+		webhook.SetTenant(r, from.Tenant.ID)
+	}
+	a.observer.VerifiedBy(r, from.Verifier)
+	return from, nil
+}
+
+// blame says why a request is refused; nil if it is not. Whoever is not welcome has
+// been held against credentials that nobody has, so that it gets the same answer after
+// the same time as one who is welcome and has the wrong ones.
+func (a *Auth) blame(from *tenants.Visitor, err error) error {
+	refusal, ok := errors.AsType[*verify.Error](err)
+	if from.Refusal != nil && (err == nil || ok && webhook.Statuses[refusal.Reason] == http.StatusUnauthorized) {
+		return from.Refusal
+	}
+	if a.gate != nil && ok {
+		a.gate.Refused(from, refusal.Reason)
+	}
+	return err
+}
+
+// attribute notes in an event whose it is.
+func (a *Auth) attribute(event *route.Event, from *tenants.Visitor) {
+	if from.Tenant == nil {
+		return
+	}
+	event.Tenant, event.Vars = from.Tenant.ID, from.Tenant.Vars
+	a.gate.Verified(from, event.Received)
+}
+
+// provisionTenants loads the sources of tenants.
+func (a *App) provisionTenants(ctx caddy.Context) error {
+	if len(a.TenantsRaw) == 0 {
+		return nil
+	}
+	metrics, err := observe.RegisterMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	configured := make(map[string]string, len(a.TenantsRaw))
+	for name, raw := range a.TenantsRaw { // before they are loaded, which drops them
+		configured[name] = string(raw)
+	}
+	modules, err := ctx.LoadModule(a, "TenantsRaw")
+	if err != nil {
+		return err
+	}
+	return a.tenants.Provision(ctx, modules.(map[string]any), configured, func(source string, result tenant.Result) {
+		metrics.TenantLookups.WithLabelValues(source, string(result)).Inc()
+	})
+}
