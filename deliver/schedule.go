@@ -20,13 +20,15 @@ const MaxRetryAfter = 24 * time.Hour
 // Next returns when the attempt after failed ones is due, and false if there
 // is none. It is never earlier than an app asked for by Retry-After, and up to
 // a tenth later than the schedule says, so that what failed together does not
-// come back together.
+// come back together. How much later is decided by the nanosecond, which is as good
+// as chance, and the same when a simulation is run again.
 func (s Schedule) Next(now time.Time, failed int, retryAfter time.Duration) (time.Time, bool) {
 	if failed > len(s) {
 		return time.Time{}, false
 	}
 	delay := max(s[max(failed, 1)-1], min(retryAfter, MaxRetryAfter))
-	jitter := time.Duration(rand.Int64N(int64(delay)/10 + 1)) //nolint:gosec // nothing secret
+	chance := rand.New(rand.NewPCG(uint64(now.UnixNano()), uint64(failed))) //nolint:gosec // nothing secret
+	jitter := time.Duration(chance.Int64N(int64(delay)/10 + 1))
 	return now.Add(delay + jitter), true
 }
 
