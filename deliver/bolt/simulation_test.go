@@ -196,7 +196,22 @@ func (s *simulation) begin() {
 	for _, destination := range simDestinations {
 		s.gates[destination] = deliver.NewGate(deliver.Limits{BreakAfter: 5, BreakPause: 5 * time.Second})
 	}
+	s.recall()
 	s.runner = s.newRunner()
+}
+
+// recall has the world know what has got onto the disk of that which nobody was told.
+func (s *simulation) recall() {
+	s.reconcile()
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	for _, destination := range simDestinations {
+		if s.store.Paused(destination) {
+			s.world.paused[destination] = time.Now()
+		} else if since, paused := s.world.paused[destination]; paused && time.Since(since) > 0 {
+			s.world.fault("the pause of %s is lost", destination)
+		}
+	}
 }
 
 func (s *simulation) newRunner() *deliver.Runner {
@@ -398,16 +413,6 @@ func (s *simulation) crash(image []byte) {
 	s.failed.Store(nil)
 	s.disk.restore(image)
 	s.begin()
-	s.world.mu.Lock()
-	for _, destination := range simDestinations { // it may not be known whether a pause was written
-		if s.store.Paused(destination) {
-			s.world.paused[destination] = time.Now()
-		} else if since, paused := s.world.paused[destination]; paused && time.Since(since) > 0 {
-			s.world.fault("the pause of %s is lost", destination)
-		}
-	}
-	s.world.mu.Unlock()
-	s.reconcile()
 }
 
 // settle lets all end well, and looks at what is left.
