@@ -20,7 +20,22 @@ type Deliver struct {
 	Ack     int
 	Retry   []time.Duration
 	Success []int // a status, or its first digit
-	To      []DeliverTo
+	RetryOn []int // likewise
+
+	Order       string // an expression
+	Concurrency int
+	RateCount   int
+	RatePer     time.Duration
+	Breaker     *Breaker
+	Delay       string // a duration, or an expression
+	To          []DeliverTo
+}
+
+// Breaker is after how many failures an app is spared, and how long. No failures:
+// never.
+type Breaker struct {
+	Failures int
+	Pause    time.Duration
 }
 
 // DeliverTo is one destination: upstreams, or a block of directives.
@@ -71,21 +86,94 @@ var deliverOptions = map[string]func(d *caddyfile.Dispenser, config *Deliver) er
 		}
 		return noBlock(d, "retry")
 	},
-	"success": func(d *caddyfile.Dispenser, config *Deliver) error {
-		args := d.RemainingArgs()
-		for _, arg := range args {
-			status, err := strconv.Atoi(strings.TrimSuffix(arg, "xx"))
-			class := strings.HasSuffix(arg, "xx")
-			if err != nil || class && (status < 2 || status > 5) || !class && (status < 200 || status > 599) {
-				return d.Errf("success: %s is not a status such as 200, or a class such as 2xx", arg)
-			}
-			config.Success = append(config.Success, status)
-		}
-		if len(args) == 0 {
-			return d.Err("success needs what counts as delivered, such as 2xx or 200 202")
-		}
-		return noBlock(d, "success")
+	"success": func(d *caddyfile.Dispenser, config *Deliver) (err error) {
+		config.Success, err = statuses(d, "what counts as delivered, such as 2xx or 200 202")
+		return err
 	},
+	"retry_on": func(d *caddyfile.Dispenser, config *Deliver) (err error) {
+		config.RetryOn, err = statuses(d, "the refusals that are tried again, such as 404")
+		return err
+	},
+	"order": func(d *caddyfile.Dispenser, config *Deliver) (err error) {
+		config.Order, err = compiled(d)
+		return err
+	},
+	"delay": func(d *caddyfile.Dispenser, config *Deliver) (err error) {
+		ahead := *d
+		if ahead.NextArg() {
+			if delay, err := caddy.ParseDuration(ahead.Val()); err == nil && delay > 0 {
+				config.Delay, err = oneArg(d)
+				return err
+			}
+		}
+		config.Delay, err = compiled(d)
+		return err
+	},
+	"concurrency": func(d *caddyfile.Dispenser, config *Deliver) error {
+		text, err := oneArg(d)
+		if err != nil {
+			return err
+		}
+		if config.Concurrency, err = strconv.Atoi(text); err != nil || config.Concurrency < 1 {
+			return d.Errf("concurrency is how many attempts are made at once, 1 or more, not %s", text)
+		}
+		return nil
+	},
+	"rate":    parseRate,
+	"breaker": parseBreaker,
+}
+
+// statuses reads statuses and classes of them.
+func statuses(d *caddyfile.Dispenser, what string) (all []int, err error) {
+	name, args := d.Val(), d.RemainingArgs()
+	for _, arg := range args {
+		status, err := strconv.Atoi(strings.TrimSuffix(arg, "xx"))
+		class := strings.HasSuffix(arg, "xx")
+		if err != nil || class && (status < 2 || status > 5) || !class && (status < 200 || status > 599) {
+			return nil, d.Errf("%s: %s is not a status such as 200, or a class such as 2xx", name, arg)
+		}
+		all = append(all, status)
+	}
+	if len(args) == 0 {
+		return nil, d.Errf("%s needs %s", name, what)
+	}
+	return all, noBlock(d, name)
+}
+
+// parseRate reads "rate <n>/<s|m|h>".
+func parseRate(d *caddyfile.Dispenser, config *Deliver) error {
+	text, err := oneArg(d)
+	if err != nil {
+		return err
+	}
+	count, unit, _ := strings.Cut(text, "/")
+	config.RatePer = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	if config.RateCount, err = strconv.Atoi(count); err != nil || config.RateCount < 1 || config.RatePer == 0 {
+		return d.Errf("rate is so many attempts a second, minute or hour, such as 10/s or 600/h, not %s", text)
+	}
+	return nil
+}
+
+// parseBreaker reads "breaker <failures> <pause>" or "breaker off".
+func parseBreaker(d *caddyfile.Dispenser, config *Deliver) error {
+	args := d.RemainingArgs()
+	config.Breaker = new(Breaker)
+	if len(args) == 1 && args[0] == "off" {
+		return noBlock(d, "breaker")
+	}
+	if len(args) != 2 {
+		return d.Err("breaker needs a number of failures and a pause, such as 10 30s, or off")
+	}
+	failures, err := strconv.Atoi(args[0])
+	if err != nil || failures < 1 {
+		return d.Errf("breaker: %s is not a number of failures; write something like 10 30s", args[0])
+	}
+	pause, err := caddy.ParseDuration(args[1])
+	if err != nil || pause <= 0 {
+		return d.Errf("breaker: %s is not a pause; write something like 10 30s", args[1])
+	}
+	config.Breaker.Failures, config.Breaker.Pause = failures, pause
+	return noBlock(d, "breaker")
 }
 
 func positiveDuration(d *caddyfile.Dispenser) (time.Duration, error) {
@@ -123,6 +211,12 @@ func IsDeliverName(name string) bool { return deliverName.MatchString(name) }
 //	    ack     <status>
 //	    retry   <delay...>
 //	    success <status|class...>
+//	    retry_on <status|class...>
+//	    order   <expr>
+//	    concurrency <number>
+//	    rate    <number>/<s|m|h>
+//	    breaker <failures> <pause>|off
+//	    delay   <duration|expr>
 //	    to <name> <upstream...>
 //	    to <name> {
 //	        <directives...>
@@ -169,6 +263,8 @@ func ParseDeliver(d *caddyfile.Dispenser) (*Deliver, error) {
 		}
 	}
 	switch {
+	case config.Delay != "" && config.Mode != "queue":
+		return nil, start.Err("delay needs mode queue: in the mode spool the app is asked at once")
 	case len(directives) > 0 && len(config.To) > 0:
 		return nil, start.Errf("webhook_deliver has directives of its own and destinations; put %s into a to block", directives[0].Text)
 	case len(directives) > 0:

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -38,6 +39,10 @@ func queueCommand() *cobra.Command {
 	cmd.AddCommand(
 		entriesCommand("list", "Lists deliveries that wait", deliver.Waiting),
 		changeCommand("purge", "Deletes deliveries, waiting and dead, for good", "drop", ""),
+		changeCommand("retry", "Makes waiting deliveries due at once, with the attempts they have had", "retry", deliver.Waiting),
+		namedCommand("pause", "Has nothing attempted at a destination, until it is resumed", "destination"),
+		namedCommand("resume", "Has a destination that was paused attempted again", "destination"),
+		namedCommand("move", "Gives what is kept for one destination to another, such as one that was renamed", "from", "to"),
 	)
 	return cmd
 }
@@ -210,6 +215,30 @@ func changeCommand(name, short, path string, state deliver.State) *cobra.Command
 	return cmd
 }
 
+// namedCommand changes what it is given names for, and prints how many that were.
+func namedCommand(name, short string, parameters ...string) *cobra.Command {
+	admin := new(adminFlags)
+	cmd := strict(&cobra.Command{
+		Use: name + " <" + strings.Join(parameters, "> <") + ">", Short: short, Args: cobra.ExactArgs(len(parameters)),
+	})
+	admin.add(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return admin.ask(func(w io.Writer) error {
+			query := make(url.Values)
+			for i, parameter := range parameters {
+				query.Set(parameter, args[i])
+			}
+			var change delivery.QueueChange
+			if err := admin.request(http.MethodPost, "/"+name, query, &change); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(w, change.Count)
+			return err
+		})(cmd, args)
+	}
+	return cmd
+}
+
 // showCommand prints one delivery with its payload.
 func showCommand() *cobra.Command {
 	admin := new(adminFlags)
@@ -234,14 +263,23 @@ func writeQueues(w io.Writer, queues []delivery.Queue) error {
 	fmt.Fprintln(table, "DESTINATION\tWAITING\tOLDEST\tDEAD\t")
 	for i := range queues {
 		q := &queues[i]
-		age, note := "-", ""
+		age, notes := "-", []string{}
 		if q.Waiting > 0 {
 			age = time.Duration(q.Age * float64(time.Second)).Round(time.Second).String()
 		}
-		if !q.Configured {
-			note = "not in the configuration"
+		switch {
+		case q.Store != "":
+			notes = append(notes, "in "+q.Store+", which is not in the configuration")
+		case !q.Configured:
+			notes = append(notes, "not in the configuration")
 		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\n", q.Destination, q.Waiting, age, q.Dead, note)
+		if q.Paused {
+			notes = append(notes, "paused")
+		}
+		if q.Down {
+			notes = append(notes, "down")
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\n", q.Destination, q.Waiting, age, q.Dead, strings.Join(notes, ", "))
 	}
 	return table.Flush()
 }

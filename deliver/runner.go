@@ -39,8 +39,9 @@ type Destination struct {
 
 // Events are told of what a Runner does. All functions must be set.
 type Events struct {
-	// Attempted is called after each attempt.
-	Attempted func(destination string, outcome Outcome)
+	// Attempted is called after each attempt, with a record that has no body. Of an
+	// attempt that somebody else settles there may be nothing but the destination.
+	Attempted func(d *Delivery, outcome Outcome)
 
 	// Died is called after a delivery has become a dead letter.
 	Died func(d *Delivery, failure Failure)
@@ -178,7 +179,7 @@ func (r *Runner) Finish(destination string, d *Delivery, await func(context.Cont
 	finish := func() {
 		outcome := await(r.attempts)
 		if d == nil {
-			r.events.Attempted(destination, outcome)
+			r.events.Attempted(&Delivery{Destination: destination, Record: new(Record)}, outcome)
 			return
 		}
 		for i := range r.destinations {
@@ -204,7 +205,7 @@ func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome, 
 		r.store.Release(d) // it was cut short, which says nothing of the app
 		return
 	}
-	r.events.Attempted(destination.Name, outcome)
+	r.events.Attempted(d, outcome)
 	now := r.now()
 	settle := func() error { return r.store.Done(context.Background(), d) }
 	due, more := destination.Schedule.Next(now, d.Attempts+1, outcome.RetryAfter)

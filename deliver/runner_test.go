@@ -64,7 +64,7 @@ func (b *bench) run(schedule deliver.Schedule, attempt func(ctx context.Context,
 		},
 	}
 	return deliver.NewRunner(b.store, []deliver.Destination{destination}, 30*24*time.Hour, deliver.Events{
-		Attempted: func(_ string, outcome deliver.Outcome) {
+		Attempted: func(_ *deliver.Delivery, outcome deliver.Outcome) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.verdicts = append(b.verdicts, outcome.Verdict)

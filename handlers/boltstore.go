@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -124,6 +125,16 @@ func (s *BoltStore) path() (string, error) {
 		return "", fmt.Errorf("the path %s: %w", s.Path, err)
 	}
 	return filepath.Abs(path)
+}
+
+// Exists reports whether there is a file already.
+func (s *BoltStore) Exists() bool {
+	path, err := s.Place()
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(path)
+	return err == nil
 }
 
 // Open implements deliver.Engine.

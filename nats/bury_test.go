@@ -87,7 +87,7 @@ func TestNoRoomForDeadLetters(t *testing.T) {
 					return deliver.Outcome{Verdict: deliver.Refused, Failure: deliver.Failure{Status: 422, Reason: "422"}}
 				},
 			}}, 0, deliver.Events{
-				Attempted: func(string, deliver.Outcome) {}, Expired: func(string, deliver.State, int) {},
+				Attempted: func(*deliver.Delivery, deliver.Outcome) {}, Expired: func(string, deliver.State, int) {},
 				Died: func(*deliver.Delivery, deliver.Failure) {
 					mu.Lock()
 					defer mu.Unlock()

@@ -179,7 +179,7 @@ func (s *Store) lease(ctx context.Context, destination string, m jetstream.Msg) 
 		due = l.note.Stored
 	}
 	return &deliver.Delivery{
-		Record: record, Destination: destination, Attempts: l.note.Attempts, Stored: l.note.Stored, Due: due, Lease: l,
+		Record: record, Destination: destination, Attempts: l.note.Attempts, Made: l.note.Attempts, Stored: l.note.Stored, Due: due, Lease: l,
 	}, nil
 }
 

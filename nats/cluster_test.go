@@ -222,7 +222,7 @@ func TestKillNode(t *testing.T) {
 	s := openCluster(t, nodes)
 	l := &ledger{acknowledged: make(map[string]bool), delivered: make(map[string]int)}
 	events := deliver.Events{
-		Attempted: func(string, deliver.Outcome) {}, Died: func(*deliver.Delivery, deliver.Failure) {},
+		Attempted: func(*deliver.Delivery, deliver.Outcome) {}, Died: func(*deliver.Delivery, deliver.Failure) {},
 		Expired: func(string, deliver.State, int) {}, Trouble: func(string, error) {},
 	}
 	var schedule deliver.Schedule

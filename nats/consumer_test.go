@@ -63,7 +63,7 @@ func TestConsumerIsRemoved(t *testing.T) {
 			return deliver.Outcome{Verdict: deliver.Delivered}
 		},
 	}}, 0, deliver.Events{
-		Attempted: func(string, deliver.Outcome) {}, Expired: func(string, deliver.State, int) {},
+		Attempted: func(*deliver.Delivery, deliver.Outcome) {}, Expired: func(string, deliver.State, int) {},
 		Died: func(*deliver.Delivery, deliver.Failure) {}, Trouble: func(string, error) {},
 	})
 	stored("first")

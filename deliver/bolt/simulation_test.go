@@ -226,7 +226,7 @@ func (s *simulation) newRunner() *deliver.Runner {
 		})
 	}
 	return deliver.NewRunner(s.store, destinations, 0, deliver.Events{
-		Attempted: func(string, deliver.Outcome) {}, Died: func(*deliver.Delivery, deliver.Failure) {},
+		Attempted: func(*deliver.Delivery, deliver.Outcome) {}, Died: func(*deliver.Delivery, deliver.Failure) {},
 		Expired: func(string, deliver.State, int) {}, Trouble: func(string, error) {},
 	})
 }

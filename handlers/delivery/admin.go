@@ -1,12 +1,15 @@
 package delivery
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -24,6 +27,10 @@ import (
 // `GET /webhooks/queue/record` | One of them, by `ref`, with its payload
 // `POST /webhooks/queue/replay` | Makes dead letters due at once
 // `POST /webhooks/queue/drop` | Deletes deliveries
+// `POST /webhooks/queue/retry` | Makes waiting deliveries due at once, with the attempts they have had
+// `POST /webhooks/queue/pause` | Has nothing attempted at a `destination`, until it is resumed
+// `POST /webhooks/queue/resume` | The inverse
+// `POST /webhooks/queue/move` | Gives what is kept for the destination `from` to the destination `to`
 //
 // Deliveries are chosen by `state` (`waiting`, `dead`), `ref`, `id`,
 // `destination`, `provider`, `event`, and `since` and `until` (RFC 3339) in the
@@ -51,6 +58,10 @@ func (QueueAPI) Routes() []caddy.AdminRoute {
 		route("/record", http.MethodGet, showRecord),
 		route("/replay", http.MethodPost, replayDead),
 		route("/drop", http.MethodPost, dropEntries),
+		route("/retry", http.MethodPost, retryNow),
+		route("/pause", http.MethodPost, setPaused(true)),
+		route("/resume", http.MethodPost, setPaused(false)),
+		route("/move", http.MethodPost, moveQueue),
 	}
 }
 
@@ -70,6 +81,9 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no store is open: this configuration has neither webhook_deliver nor store, or is still starting")}
 	}
 	answer, err := q.serve(current, r)
+	if known, ok := errors.AsType[caddy.APIError](err); ok {
+		return known
+	}
 	switch {
 	case errors.Is(err, deliver.ErrNotFound):
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
@@ -102,21 +116,61 @@ type Queue struct {
 
 	// Configured is whether the configuration has the destination.
 	Configured bool `json:"configured"`
+
+	// Down is whether its app is taken to be down.
+	Down bool `json:"down,omitempty"`
+
+	// Store is where it is kept, if that is not the store of the configuration.
+	Store string `json:"store,omitempty"`
 }
 
-func showQueue(d *Manager, r *http.Request) (any, error) {
-	all, err := d.pooled.Stats(r.Context())
+func showQueue(d *Manager, r *http.Request) (any, error) { return d.queues(r.Context()) }
+
+// queues returns what is kept for each destination: those of the configuration, also
+// if nothing is, those that it has no more, and what waits in stores that it has no
+// more.
+func (d *Manager) queues(ctx context.Context) ([]Queue, error) {
+	all, err := d.pooled.Stats(ctx)
 	if err != nil {
 		return nil, err
 	}
-	queues := make([]Queue, len(all))
+	queues := make([]Queue, 0, len(all))
+	for _, to := range d.destinations() {
+		if !slices.ContainsFunc(all, func(stats deliver.Stats) bool { return stats.Destination == to.Name }) {
+			all = append(all, deliver.Stats{Destination: to.Name})
+		}
+	}
+	slices.SortFunc(all, func(a, b deliver.Stats) int { return strings.Compare(a.Destination, b.Destination) })
 	for i := range all {
-		queues[i] = Queue{Stats: all[i], Configured: d.serves(all[i].Destination)}
-		if !all[i].Oldest.IsZero() {
-			queues[i].Age = time.Since(all[i].Oldest).Seconds()
+		queues = append(queues, queueOf(all[i]))
+		q := &queues[i]
+		for _, to := range d.destinations() {
+			if to.Name == q.Destination {
+				q.Configured, q.Down = true, to.Gate.Down()
+			}
+		}
+	}
+	for _, other := range d.stranded {
+		left, err := other.store.Stats(ctx)
+		if err != nil {
+			continue // it has said so, and is not what was asked for
+		}
+		for i := range left {
+			if q := queueOf(left[i]); q.Waiting+q.Dead > 0 {
+				q.Store = other.place
+				queues = append(queues, q)
+			}
 		}
 	}
 	return queues, nil
+}
+
+func queueOf(stats deliver.Stats) Queue {
+	q := Queue{Stats: stats}
+	if !stats.Oldest.IsZero() {
+		q.Age = max(time.Since(stats.Oldest).Seconds(), 0)
+	}
+	return q
 }
 
 // Bounds of a list.
@@ -170,6 +224,9 @@ func replayDead(d *Manager, r *http.Request) (any, error) {
 	filter, err := changeFilter(r.URL.Query())
 	if err != nil {
 		return nil, err
+	}
+	if filter.State == deliver.Waiting {
+		return nil, fmt.Errorf("%w: what waits is retried, by POST /webhooks/queue/retry", errQuery)
 	}
 	count, err := d.pooled.Requeue(r.Context(), *filter)
 	return QueueChange{count}, err

@@ -65,6 +65,8 @@ type attempt struct {
 	senderRepl *caddy.Replacer     // of the sender's request
 	others     *others             // destinations that are asked at the same time; nil: there are none
 
+	pass *deliver.Pass // of a first attempt that was asked for
+
 	ctx context.Context    // of the exchange
 	cut context.CancelFunc // ends it before its time
 
@@ -111,7 +113,7 @@ func (to *Destination) attemptStored(ctx context.Context, d *deliver.Delivery) d
 	}
 	a := &attempt{to: to, saved: saved, decided: make(chan struct{})}
 	a.ctx, a.cut = context.WithTimeout(ctx, time.Duration(to.of.Timeout))
-	a.make(d.Attempts + 1)
+	a.make(d.Made + 1)
 	return a.outcome
 }
 
@@ -272,6 +274,8 @@ func (d *Deliver) verdict(status int) deliver.Verdict {
 	switch {
 	case slices.Contains(d.Success, status) || slices.Contains(d.Success, status/100):
 		return deliver.Delivered
+	case slices.Contains(d.RetryOn, status) || slices.Contains(d.RetryOn, status/100):
+		return deliver.Failed
 	case status/100 == 4 && !slices.Contains(temporary, status):
 		return deliver.Refused
 	default:

@@ -40,6 +40,13 @@ func ParseDeliver(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 		Name: config.Name, Mode: config.Mode, Ack: config.Ack, Success: config.Success,
 		Wait: caddy.Duration(config.Wait), Timeout: caddy.Duration(config.Timeout),
 	}
+	d.RetryOn, d.Order, d.Concurrency, d.Delay = config.RetryOn, config.Order, config.Concurrency, config.Delay
+	if config.RateCount > 0 {
+		d.Rate = &Rate{Count: config.RateCount, Per: caddy.Duration(config.RatePer)}
+	}
+	if config.Breaker != nil {
+		d.Breaker = &Breaker{Failures: config.Breaker.Failures, Pause: caddy.Duration(config.Breaker.Pause)}
+	}
 	for _, delay := range config.Retry {
 		d.Retry = append(d.Retry, caddy.Duration(delay))
 	}

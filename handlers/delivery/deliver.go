@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
 // Deliver is a handler that sees to it that verified webhooks reach the apps
@@ -67,15 +67,43 @@ type Deliver struct {
 	// Default: 2.
 	Success []int `json:"success,omitempty"`
 
+	// Which answers are tried again although they are refusals: a status, or a class
+	// by its first digit, such as 404 of an ingress whose app is not there yet.
+	RetryOn []int `json:"retry_on,omitempty"`
+
+	// An expression over the event: those with the same key reach a destination one
+	// at a time, in the order in which they were acknowledged. What comes to nothing
+	// is in no order.
+	Order string `json:"order,omitempty"`
+
+	// How many attempts of a destination are made at once, first ones included.
+	// Default: 16 of what was stored, and as many first ones as there are senders.
+	Concurrency int `json:"concurrency,omitempty"`
+
+	// How many attempts of a destination begin in a time. Default: no limit.
+	Rate *Rate `json:"rate,omitempty"`
+
+	// When an app is taken to be down, and is asked by one webhook at a time only.
+	// Default: after 10 failures, each 30s.
+	Breaker *Breaker `json:"breaker,omitempty"`
+
+	// In the mode queue, for how long a webhook is not attempted: a duration, or an
+	// expression that comes to one, or to a number of seconds.
+	Delay string `json:"delay,omitempty"`
+
 	// Where webhooks go. In the mode spool all are asked, and the sender gets
 	// the answer of the first.
 	To []*Destination `json:"to,omitempty"`
 
 	delivery *Manager
 	schedule deliver.Schedule
-	server   *caddyhttp.Server
-	metrics  *observe.Metrics
-	logger   *zap.Logger
+
+	order, delay *route.Value // nil: not said
+	fixedDelay   time.Duration
+
+	server  *caddyhttp.Server
+	metrics *observe.Metrics
+	logger  *zap.Logger
 }
 
 // Destination is one of the places where webhooks go.
@@ -90,6 +118,7 @@ type Destination struct {
 	fullName string        // by which the store knows it
 	handlers webhook.Chain // what the routes come to; nil if there is something to decide between
 
+	gate     *deliver.Gate         // of the store; set when that is open
 	attempts [3]prometheus.Counter // first ones, by verdict
 	of       *Deliver
 	left     atomic.Int64 // first attempts that go on although their senders are gone
@@ -144,6 +173,9 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	if err := d.check(); err != nil {
 		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
 	}
+	if err := d.compile(); err != nil {
+		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
+	}
 	for _, to := range d.To {
 		to.of, to.fullName = d, d.Name
 		if to.Name != "" {
@@ -155,6 +187,11 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 		to.handlers = unconditional(&to.Subroute)
 		for verdict := range to.attempts {
 			to.attempts[verdict] = d.metrics.Attempts.WithLabelValues(to.fullName, verdictName(deliver.Verdict(verdict)))
+		}
+		// Alerts see an increase only of what was there before.
+		d.metrics.DeadLetters.WithLabelValues(to.fullName)
+		for _, reason := range storedReasons {
+			d.metrics.Stored.WithLabelValues(to.fullName, reason)
 		}
 	}
 	return d.delivery.register(d, string(identity))
@@ -207,6 +244,9 @@ func (d *Deliver) check() error {
 			return errors.New("a delay of retry must be positive")
 		}
 	}
+	if err := d.checkLimits(); err != nil {
+		return err
+	}
 	names := make(map[string]bool)
 	for _, to := range d.To {
 		if names[to.Name] || to.Name == "" && len(d.To) > 1 {
@@ -234,11 +274,20 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return err
 	}
 	saved := save(r, v.Event)
-	v.Event.Body.Drop()
-	if d.Mode == modeQueue || slices.ContainsFunc(d.To, (*Destination).hangs) {
-		return d.queue(w, saved)
+	way, err := d.wayOf(v.Event)
+	if err != nil {
+		return d.unordered(v.Event, err)
 	}
-	return d.spool(w, r, saved, d.patience(v.Event))
+	v.Event.Body.Drop()
+	if d.Mode == modeQueue {
+		return d.queue(w, saved, way, reasonQueued)
+	}
+	entered, may := d.enter(r.Context(), way.lane)
+	if !may {
+		return d.queue(w, saved, way, reasonHeld)
+	}
+	defer entered.left()
+	return d.spool(w, r, saved, way, &entered)
 }
 
 // unconditional returns the handlers of routes that every request takes, or nil

@@ -27,12 +27,15 @@ type Manager struct {
 	budget     int64               // bytes that the bodies of all requests may hold
 	deliverers map[string]*Deliver // by name
 	identities map[string]string   // their configurations
+	all        []*Deliver          // with those that stand in several servers
 
-	started chan struct{} // closed when store is set
-	pooled  *pooledStore
-	place   string // that the pool knows the store by; empty if it is not open
-	runner  *deliver.Runner
-	grace   time.Duration
+	started  chan struct{} // closed when store is set
+	pooled   *pooledStore
+	controls deliver.Controls // of the store; nil if it has none
+	place    string           // that the pool knows the store by; empty if it is not open
+	runner   *deliver.Runner
+	stranded []strandedStore
+	grace    time.Duration
 
 	metrics *observe.Metrics
 	events  *caddyevents.App
@@ -43,7 +46,10 @@ type Manager struct {
 var stores = caddy.NewUsagePool()
 
 // pooledStore is a store that several configurations may use.
-type pooledStore struct{ deliver.Store }
+type pooledStore struct {
+	deliver.Store
+	gates gates
+}
 
 // Destruct closes the store after its last user has gone.
 func (s *pooledStore) Destruct() error { return s.Close() }
@@ -110,6 +116,7 @@ func (d *Manager) Provision(ctx caddy.Context, engine deliver.Engine, asked bool
 // servers; different ones need different names.
 func (d *Manager) register(deliverer *Deliver, identity string) error {
 	name := deliverer.Name
+	d.all = append(d.all, deliverer)
 	if known, ok := d.identities[name]; ok {
 		if known != identity {
 			return fmt.Errorf("there are several webhook_deliver with the name %s; give each a name: webhook_deliver <name>", name)
@@ -129,7 +136,9 @@ func (d *Manager) destinations() []deliver.Destination {
 	var all []deliver.Destination
 	for _, deliverer := range d.deliverers {
 		for _, to := range deliverer.To {
-			all = append(all, deliver.Destination{Name: to.fullName, Schedule: deliverer.schedule, Attempt: to.attemptStored})
+			all = append(all, deliver.Destination{
+				Name: to.fullName, Schedule: deliverer.schedule, Gate: to.gate, Attempt: to.attemptStored,
+			})
 		}
 	}
 	return all
@@ -143,20 +152,14 @@ func (d *Manager) serves(destination string) bool {
 // Start opens the store, or takes it over from the configuration before, and
 // delivers what is in it.
 func (d *Manager) Start() error {
-	if len(d.deliverers) == 0 && !d.asked {
+	if len(d.deliverers) == 0 && !d.asked && !d.holdsDefault() {
 		return nil
 	}
 	place, err := d.engine.Place()
 	if err != nil {
 		return fmt.Errorf("the store: %w", err)
 	}
-	opened, loaded, err := stores.LoadOrNew(place, func() (caddy.Destructor, error) {
-		store, err := d.engine.Open(d.observer())
-		if err != nil {
-			return nil, err
-		}
-		return &pooledStore{store}, nil
-	})
+	opened, loaded, err := stores.LoadOrNew(place, d.opener(d.engine))
 	if err != nil {
 		return fmt.Errorf("the store: %w", err)
 	}
@@ -172,11 +175,42 @@ func (d *Manager) Start() error {
 			d.grace = grace
 		}
 	}
-	d.runner = deliver.NewRunner(d.pooled, d.destinations(), d.engine.MaxAge(), d.runnerEvents())
+	if err := d.control(); err != nil {
+		return err
+	}
+	d.runner = deliver.NewRunner(d.pooled.Store, d.destinations(), d.engine.MaxAge(), d.runnerEvents())
 	close(d.started)
+	d.findStranded()
 	delivering.add(d)
 	d.reportOrphans()
 	return nil
+}
+
+// control takes what spares the destinations over from the configuration before.
+func (d *Manager) control() error {
+	d.controls, _ = d.pooled.Store.(deliver.Controls)
+	for _, deliverer := range d.all {
+		if deliverer.order != nil && d.controls == nil {
+			return fmt.Errorf("webhook_deliver %s: this store keeps no order; it needs the store of a file", deliverer.Name)
+		}
+		for _, to := range deliverer.To {
+			to.gate = d.pooled.gates.of(to.fullName)
+			to.gate.SetLimits(deliverer.limits(), func(down bool, failure deliver.Failure) { d.turned(to.fullName, down, failure) })
+		}
+	}
+	return nil
+}
+
+// now is the time by which deliveries are due.
+func (d *Manager) now() time.Time {
+	select {
+	case <-d.started:
+		if d.controls != nil {
+			return d.controls.Now()
+		}
+	default:
+	}
+	return time.Now()
 }
 
 // opened returns the store. Requests may come before the app has started, since
@@ -219,6 +253,9 @@ func (d *Manager) Cleanup() error {
 	if d.place != "" {
 		d.release(d.place)
 	}
+	for _, other := range d.stranded {
+		d.release(other.place)
+	}
 	return nil
 }
 
@@ -253,24 +290,19 @@ func (d *Manager) observer() deliver.Observer {
 			m.StoreCorrupt.Inc()
 			logger.Error("a stored webhook is damaged; it is a dead letter now", zap.String("destination", destination))
 		},
+		Trouble: func(err error) { logger.Error("the store failed", zap.Error(err)) },
 	}
 }
 
 // events is what is done about what the runner tells.
 func (d *Manager) runnerEvents() deliver.Events {
 	return deliver.Events{
-		Attempted: func(destination string, outcome deliver.Outcome) {
-			d.metrics.Attempts.WithLabelValues(destination, verdictName(outcome.Verdict)).Inc()
-			if outcome.Verdict != deliver.Delivered {
-				d.logger.Warn("delivering a webhook failed", zap.String("destination", destination),
-					zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason))
-			}
-		},
+		Attempted: d.attempted,
 		Died: func(l *deliver.Delivery, failure deliver.Failure) {
 			d.died(&letter{
 				destination: l.Destination, endpoint: webhook.Endpoint{Provider: l.Record.Provider, Name: l.Record.Endpoint},
 				event: l.Record.Event, id: l.Record.ID,
-				attempts: l.Attempts + 1, failure: failure,
+				attempts: l.Made + 1, failure: failure,
 			})
 		},
 		Expired: func(destination string, state deliver.State, count int) {

@@ -18,6 +18,12 @@ var (
 		"Dead letters that are kept, by destination.", []string{"destination"}, nil)
 	oldestDesc = prometheus.NewDesc(prometheus.BuildFQName(observe.Namespace, observe.Subsystem, "delivery_oldest_seconds"),
 		"How long the oldest waiting webhook has been waiting, by destination; 0 if none waits.", []string{"destination"}, nil)
+	downDesc = prometheus.NewDesc(prometheus.BuildFQName(observe.Namespace, observe.Subsystem, "delivery_down"),
+		"Whether the app of a destination is taken to be down (1) or not (0).", []string{"destination"}, nil)
+	pausedDesc = prometheus.NewDesc(prometheus.BuildFQName(observe.Namespace, observe.Subsystem, "delivery_paused"),
+		"Whether an operator has paused a destination (1) or not (0).", []string{"destination"}, nil)
+	strandedDesc = prometheus.NewDesc(prometheus.BuildFQName(observe.Namespace, observe.Subsystem, "delivery_stranded"),
+		"Webhooks that wait for a destination, or in a store, which the configuration has no more.", []string{"destination"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -25,6 +31,9 @@ func (queueMetrics) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- waitingDesc
 	descriptions <- deadDesc
 	descriptions <- oldestDesc
+	descriptions <- downDesc
+	descriptions <- pausedDesc
+	descriptions <- strandedDesc
 }
 
 // statsTimeout bounds how long metrics wait for the store.
@@ -38,20 +47,36 @@ func (queueMetrics) Collect(collected chan<- prometheus.Metric) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), statsTimeout)
 	defer cancel()
-	all, err := current.pooled.Stats(ctx)
+	all, err := current.queues(ctx)
 	if err != nil {
 		return // the store itself has said so
 	}
-	for i := range all {
-		gauge := func(desc *prometheus.Desc, value float64) {
-			collected <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, all[i].Destination)
-		}
-		gauge(waitingDesc, float64(all[i].Waiting))
-		gauge(deadDesc, float64(all[i].Dead))
-		age := 0.0
-		if !all[i].Oldest.IsZero() {
-			age = time.Since(all[i].Oldest).Seconds()
-		}
-		gauge(oldestDesc, age)
+	gauge := func(desc *prometheus.Desc, destination string, value float64) {
+		collected <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, destination)
 	}
+	stranded := make(map[string]int)
+	for i := range all {
+		q := &all[i]
+		if !q.Configured || q.Store != "" {
+			stranded[q.Destination] += q.Waiting
+		}
+		if q.Store != "" {
+			continue
+		}
+		gauge(waitingDesc, q.Destination, float64(q.Waiting))
+		gauge(deadDesc, q.Destination, float64(q.Dead))
+		gauge(oldestDesc, q.Destination, q.Age)
+		gauge(downDesc, q.Destination, oneIf(q.Down))
+		gauge(pausedDesc, q.Destination, oneIf(q.Paused))
+	}
+	for destination, waiting := range stranded {
+		gauge(strandedDesc, destination, float64(waiting))
+	}
+}
+
+func oneIf(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

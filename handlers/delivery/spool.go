@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 )
 
@@ -35,11 +36,37 @@ func (to *Destination) hangs() bool {
 	return left >= maxLeft || left > 0 && outliving.Load() >= to.of.delivery.outlivingBudget()
 }
 
+// way is how a webhook is to be delivered, as far as that depends on it.
+type way struct {
+	lane     string        // what is in order with it
+	delay    time.Duration // in the mode queue
+	patience time.Duration // of its sender
+}
+
+func (d *Deliver) wayOf(event *route.Event) (w way, err error) {
+	if w.lane, err = d.laneOf(event); err == nil {
+		w.delay, err = d.delayOf(event)
+	}
+	w.patience = d.patience(event)
+	return w, err
+}
+
+// unordered is the answer to a webhook of which cannot be said how it is to be
+// delivered. It is not acknowledged.
+func (d *Deliver) unordered(event *route.Event, err error) error {
+	d.logger.Error("a webhook cannot be delivered as configured; it is not acknowledged",
+		webhook.EndpointOf(event).Field(), zap.String("event", event.Name), zap.String("id", event.ID), zap.Error(err))
+	return caddyhttp.Error(http.StatusInternalServerError, errors.New("order or delay of the webhook failed"))
+}
+
 // queue stores a webhook for all destinations and acknowledges it.
-func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest) error {
+func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest, way way, reason string) error {
 	leftovers := make([]leftover, len(d.To))
 	for i, to := range d.To {
-		leftovers[i] = leftover{target: deliver.Target{Destination: to.fullName}, reason: "queued"}
+		leftovers[i] = leftover{target: deliver.Target{Destination: to.fullName, Lane: way.lane}, reason: reason}
+		if way.delay > 0 {
+			leftovers[i].target.Due = d.delivery.now().Add(way.delay)
+		}
 	}
 	if err := d.store(w, saved, leftovers); err != nil {
 		return err
@@ -51,7 +78,7 @@ func (d *Deliver) queue(w http.ResponseWriter, saved *savedRequest) error {
 // spool asks all destinations, and the answer of the first goes to the sender.
 // What they have not taken in time is stored for them before that. See attempt
 // for who does what meanwhile.
-func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequest, patience time.Duration) error {
+func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequest, way way, entered *entered) error {
 	attempts := make([]attempt, len(d.To))
 	first := &attempts[0]
 	first.sender, first.senderRepl = w, r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
@@ -60,6 +87,7 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 	}
 	began := time.Now()
 	for i, to := range d.To {
+		attempts[i].pass = entered.pass(i)
 		to.begin(&attempts[i], saved)
 	}
 	defer func() {
@@ -67,8 +95,8 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 			attempts[i].detach(r)
 		}
 	}()
-	d.await(r, patience, attempts)
-	if leftovers := d.undelivered(attempts, began); len(leftovers) > 0 {
+	d.await(r, way.patience, attempts)
+	if leftovers := d.undelivered(attempts, began, way.lane); len(leftovers) > 0 {
 		if err := d.store(w, saved, leftovers); err != nil {
 			first.settle(false)
 			return err
@@ -111,17 +139,28 @@ func (d *Deliver) patience(event *route.Event) time.Duration {
 	}
 }
 
+// Why a webhook is stored.
+const (
+	reasonQueued  = "queued" // in the mode queue each one is
+	reasonHeld    = "held"   // the app was not asked: see enter
+	reasonFailed  = "failed"
+	reasonLate    = "late"
+	reasonRefused = "refused" // as a dead letter
+)
+
+var storedReasons = []string{reasonQueued, reasonHeld, reasonFailed, reasonLate, reasonRefused}
+
 // leftover is a destination that a webhook has to be stored for.
 type leftover struct {
 	target  deliver.Target
-	reason  string            // queued, failed, late or refused
+	reason  string            // one of storedReasons
 	failure deliver.Failure   // of the first attempt
 	late    *attempt          // that goes on; else nil
 	lease   *deliver.Delivery // what that one settles, when it is stored; nil if somebody else does
 }
 
 // undelivered returns what has to be stored after the first attempts.
-func (d *Deliver) undelivered(attempts []attempt, began time.Time) (leftovers []leftover) {
+func (d *Deliver) undelivered(attempts []attempt, began time.Time, lane string) (leftovers []leftover) {
 	for i := range attempts {
 		a := &attempts[i]
 		late := a.late()
@@ -131,18 +170,18 @@ func (d *Deliver) undelivered(attempts []attempt, began time.Time) (leftovers []
 				continue // it is done, or the sender is told
 			}
 		}
-		l := leftover{target: deliver.Target{Destination: a.to.fullName, Attempts: 1}}
+		l := leftover{target: deliver.Target{Destination: a.to.fullName, Attempts: 1, Lane: lane}}
 		switch {
 		case late:
-			l.reason, l.late = "late", a
+			l.reason, l.late = reasonLate, a
 			l.target.LeaseEnd = began.Add(time.Duration(d.Timeout))
-			l.target.Due, _ = d.schedule.Next(time.Now(), 1, 0)
+			l.target.Due, _ = d.schedule.Next(d.delivery.now(), 1, 0)
 		case a.outcome.Verdict == deliver.Failed:
-			l.reason, l.failure = "failed", a.outcome.Failure
+			l.reason, l.failure = reasonFailed, a.outcome.Failure
 			l.target.Failure = l.failure
-			l.target.Due, _ = d.schedule.Next(time.Now(), 1, a.outcome.RetryAfter)
+			l.target.Due, _ = d.schedule.Next(d.delivery.now(), 1, a.outcome.RetryAfter)
 		default:
-			l.reason, l.failure = "refused", a.outcome.Failure
+			l.reason, l.failure = reasonRefused, a.outcome.Failure
 			l.target.Dead = &l.failure
 		}
 		leftovers = append(leftovers, l)
@@ -203,8 +242,8 @@ func (d *Deliver) append(ctx context.Context, saved *savedRequest, leftovers []l
 func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
 	d.metrics.Stored.WithLabelValues(l.target.Destination, l.reason).Inc()
 	switch l.reason {
-	case "queued":
-	case "refused":
+	case reasonQueued, reasonHeld:
+	case reasonRefused:
 		d.delivery.died(&letter{
 			destination: l.target.Destination, endpoint: saved.endpoint(), event: saved.Event.Name,
 			id: saved.Event.ID, attempts: 1, failure: l.failure,

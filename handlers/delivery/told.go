@@ -1,0 +1,108 @@
+package delivery
+
+import (
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+)
+
+// outages decides which failed attempts are logged: of each destination the first,
+// then one a minute, which says how many there were meanwhile.
+type outages struct {
+	mu   sync.Mutex
+	last map[string]*outage // by destination
+}
+
+type outage struct {
+	told    time.Time
+	leftOut int
+}
+
+const outageInterval = time.Minute
+
+// tell reports whether a failure is told of, and how many were not since the last
+// one that was.
+func (o *outages) tell(destination string, now time.Time) (leftOut int, tell bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	last := o.last[destination]
+	if last == nil {
+		if o.last == nil {
+			o.last = make(map[string]*outage)
+		}
+		last = new(outage)
+		o.last[destination] = last
+	}
+	if age := now.Sub(last.told); age >= 0 && age < outageInterval {
+		last.leftOut++
+		return 0, false
+	}
+	leftOut, last.leftOut, last.told = last.leftOut, 0, now
+	return leftOut, true
+}
+
+// failures are those of all destinations. A reload does not begin an outage anew.
+var failures outages
+
+// webhookFields say which webhook it is.
+func webhookFields(record *deliver.Record) []zap.Field {
+	return []zap.Field{
+		webhook.Endpoint{Provider: record.Provider, Name: record.Endpoint}.Field(),
+		zap.String("provider", record.Provider), zap.String("event", record.Event), zap.String("id", record.ID),
+	}
+}
+
+// attempted tells of an attempt.
+func (d *Manager) attempted(l *deliver.Delivery, outcome deliver.Outcome) {
+	d.metrics.Attempts.WithLabelValues(l.Destination, verdictName(outcome.Verdict)).Inc()
+	fields := append(webhookFields(l.Record), zap.String("destination", l.Destination), zap.Int("attempt", l.Made+1))
+	if outcome.Verdict == deliver.Delivered {
+		if l.Made > 0 {
+			d.logger.Info("a webhook that had failed before is delivered", fields...)
+		}
+		return
+	}
+	if leftOut, tell := failures.tell(l.Destination, time.Now()); tell {
+		d.logger.Warn("delivering a webhook failed", append(fields,
+			zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason), zap.Int("not_logged", leftOut))...)
+	}
+}
+
+// turned tells that a destination is down, or up again.
+func (d *Manager) turned(destination string, down bool, failure deliver.Failure) {
+	about := map[string]any{"destination": destination}
+	if !down {
+		d.logger.Info("a destination is up again", zap.String("destination", destination))
+		d.events.Emit(d.ctx, "webhook_destination_up", about)
+		return
+	}
+	d.logger.Error("a destination is down: what is for it waits, and only one in a while is attempted",
+		zap.String("destination", destination), zap.Int("status", failure.Status), zap.String("failure", failure.Reason))
+	about["status"], about["reason"] = failure.Status, failure.Reason
+	d.events.Emit(d.ctx, "webhook_destination_down", about)
+}
+
+// gates are those of the destinations of a store, by name. A reload hands them over.
+type gates struct {
+	mu    sync.Mutex
+	known map[string]*deliver.Gate
+}
+
+// of returns the gate of a destination.
+func (g *gates) of(destination string) *deliver.Gate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	gate := g.known[destination]
+	if gate == nil {
+		if g.known == nil {
+			g.known = make(map[string]*deliver.Gate)
+		}
+		gate = deliver.NewGate(deliver.Limits{})
+		g.known[destination] = gate
+	}
+	return gate
+}
