@@ -37,8 +37,13 @@ func setupShakes(t testing.TB) []shake {
 			want: verify.Answer{Status: 200, Show: "key-1"},
 		},
 		{
+			provider: "smartsheet", hook: post(`{"challenge":"c-1"}`, "Smartsheet-Hook-Challenge", "c-1"), echo: "header.Smartsheet-Hook-Challenge",
+			want: echoed("Smartsheet-Hook-Response", "c-1"),
+		},
+		{
 			provider: "strava", hook: get("token=verify-me&hub.mode=subscribe&hub.challenge=15f7d1a9&hub.verify_token=x"), echo: "query.hub.challenge",
 			want: object(`{"hub.challenge":"15f7d1a9"}`),
 		},
+		{provider: "surveymonkey", hook: hook{method: http.MethodHead}, want: verify.Answer{Status: 200}},
 	}
 }

@@ -191,7 +191,9 @@ func TestPresetSignatures(t *testing.T) {
 			upper = ""
 		}
 		nothing := at.bad
-		if p.spec.Signature.Prefix == "" && p.spec.Signature.List == nil {
+		list := p.spec.Signature.List
+		bare := list == nil || list.Assign == "" && (p.spec.Timestamp == nil || p.spec.Timestamp.Tag == "")
+		if p.spec.Signature.Prefix == "" && bare {
 			nothing = at.missing
 		}
 		tests := []refused{
