@@ -11,7 +11,7 @@ import (
 )
 
 func TestConfigMistakes(t *testing.T) {
-	const plainSpec = `{"name":"plain","credentials":["token"]}`
+	const plainSpec = `{"name":"own","credentials":["token"]}`
 	token := func(name string, values ...string) []verify.TokenHeader {
 		return []verify.TokenHeader{{Name: name, Values: values}}
 	}
@@ -62,7 +62,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"event with an expression first", "instaleap", verify.Config{Secrets: []string{secret}, Event: []string{"=a", "b"}}, "must be the last"},
 		{"id with a broken template", "instaleap", verify.Config{Secrets: []string{secret}, ID: []string{"{body.id"}}, "id"},
 		{"tolerance without a timestamp", "github", verify.Config{Secrets: []string{secret}, Tolerance: verify.Duration(time.Minute)}, "states no time"},
-		{"tolerance without a scheme", "plain", verify.Config{Tokens: []string{"t"}, Tolerance: verify.Duration(time.Minute)}, "states no time"},
+		{"tolerance without a scheme", "own", verify.Config{Tokens: []string{"t"}, Tolerance: verify.Duration(time.Minute)}, "states no time"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
