@@ -35,20 +35,20 @@ func (k *knownPaths) checkRules(branches []Branch) {
 	if k == nil {
 		return
 	}
-	reads, count := make([][]string, len(branches)), make(map[string]int)
+	paths, count := make([][]payload.Path, len(branches)), make(map[string]int)
 	for i := range branches {
 		if rule, err := route.CompileRule(branches[i].When); err == nil {
-			reads[i] = rule.Reads()
+			paths[i] = rule.Paths()
 		}
-		for _, name := range reads[i] {
-			count[name]++
+		for _, path := range paths[i] {
+			count[path.String()]++
 		}
 	}
 	for name, n := range count {
 		k.made[name] = n > 1
 	}
 	for i := range branches {
-		k.check(&branches[i].at, reads[i])
+		k.check(&branches[i].at, paths[i])
 	}
 }
 
@@ -57,16 +57,9 @@ func (k *knownPaths) checkRewrite(line *caddyfile.Dispenser, rewrite *route.Rewr
 	if k == nil {
 		return
 	}
-	var names []string
 	if rewriter, err := route.NewRewriter(rewrite); err == nil {
-		names = rewriter.Reads()
+		k.check(line, rewriter.Paths())
 	}
-	for _, edit := range rewrite.Edits {
-		if edit.Delete != verify.PersonalData && edit.Delete != "" {
-			names = append(names, "body."+edit.Delete)
-		}
-	}
-	k.check(line, names)
 }
 
 // rewritten notes the paths of the payload that a rewrite makes, which later rules
@@ -78,22 +71,21 @@ func (k *knownPaths) rewritten(rewrite *route.Rewrite) {
 		k.shape = nil
 	default:
 		for _, edit := range rewrite.Edits {
-			k.made["body."+edit.Set], k.made["body."+edit.To] = true, true
+			k.made[edit.Set], k.made[edit.To] = true, true
 		}
 	}
 }
 
-// check warns of fields, each once.
-func (k *knownPaths) check(line *caddyfile.Dispenser, names []string) {
-	for _, name := range names {
-		text, inBody := strings.CutPrefix(name, "body.")
-		path, err := payload.ParsePath(text)
-		if !inBody || err != nil || k.told[name] || k.isMade(name) {
+// check warns of paths, each once.
+func (k *knownPaths) check(line *caddyfile.Dispenser, paths []payload.Path) {
+	for _, path := range paths {
+		name := path.String()
+		if k.told[name] || k.isMade(name) {
 			continue
 		}
 		if meant := k.shape.Misspelt(path); meant != nil {
 			k.told[name] = true
-			warn(line, fmt.Sprintf("no sample of %s has %s; did you mean body.%s?", k.provider, name, meant))
+			warn(line, fmt.Sprintf("no sample of %s has body.%s; did you mean body.%s?", k.provider, name, meant))
 		}
 	}
 }

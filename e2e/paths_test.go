@@ -45,6 +45,25 @@ func TestNoWarningOfPaths(t *testing.T) {
 	}
 }
 
+// Paths out of the elements of lists, and such as are deleted, are known, too.
+func TestPathsInLists(t *testing.T) {
+	for line, want := range map[string]string{
+		"on when `any(body.job.job_items, .prcie > 1)` {\nrespond 204\n}":             "body.job.job_items.*.prcie; did you mean body.job.job_items.*.price?",
+		"on when `any(body.job.job_items ?? [], .price > 1)` {\nrespond 204\n}":       "",
+		"on CREATED {\nwebhook_rewrite {\ndelete job.stauts\n}\nrespond 204\n}":       "body.job.stauts; did you mean body.job.status?",
+		"on CREATED {\nwebhook_rewrite {\nset new body.job.stauts\n}\nrespond 204\n}": "body.job.stauts; did you mean body.job.status?",
+	} {
+		log := webhooktest.CaptureLog(t)
+		if _, err := webhooktest.Adapt("http://:0 {\nhandle_webhook instaleap s {\n" + line + "\notherwise pass\n}\n}\n"); err != nil {
+			t.Fatal(err)
+		}
+		found := log.Find(func(e webhooktest.Entry) bool { return strings.HasPrefix(e.Text("msg"), "no sample of ") })
+		if want == "" && len(found) > 0 || want != "" && (len(found) != 1 || !strings.HasSuffix(found[0].Text("msg"), want)) {
+			t.Errorf("%s: %v; want %q", line, found, want)
+		}
+	}
+}
+
 // A provider of one's own that is like a built-in one has its paths.
 func TestPathsOfProviderLikeAnother(t *testing.T) {
 	for base, want := range map[string]int{"like instaleap": 1, "token": 0} {

@@ -107,6 +107,9 @@ func compile(source string, environment any, options ...expr.Option) (program, e
 	options = append(options, declared()...)
 	// Operators are told what is wrong with what they wrote.
 	written, err := expr.Compile(source, append(slices.Clone(options), expr.Env(environment), expr.Optimize(false))...)
+	if err != nil && strings.Contains(err.Error(), `unexpected token Operator(":")`) {
+		err = fmt.Errorf("an object as what a predicate gives has two braces, as in map(body.items, {{sku: .sku}}): %w", err)
+	}
 	if err != nil {
 		return program{}, err
 	}

@@ -39,34 +39,37 @@ func reads(root ast.Node) []string {
 // Reads names what a rewrite reads of the request, save the payload that it edits.
 func (r *Rewriter) Reads() []string {
 	var found []string
-	add := func(v *Value) {
-		if v != nil {
-			found = append(found, v.Reads()...)
-		}
-	}
-	add(r.body)
-	if r.uri != nil {
-		add(&r.uri.Value)
-	}
-	for _, header := range r.headers {
-		add(header.value)
+	for _, v := range r.values() {
+		found = append(found, v.Reads()...)
 	}
 	for _, edit := range r.edits {
-		add(edit.value)
 		if edit.name == "rename" {
 			found = append(found, "body."+edit.path.String())
 		}
 	}
-	if c := r.cloudEvents; c != nil {
-		for _, v := range []*Value{c.kind, c.source, c.id, c.stamp, c.subject} {
-			add(v)
-		}
-		if c.kind == nil {
-			found = append(found, "event")
-		}
+	if r.cloudEvents != nil && r.cloudEvents.kind == nil {
+		found = append(found, "event")
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// values returns the expressions of a rewrite.
+func (r *Rewriter) values() []*Value {
+	all := []*Value{r.body}
+	if r.uri != nil {
+		all = append(all, &r.uri.Value)
+	}
+	for _, header := range r.headers {
+		all = append(all, header.value)
+	}
+	for _, edit := range r.edits {
+		all = append(all, edit.value)
+	}
+	if c := r.cloudEvents; c != nil {
+		all = append(all, c.kind, c.source, c.id, c.stamp, c.subject)
+	}
+	return slices.DeleteFunc(all, func(v *Value) bool { return v == nil })
 }
 
 // reader follows member chains that begin at body. Nodes are visited from the
