@@ -33,13 +33,14 @@ type sender struct {
 	tamper      bool
 	renew       string
 	client      string
+	tenant      string
 	credentials credentialFlags
 }
 
 func sendCommand(samples fs.FS) *cobra.Command {
 	s := &sender{samples: samples}
 	cmd := &cobra.Command{
-		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--renew URL --client ID:SECRET] [--event E] [--payload FILE] [--tamper]",
+		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--tenant @FILE] [--renew URL --client ID:SECRET] [--event E] [--payload FILE] [--tamper]",
 		Short: "Sends a sample webhook, signed as the provider would",
 		Long: `Sends a sample webhook, signed as the provider would, and prints what was sent
 and what was answered, with the status line last. Tokens and passwords are not
@@ -60,6 +61,7 @@ Exit codes: 0 the answer's status is below 400, 1 it is not, 2 nothing was sent.
 	cmd.Flags().BoolVar(&s.tamper, "tamper", false, "Spoil the webhook after signing it")
 	cmd.Flags().StringVar(&s.renew, "renew", "", "URL to fetch a token from, such as that of webhook_token")
 	cmd.Flags().StringVar(&s.client, "client", "", "Credentials for --renew, as ID:SECRET (@FILE reads them from a file)")
+	cmd.Flags().StringVar(&s.tenant, "tenant", "", "A tenant's JSON, as @FILE, whose first credentials for the provider are used")
 	s.credentials.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		s.provider, s.out = args[0], cmd.OutOrStdout()
@@ -108,6 +110,11 @@ func (s *sender) prepare() (*http.Request, []byte, error) {
 	config, err := s.credentials.config(s.provider)
 	if err != nil {
 		return nil, nil, err
+	}
+	if s.tenant != "" {
+		if err := useTenant(s.tenant, spec, config); err != nil {
+			return nil, nil, err
+		}
 	}
 	sample, err := s.sample(spec)
 	if err != nil {

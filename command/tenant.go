@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/tenant"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // tenantCommand is "caddy webhooks tenant": the customers whose webhooks arrive.
@@ -110,6 +112,32 @@ func documentOf(cmd *cobra.Command, from string) ([]byte, error) {
 		return nil, errors.New("the tenant's JSON comes from a file or standard input: write @FILE or -")
 	}
 	return os.ReadFile(name)
+}
+
+// useTenant puts the credentials of a tenant, whose JSON is in a file, into the
+// configuration of a sender.
+func useTenant(from string, spec *verify.Spec, config *verify.Config) error {
+	name, ok := strings.CutPrefix(from, "@")
+	if !ok {
+		return errors.New("--tenant needs the file of a tenant's JSON, as @FILE")
+	}
+	document, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	found, err := tenant.Parse(strings.TrimSuffix(filepath.Base(name), ".json"), document)
+	if err != nil {
+		return err
+	}
+	credentials, ok := found.For(spec.Name, spec.Name)
+	if !ok {
+		return fmt.Errorf("the tenant has no credentials for %s", spec.Name)
+	}
+	if len(config.Secrets)+len(config.Tokens)+len(config.TokenHeaders)+len(config.Basic) > 0 {
+		return errors.New("--tenant has the credentials; remove --secret, --token and --basic")
+	}
+	config.Unverified = false
+	return credentials.Apply(spec, config)
 }
 
 func tenantRemoveCommand() *cobra.Command {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -53,7 +54,8 @@ type Auth struct {
 	// The longest time that reading a body may take. Default: 10s.
 	ReadBody caddy.Duration `json:"read_body,omitempty"`
 
-	verifier  *verify.Verifier
+	verifier  *verify.Verifier // made of the credentials as they were when the configuration was loaded
+	current   *atomic.Pointer[verify.Verifier]
 	identity  *route.Identity
 	budget    int64           // bytes that all requests may hold
 	ownHeader map[string]bool // Webhook-* headers that the provider's scheme reads
@@ -124,6 +126,9 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
 	}
+	a.current = new(atomic.Pointer[verify.Verifier])
+	a.current.Store(a.verifier)
+	a.renew(app.(*App), &config)
 	a.observer.ExpectKeys(&a.Config)
 	if err := a.provisionTenants(app.(*App), spec, &config); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
@@ -169,7 +174,44 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 }
 
 // Verifier returns what decides about the requests of this handler.
-func (a *Auth) Verifier() *verify.Verifier { return a.verifier }
+func (a *Auth) Verifier() *verify.Verifier { return a.current.Load() }
+
+// renew takes up credentials that change in their files. The configuration is the one
+// that is in use.
+func (a *Auth) renew(app *App, current *verify.Config) {
+	renew(&app.watch, a.Config, &renewal[verify.Config]{
+		handler: "webhook_auth", whose: a.observer.Endpoint.Field(), logger: a.logger, current: *current,
+		read: func() (verify.Config, error) {
+			fresh, err := expandCredentials(a.Config, nil)
+			if a.Tenant != nil {
+				fresh.Tenant, fresh.Secrets, fresh.Tokens, fresh.Basic = nil, current.Secrets, current.Tokens, current.Basic
+			}
+			return fresh, err
+		},
+		use: func(fresh verify.Config) error {
+			if a.gate != nil { // tenants have the other credentials
+				if a.receiver != nil && a.receiver.given != nil {
+					return a.receiver.given.parse(fresh.Issued.Keys, false)
+				}
+				return nil
+			}
+			verifier, err := a.verifier.With(&fresh)
+			if err != nil {
+				return err
+			}
+			if a.receiver != nil && a.receiver.given != nil {
+				if err := a.receiver.given.parse(fresh.Issued.Keys, false); err != nil {
+					return err
+				}
+			}
+			a.current.Store(verifier)
+			if a.near != nil {
+				a.near.config.Store(&fresh)
+			}
+			return nil
+		},
+	})
+}
 
 // Sign puts the configured credentials into a request, as the provider would.
 // The claims are added to those of a JSON Web Token.
@@ -178,10 +220,16 @@ func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {
 	if err != nil {
 		return err
 	}
+	client := testClient
+	if a.gate != nil {
+		if client, config, err = a.ofTenant(r); err != nil {
+			return err
+		}
+	}
 	if err := verify.SignWithClaims(a.verifier.Provider().Spec, &config, r, claims); err != nil || a.receiver == nil {
 		return err
 	}
-	return a.receiver.sign(a.Issued, r)
+	return a.receiver.sign(a.Issued, r, client)
 }
 
 // Validate checks the limits.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -75,12 +76,9 @@ func (i *issuers) issuing(config *token.Config) (*issuer, error) {
 	found.endpoints++
 	found.keyTexts = config.Keys
 	if len(config.Keys) > 0 {
-		given, err := token.ParseKeys(config.Keys)
-		if err != nil {
+		given := new(givenKeys)
+		if err := given.parse(config.Keys, true); err != nil {
 			return nil, err
-		}
-		if !given[0].CanSign() {
-			return nil, errors.New("key 1 is a public one, which signs nothing; the first key must be private or a shared secret")
 		}
 		found.keys, found.stored = given, nil
 	}
@@ -106,8 +104,8 @@ func (i *issuers) receiving(at webhook.Endpoint, issued *verify.Issued) (*receiv
 	}
 	r := &receiver{issuer: found, endpoint: at}
 	if len(issued.Keys) > 0 {
-		var err error
-		if r.given, err = token.ParseKeys(issued.Keys); err != nil {
+		r.given = new(givenKeys)
+		if err := r.given.parse(issued.Keys, false); err != nil {
 			return nil, fmt.Errorf("issued: %w", err)
 		}
 		found.given = true
@@ -117,6 +115,34 @@ func (i *issuers) receiving(at webhook.Endpoint, issued *verify.Issued) (*receiv
 	}
 	found.taking = append(found.taking, at)
 	return r, found.check()
+}
+
+// givenKeys are keys that an operator gave, which change when their files do.
+type givenKeys struct {
+	current atomic.Pointer[token.GivenKeys]
+}
+
+// parse takes keys into use.
+func (g *givenKeys) parse(texts []string, signing bool) error {
+	keys, err := token.ParseKeys(texts)
+	if err != nil {
+		return err
+	}
+	if signing && !keys[0].CanSign() {
+		return errors.New("key 1 is a public one, which signs nothing; the first key must be private or a shared secret")
+	}
+	g.current.Store(&keys)
+	return nil
+}
+
+// Signing implements token.Keys.
+func (g *givenKeys) Signing(ctx context.Context, now time.Time) (token.Key, error) {
+	return g.current.Load().Signing(ctx, now)
+}
+
+// Find implements token.Keys.
+func (g *givenKeys) Find(ctx context.Context, id string, now time.Time) (token.Key, bool, error) {
+	return g.current.Load().Find(ctx, id, now)
 }
 
 // check finds what would make tokens good for more than they are meant for, or
@@ -164,7 +190,7 @@ func (i *issuers) checkFor(app *App) error {
 type receiver struct {
 	issuer   *issuer
 	endpoint webhook.Endpoint
-	given    token.GivenKeys
+	given    *givenKeys // nil if the configuration has none
 }
 
 // expected returns what a token must say. It is asked for by requests only,
@@ -205,15 +231,18 @@ func (r *receiver) claims(text string, now time.Time) (*token.Claims, error) {
 	return claims, err
 }
 
+// testClient is the client of tokens that are made for test webhooks.
+const testClient = "test"
+
 // sign puts a token into a request, as the provider would.
-func (r *receiver) sign(issued *verify.Issued, request *verify.Request) error {
+func (r *receiver) sign(issued *verify.Issued, request *verify.Request, client string) error {
 	e := r.expected()
 	key, err := e.Keys.Signing(context.Background(), request.Received)
 	if err != nil {
 		return fmt.Errorf("making a token: %w", err)
 	}
 	signed, err := token.Mint(key, &token.Claims{
-		Issuer: e.Issuer, Audience: []string{r.endpoint.Provider}, Subject: "test",
+		Issuer: e.Issuer, Audience: []string{r.endpoint.Provider}, Subject: client,
 		Issued: request.Received, Expires: request.Received.Add(token.DefaultTTL),
 	})
 	if err != nil {

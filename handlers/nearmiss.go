@@ -23,8 +23,8 @@ type nearMiss struct {
 	app    *App
 	own    int // the index of the endpoint's own secrets in those of the app
 	spec   *verify.Spec
-	config *verify.Config // with its credentials
-	next   atomic.Int64   // when the next one may be, in nanoseconds since 1970
+	config atomic.Pointer[verify.Config] // with its credentials
+	next   atomic.Int64                  // when the next one may be, in nanoseconds since 1970
 }
 
 // newNearMiss remembers the secrets of an endpoint for the others, and returns
@@ -34,7 +34,9 @@ func newNearMiss(app *App, spec *verify.Spec, config *verify.Config) *nearMiss {
 	if !config.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
 		return nil
 	}
-	return &nearMiss{app: app, own: len(app.secrets) - 1, spec: spec, config: config}
+	n := &nearMiss{app: app, own: len(app.secrets) - 1, spec: spec}
+	n.config.Store(config)
+	return n
 }
 
 // due reports whether a refusal is to be diagnosed now, and takes the turn.
@@ -90,7 +92,7 @@ func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify
 	}
 	defer diagnosing.Unlock()
 	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.Data, Received: request.Received}
-	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config, Others: a.near.others()}, refused)
+	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config.Load(), Others: a.near.others()}, refused)
 	if s := a.observer.ArrivalOf(r); s != nil {
 		s.Near = near
 	}

@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -25,10 +27,11 @@ import (
 type Sign struct {
 	// Keys in the form whsec_<base64> (symmetric, 24 to 64 bytes) or
 	// whsk_<base64> (Ed25519). Each adds a signature. Placeholders such as
-	// {env.NAME} and {file./path} are replaced when the configuration loads.
+	// {env.NAME} and {file./path} are replaced when the configuration loads, and
+	// again when the file changes.
 	Secrets []string `json:"secrets,omitempty"`
 
-	signer *verify.Signer
+	signer *atomic.Pointer[verify.Signer]
 	now    func() time.Time
 }
 
@@ -49,11 +52,37 @@ func (s *Sign) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("webhook_sign: %w", err)
 	}
-	if s.signer, err = verify.NewSigner(config.Secrets); err != nil {
+	signer, err := verify.NewSigner(config.Secrets)
+	if err != nil {
 		return fmt.Errorf("webhook_sign: %w", err)
 	}
+	s.signer = new(atomic.Pointer[verify.Signer])
+	s.signer.Store(signer)
+	s.renew(ctx, config.Secrets)
 	s.now = time.Now
 	return nil
+}
+
+// renew takes up secrets that change in their files.
+func (s *Sign) renew(ctx caddy.Context, secrets []string) {
+	app, err := ctx.App(webhook.AppName)
+	if err != nil {
+		return // nor can anything have been verified that would be signed
+	}
+	renew(&app.(*App).watch, s.Secrets, &renewal[[]string]{
+		handler: "webhook_sign", whose: zap.Skip(), logger: ctx.Logger(), current: secrets,
+		read: func() ([]string, error) {
+			config, err := expandCredentials(verify.Config{Secrets: s.Secrets}, nil)
+			return config.Secrets, err
+		},
+		use: func(secrets []string) error {
+			signer, err := verify.NewSigner(secrets)
+			if err == nil {
+				s.signer.Store(signer)
+			}
+			return err
+		},
+	})
 }
 
 func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -70,13 +99,14 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if held := webhook.BodyOf(r); held != nil {
 		body = held.Content
 	}
-	if s.signer.Copies() {
+	signer := s.signer.Load()
+	if signer.Copies() {
 		if err := v.Buffer.Charge(int64(len(body))); err != nil {
 			return webhook.Refuse(r, verify.Overloaded)
 		}
 	}
 	id := v.Event.StandardID()
-	timestamp, signature := s.signer.Sign(id, s.now(), body)
+	timestamp, signature := signer.Sign(id, s.now(), body)
 	r.Header.Set(verify.StandardID, id)
 	r.Header.Set(verify.StandardTimestamp, timestamp)
 	r.Header.Set(verify.StandardSignature, signature)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,8 +45,9 @@ func TestSignStaysInsideTheBudget(t *testing.T) {
 		if test.replaced > 0 {
 			r.Body = io.NopCloser(strings.NewReader(strings.Repeat("y", test.replaced)))
 		}
-		status := 200
-		err = (&Sign{signer: signer, now: time.Now}).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+		status, current := 200, new(atomic.Pointer[verify.Signer])
+		current.Store(signer)
+		err = (&Sign{signer: current, now: time.Now}).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 			body, err := io.ReadAll(r.Body)
 			want := cmp.Or(test.replaced, 400_000)
 			if len(body) != want || r.Header.Get("Webhook-Signature") == "" {

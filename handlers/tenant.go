@@ -1,10 +1,12 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
@@ -37,7 +39,11 @@ func (a *Auth) provisionTenants(app *App, spec *verify.Spec, config *verify.Conf
 // all are of one.
 func (a *Auth) visitor(r *http.Request, repl *caddy.Replacer) (tenants.Visitor, error) {
 	if a.gate == nil {
-		return tenants.Visitor{Verifier: a.verifier}, nil
+		verifier := a.current.Load()
+		if verifier != a.verifier {
+			a.observer.VerifiedBy(r, verifier)
+		}
+		return tenants.Visitor{Verifier: verifier}, nil
 	}
 	from, err := a.gate.Find(r.Context(), repl.ReplaceAll(a.Tenant.ID, ""))
 	if err != nil {
@@ -48,6 +54,15 @@ func (a *Auth) visitor(r *http.Request, repl *caddy.Replacer) (tenants.Visitor, 
 	}
 	a.observer.VerifiedBy(r, from.Verifier)
 	return from, nil
+}
+
+// ofTenant returns whose webhook a request would be, and the configuration with that
+// tenant's credentials; those of nobody if there is no such tenant.
+func (a *Auth) ofTenant(r *verify.Request) (id string, config verify.Config, err error) {
+	request := (&http.Request{Method: r.Method, URL: r.URL, Host: r.URL.Host, Header: r.Header}).WithContext(context.Background())
+	id = caddyhttp.NewTestReplacer(request).ReplaceAll(a.Tenant.ID, "")
+	config, err = a.gate.Config(context.Background(), id)
+	return id, config, err
 }
 
 // blame says why a request is refused; nil if it is not. Whoever is not welcome has

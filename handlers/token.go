@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -47,7 +48,7 @@ type Token struct {
 	token.Config
 
 	issuer   *issuer
-	clients  *token.Clients
+	clients  *atomic.Pointer[token.Clients]
 	metrics  *observe.Metrics
 	refusals *observe.Refusals
 	logger   *zap.Logger
@@ -94,33 +95,20 @@ func (t *Token) Provision(ctx caddy.Context) error {
 func (t *Token) provision(app *App) error {
 	t.SetDefaults()
 	expanded := t.Config
-	expanded.Clients = slices.Clone(t.Clients)
-	expand := trimmer{t.logger}.expand
 	if err := app.checkWritten("key", t.Keys); err != nil {
 		return err
 	}
-	for i := range expanded.Clients {
-		client := &expanded.Clients[i]
+	for i, client := range t.Clients {
 		if err := app.checkWritten(fmt.Sprintf("client %d, secret", i+1), []string{client.Secret}); err != nil {
 			return err
 		}
-		pair, err := expand(fmt.Sprintf("client %d, value", i+1), []string{client.ID, client.Secret})
-		if err != nil {
-			return err
-		}
-		client.ID, client.Secret = pair[0], pair[1]
+	}
+	if err := t.expand(&expanded, t.logger); err != nil {
+		return err
 	}
 	var err error
-	if expanded.Keys, err = expand("key", t.Keys); err != nil {
-		return err
-	}
-	if err := expanded.Check(); err != nil {
-		return err
-	}
-	if err := expanded.CheckSecrets(); err != nil {
-		return err
-	}
-	t.clients = token.NewClients(expanded.Clients)
+	t.clients = new(atomic.Pointer[token.Clients])
+	t.clients.Store(token.NewClients(expanded.Clients))
 	if t.issuer, err = app.issuers.issuing(&expanded); err != nil {
 		return err
 	}
@@ -129,7 +117,49 @@ func (t *Token) provision(app *App) error {
 		Message: "token refused", Rest: "more requests for tokens were refused than are logged",
 	}
 	app.watch.AddRefusals(t.refusals)
+	t.renew(app, expanded)
 	return nil
+}
+
+// expand replaces the placeholders of secrets and keys in a copy of the configuration.
+func (t *Token) expand(expanded *token.Config, logger *zap.Logger) (err error) {
+	expand := trimmer{logger}.expand
+	expanded.Clients = slices.Clone(t.Clients)
+	for i := range expanded.Clients {
+		client := &expanded.Clients[i]
+		pair, err := expand(fmt.Sprintf("client %d, value", i+1), []string{client.ID, client.Secret})
+		if err != nil {
+			return err
+		}
+		client.ID, client.Secret = pair[0], pair[1]
+	}
+	if expanded.Keys, err = expand("key", t.Keys); err != nil {
+		return err
+	}
+	if err := expanded.Check(); err != nil {
+		return err
+	}
+	return expanded.CheckSecrets()
+}
+
+// renew takes up secrets and keys that change in their files.
+func (t *Token) renew(app *App, current token.Config) {
+	renew(&app.watch, t.Config, &renewal[token.Config]{
+		handler: "webhook_token", whose: zap.String("issuer", t.Issuer), logger: t.logger, current: current,
+		read: func() (token.Config, error) {
+			expanded := t.Config
+			return expanded, t.expand(&expanded, nil)
+		},
+		use: func(fresh token.Config) error {
+			if given, ok := t.issuer.keys.(*givenKeys); ok {
+				if err := given.parse(fresh.Keys, true); err != nil {
+					return err
+				}
+			}
+			t.clients.Store(token.NewClients(fresh.Clients))
+			return nil
+		},
+	})
 }
 
 func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
@@ -162,7 +192,7 @@ func (t *Token) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 		return err
 	}
 	address, _ := netip.ParseAddr(webhook.ClientIP(r)) // the zero Addr is one, too
-	client, right, wait := failures.Guess(t.Issuer, t.clients, candidates, address, webhook.Now())
+	client, right, wait := failures.Guess(t.Issuer, t.clients.Load(), candidates, address, webhook.Now())
 	switch {
 	case wait > 0:
 		return t.holdBack(w, r, wait)

@@ -29,6 +29,7 @@ type Metrics struct {
 	buffered     prometheus.GaugeFunc
 
 	TenantLookups *prometheus.CounterVec // by source and result
+	Renewed       *prometheus.CounterVec // by handler and result
 
 	ReplayEvicted *prometheus.CounterVec // without labels
 	replayErrors  *prometheus.CounterVec // by endpoint
@@ -93,6 +94,9 @@ var Collectors = sync.OnceValue(func() *Metrics {
 			"When a configured credential was right last, in Unix time, by endpoint, kind and its number; 0 if it was not since the process began. "+
 				"Those of tenants are not counted.",
 			[]string{"provider", "endpoint", "kind", "key"}),
+		Renewed: counters("credentials_renewed_total",
+			"Times that credentials had changed in their files, by handler and result: taken, or broken, which leaves the old ones in use.",
+			"handler", "result"),
 		TenantLookups: counters("tenant_lookups_total",
 			"Look-ups of tenants by source and result: found, unknown, unreadable or failed. What is remembered is not looked up.",
 			"source", "result"),
@@ -145,7 +149,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
-		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups,
+		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
 		if err := Register(ctx, collector); err != nil {

@@ -10,6 +10,7 @@ const watchInterval = 5 * time.Second
 type Watcher struct {
 	observers []*Observer
 	refusals  []*Refusals   // of all endpoints, also of those that issue tokens
+	every     []func()      // what else is to be looked after
 	quit      chan struct{} // closed to end it
 	done      chan struct{} // closed when it has ended
 }
@@ -27,10 +28,13 @@ func (w *Watcher) Add(o *Observer) {
 // AddRefusals takes a log of refusals into care, under the same condition.
 func (w *Watcher) AddRefusals(log *Refusals) { w.refusals = append(w.refusals, log) }
 
+// Every has a function called every few seconds, under the same condition.
+func (w *Watcher) Every(f func()) { w.every = append(w.every, f) }
+
 // Start takes over from the configuration before this one.
 func (w *Watcher) Start() {
 	Running.add(w)
-	if len(w.refusals) == 0 {
+	if len(w.refusals) == 0 && len(w.every) == 0 {
 		return
 	}
 	w.begin(time.Now())
@@ -69,6 +73,9 @@ func (w *Watcher) Look(at time.Time) {
 	w.flush(at)
 	for _, o := range w.observers {
 		o.checkSilence(at)
+	}
+	for _, look := range w.every {
+		look()
 	}
 }
 

@@ -102,16 +102,8 @@ func (g *Gate) of(t *tenant.Tenant) *compiled {
 // Compile makes what verifies the webhooks of a tenant; nil if it has no credentials for
 // this endpoint.
 func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
-	credentials, ok := t.For(g.endpoint, g.provider)
-	switch {
-	case ok:
-	case g.config.Issued != nil: // a token has the tenant's id in it
-		credentials = new(tenant.Credentials)
-	default:
-		return nil, nil
-	}
-	config := g.config
-	if err := credentials.Apply(g.spec, &config); err != nil {
+	config, ok, err := g.configOf(t)
+	if !ok || err != nil {
 		return nil, err
 	}
 	var options []verify.Option
@@ -119,4 +111,36 @@ func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
 		options = g.options(t.ID)
 	}
 	return g.nobody.With(&config, options...)
+}
+
+// configOf returns the configuration of the endpoint with the credentials of a tenant;
+// false if it has none for this endpoint.
+func (g *Gate) configOf(t *tenant.Tenant) (config verify.Config, ok bool, err error) {
+	credentials, ok := t.For(g.endpoint, g.provider)
+	switch {
+	case ok:
+	case g.config.Issued != nil: // a token has the tenant's id in it
+		credentials = new(tenant.Credentials)
+	default:
+		return config, false, nil
+	}
+	config = g.config
+	return config, true, credentials.Apply(g.spec, &config)
+}
+
+// Config returns the configuration of the endpoint with the credentials of a tenant, for
+// those who sign test webhooks; with those of nobody if no tenant has the id.
+func (g *Gate) Config(ctx context.Context, id string) (verify.Config, error) {
+	found, err := g.Source.Tenant(ctx, id)
+	switch {
+	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, tenant.ErrID):
+		return g.config, nil
+	case err != nil:
+		return g.config, err
+	}
+	config, ok, err := g.configOf(found)
+	if !ok {
+		return g.config, err
+	}
+	return config, err
 }
