@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
@@ -192,14 +194,27 @@ func TestPayloadJSON(t *testing.T) {
 	}
 }
 
-// A form of several parts is refused, and called what it is.
-func TestMultipartIsNamed(t *testing.T) {
-	const body = "--B\r\nContent-Disposition: form-data; name=\"signature\"\r\n\r\nx\r\n--B--\r\n"
+// The fields of a multipart form are read, and its files pass; one that readers
+// would not agree on is refused, and called what it is.
+func TestMultipart(t *testing.T) {
+	const token = "0123456789abcdef"
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	body := ""
+	for _, field := range [][2]string{{"timestamp", now}, {"token", token}, {"signature", webhooktest.HMAC(testSecret, now, token)}} {
+		body += "--B\r\nContent-Disposition: form-data; name=\"" + field[0] + "\"\r\n\r\n" + field[1] + "\r\n"
+	}
+	body += "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n\x00\xff\r\n--B--\r\n"
 	up := webhooktest.NewUpstream(t)
 	srv := webhooktest.Start(t, endpoint(up, "mailgun-form "+testSecret))
-	checkReason(t, srv.Post("/hook", body, "Content-Type: Multipart/Form-Data; boundary=B", "X-Tell: 1"), 400, "malformed")
+	const contentType = "Content-Type: Multipart/Form-Data; boundary=B"
+	checkStatus(t, srv.Post("/hook", body, contentType), 200)
+	got := up.Only()
+	if string(got.Body) != body || got.Header.Get("Webhook-Event") != "inbound" || got.Header.Get("Webhook-Delivery-Id") != token {
+		t.Errorf("upstream gets %q with %v", got.Body, got.Header)
+	}
+	checkReason(t, srv.Post("/hook", body+body, contentType, "X-Tell: 1"), 400, "malformed")
 	entry := srv.Log.Wait(t, webhooktest.Message("webhook refused"))
-	if !strings.Contains(entry.Text("detail"), "multipart/form-data") {
+	if !strings.Contains(entry.Text("detail"), "multipart") {
 		t.Errorf("the log says %v", entry)
 	}
 	up.None()

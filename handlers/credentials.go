@@ -112,14 +112,16 @@ const (
 // form.
 func credentialPlaces(spec *verify.Spec, config *verify.Config) []string {
 	var places []string
-	if spec.Token != nil {
-		places = append(places, spec.Token.From)
-	}
-	if spec.JWT != nil {
-		places = append(places, spec.JWT.From)
-	}
-	if spec.Signature != nil {
-		places = append(places, spec.Signature.From...)
+	for _, way := range spec.Ways() {
+		if way.Token != nil {
+			places = append(places, way.Token.From)
+		}
+		if way.JWT != nil {
+			places = append(places, way.JWT.From)
+		}
+		if way.Signature != nil {
+			places = append(places, way.Signature.From...)
+		}
 	}
 	for _, header := range config.TokenHeaders {
 		places = append(places, "header."+header.Name)

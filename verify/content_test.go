@@ -44,6 +44,7 @@ func TestContent(t *testing.T) {
 		{"an object, as text", `"{body.o}"`, "!malformed"},
 		{"JSON that is absent", `"{json.none}"`, "!malformed"},
 		{"JSON that is absent, empty", `[{"text":"<{json.none}>","absent":"empty"},"{body.id}"]`, "<>e1"},
+		{"hash of the body", `"{timestamp}|{sha256.hex}{sha256.base64}|"`, "1715688000|" + digest(body) + base64Digest(body) + "|"},
 		{"backslash alone", `"\\{x}{body.id}\\"`, "{x}e1\\"},
 		{"lower case", `[{"text":"{body.s}X","lower":true},"{body.s}X"]`, "größexGrößeX"},
 		{"body is never in lower case", `[{"text":"{body}","lower":true}]`, body},
@@ -73,6 +74,11 @@ func TestContent(t *testing.T) {
 			h.expect(t, v, verify.BadSignature)
 		})
 	}
+}
+
+func base64Digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 func TestSeparators(t *testing.T) {

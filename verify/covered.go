@@ -42,9 +42,9 @@ func (p *Provider) contentCoverage() Coverage {
 	signed := SignedNothing
 	p.content.each(func(f *field) {
 		switch {
-		case f.kind == wholeBody:
+		case f.kind == wholeBody || f.isBodyHash():
 			signed = SignedBody
-		case f.kind == literalText || f.kind == secretKey || p.datesOnly(f):
+		case f.kind == literalText || f.kind == secretKey || f.kind == headerNames || p.datesOnly(f):
 		case signed == SignedNothing:
 			signed = SignedFields
 		}
@@ -148,8 +148,10 @@ func (p *Provider) signs(f *field) bool {
 // binds reports whether a field cannot change while another one stays.
 func (p *Provider) binds(covered, f *field) bool {
 	switch covered.kind {
-	case wholeBody:
-		return f.inDocument()
+	case wholeBody, bodySHA256Hex, bodySHA256Base64:
+		return f.inDocument() || covered.equal(f)
+	case signedHeaders:
+		return covered.equal(f) || p.headers.binds(f)
 	case bodyJSON:
 		return (f.kind == bodyPath || f.kind == bodyJSON) && len(f.path) >= len(covered.path) &&
 			slices.Equal(f.path[:len(covered.path)], covered.path)

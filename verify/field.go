@@ -1,6 +1,9 @@
 package verify
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"hash/crc32"
 	"net/http"
@@ -22,6 +25,10 @@ const (
 	bodyJSON
 	itemPath
 	bodyCRC32
+	bodySHA256Hex
+	bodySHA256Base64
+	signedHeaders
+	headerNames
 	headerField
 	numberedHeader
 	queryField
@@ -49,19 +56,24 @@ type field struct {
 
 // plainFields are the fields that have no name or path.
 var plainFields = map[string]fieldKind{
-	"body":        wholeBody,
-	"crc32":       bodyCRC32,
-	"form.sorted": sortedForm,
-	"form.php":    phpForm,
-	"method":      requestMethod,
-	"path":        requestPath,
-	"uri":         requestURI,
-	"url":         requestURL,
-	"url.base":    requestURLBase,
-	"timestamp":   statedTimestamp,
-	"id":          deliveryID,
-	"key":         secretKey,
-	"hmac":        handshakeHMAC,
+	"body":  wholeBody,
+	"crc32": bodyCRC32,
+
+	"sha256.hex":    bodySHA256Hex,
+	"sha256.base64": bodySHA256Base64,
+	"headers":       signedHeaders,
+	"headers.names": headerNames,
+	"form.sorted":   sortedForm,
+	"form.php":      phpForm,
+	"method":        requestMethod,
+	"path":          requestPath,
+	"uri":           requestURI,
+	"url":           requestURL,
+	"url.base":      requestURLBase,
+	"timestamp":     statedTimestamp,
+	"id":            deliveryID,
+	"key":           secretKey,
+	"hmac":          handshakeHMAC,
 }
 
 // namedFields are the fields that have one, by what stands before it.
@@ -151,7 +163,7 @@ func (f *field) equal(other *field) bool {
 // inHead reports whether the field can be read before the body.
 func (f *field) inHead() bool {
 	switch f.kind {
-	case literalText, headerField, numberedHeader, queryField, requestMethod, requestPath, requestURI:
+	case literalText, headerField, numberedHeader, signedHeaders, headerNames, queryField, requestMethod, requestPath, requestURI:
 		return true
 	default:
 		return false
@@ -162,6 +174,9 @@ func (f *field) inHead() bool {
 func (f *field) inDocument() bool {
 	return f.kind == bodyPath || f.kind == bodyJSON || f.kind == formField || f.kind == wholeBody
 }
+
+// isBodyHash reports whether the field is a hash of the body.
+func (f *field) isBodyHash() bool { return f.kind == bodySHA256Hex || f.kind == bodySHA256Base64 }
 
 // text returns a field's value exactly as it was sent. A header or parameter
 // that was sent twice is ambiguous, which is an error, as is a body that
@@ -216,6 +231,16 @@ func (m *message) computed(f *field) (string, bool, error) {
 		return string(m.Body.Bytes()), true, nil
 	case bodyCRC32:
 		return strconv.FormatUint(uint64(crc32.ChecksumIEEE(m.Body.Bytes())), 10), true, nil
+	case bodySHA256Hex, bodySHA256Base64:
+		sum := sha256.Sum256(m.Body.Bytes())
+		if f.kind == bodySHA256Hex {
+			return hex.EncodeToString(sum[:]), true, nil
+		}
+		return base64.StdEncoding.EncodeToString(sum[:]), true, nil
+	case signedHeaders:
+		return m.provider.headers.text(m)
+	case headerNames:
+		return m.provider.headers.names(m)
 	case sortedForm:
 		form, err := m.Body.Form()
 		return joinSorted(form), true, err

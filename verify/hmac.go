@@ -2,6 +2,7 @@ package verify
 
 import (
 	"crypto/hmac"
+	"crypto/md5"  //nolint:gosec // only by a word that says legacy
 	"crypto/sha1" //nolint:gosec // some providers sign with HMAC-SHA1, which is not broken
 	"crypto/sha256"
 	"crypto/sha512"
@@ -16,6 +17,8 @@ var hashes = map[string]func() hash.Hash{
 	"sha256": sha256.New,
 	"sha384": sha512.New384,
 	"sha512": sha512.New,
+
+	"legacy_md5": md5.New,
 }
 
 // hmacKeys is HMAC (RFC 2104), or a plain hash over content that holds the
@@ -85,7 +88,7 @@ func (s *Spec) NewHash() (func() hash.Hash, error) {
 	}
 	newHash, ok := hashes[s.Hash]
 	if !ok {
-		return nil, fmt.Errorf("hash is %q; it can be sha1, sha256, sha384 or sha512", s.Hash)
+		return nil, fmt.Errorf("hash is %q; it can be sha1, sha256, sha384 or sha512, or legacy_md5", s.Hash)
 	}
 	return newHash, nil
 }

@@ -225,7 +225,7 @@ func (j *joints) confinePart(p *Provider, i int, from side) error {
 	case part.kind == bodyJSON && !p.content.segments[part.segment].lower && p.content.segments[part.segment].absent != "empty":
 		part.value, part.number = true, bare == nil && !slices.ContainsFunc(texts, from.beginsInNumber)
 		return nil
-	case p.statesTime(part, bare != nil):
+	case !p.timestamp.mayGoOn(from, texts, bare) && p.statesTime(part, bare != nil):
 		if p.timestamp.layouts == nil && (bare != nil || slices.ContainsFunc(texts, from.beginsInDigit)) {
 			p.timestamp.fixed = true
 		}
@@ -283,6 +283,8 @@ func (p *Provider) delimitsItself(part *part, from side) bool {
 	switch {
 	case part.kind == phpForm:
 		return from == fromStart // it says how long it is
+	case part.isBodyHash():
+		return true
 	case part.kind == requestMethod:
 		return delimited(p.methods(), from)
 	case p.bodyHash != nil && part.equal(p.bodyHash):
@@ -313,6 +315,13 @@ func (p *Provider) statesTime(part *part, needed bool) bool {
 	}
 	p.timestamp.signed = true
 	return true
+}
+
+// mayGoOn reports whether a time without a zone could have a longer fraction of
+// a second for what follows it.
+func (t *timestampReader) mayGoOn(from side, texts []string, bare *field) bool {
+	inFraction := func(text string) bool { return strings.Contains("0123456789.,", text[:1]) }
+	return t.zoneless && from == fromStart && (bare != nil || slices.ContainsFunc(texts, inFraction))
 }
 
 // isTime reports whether a field is the only place where the time may be.
@@ -381,7 +390,7 @@ func (j *joints) finish(p *Provider) {
 		switch part.kind {
 		case literalText, secretKey:
 			continue
-		case wholeBody, bodyCRC32, requestMethod, requestPath, requestURI, requestURL, requestURLBase:
+		case wholeBody, bodyCRC32, bodySHA256Hex, bodySHA256Base64, requestMethod, requestPath, requestURI, requestURL, requestURLBase:
 			j.empty = false
 		case statedTimestamp:
 			p.timestamp.signed = p.timestamp.signed || p.content.segments[part.segment].absent != "empty"

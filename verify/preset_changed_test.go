@@ -159,6 +159,13 @@ func TestPresetSignedFields(t *testing.T) {
 				for _, at := range p.statedAt(field) {
 					tests = append(tests, p.fieldChanges(t, good, field, at)...)
 				}
+			case "headers", "headers.names":
+				for _, name := range p.spec.Headers.Must {
+					at := place{"header", name}
+					tests = append(tests,
+						refused{name + " changed", at.set(t, good, "x"), verify.BadSignature},
+						refused{name + " absent", at.drop(t, good), verify.BadSignature})
+				}
 			case "url":
 				tests = append(tests, urlChanges(t, good)...)
 			case "method":

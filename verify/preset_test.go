@@ -370,7 +370,7 @@ func TestPresetsAccept(t *testing.T) {
 func TestPresetFiles(t *testing.T) {
 	order := []string{
 		"name", "title", "docs", "evidence", "note", "credentials", "scheme", "hash", "key", "secret_prefix", "signature", "token", "jwt",
-		"timestamp", "content", "url", "refuse_separators", "body_hash", "for_each", "require", "or", "form_field",
+		"timestamp", "content", "headers", "url", "refuse_separators", "body_hash", "for_each", "require", "or", "form_field",
 		"event", "id", "handshakes", "methods", "sources", "answer_within", "synchronous", "events",
 		"event_sources", "synonyms", "categories", "personal", "secrets",
 	}

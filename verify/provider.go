@@ -20,8 +20,9 @@ type Provider struct {
 	endsInBody  bool             // see signsBodyLast
 	signature   *signatureReader // nil without a signature
 	timestamp   *timestampReader
-	bodyHash    *field // nil where nothing states it
-	forEach     *field // nil where the request is signed as a whole
+	headers     *headersReader // nil where the request names none
+	bodyHash    *field         // nil where nothing states it
+	forEach     *field         // nil where the request is signed as a whole
 	token       field
 	tokenPrefix string
 	event, id   sources
@@ -67,6 +68,9 @@ func compileOne(spec *Spec, finder *payload.Finder) (*Provider, error) {
 	case "", "any", "json":
 	default:
 		return nil, fmt.Errorf("payload is %q; it can be json or any", spec.Payload)
+	}
+	if p.headers, err = compileHeaders(spec); err != nil {
+		return nil, err
 	}
 	if err := p.compileScheme(); err != nil {
 		return nil, err
@@ -140,6 +144,8 @@ func (p *Provider) checkContent() error {
 		return errors.New("content names the timestamp, but timestamp does not say where it is")
 	case p.content.has(deliveryID) && len(p.contentID.templates) == 0:
 		return errors.New("content names the id, but id does not say where it is")
+	case p.headers == nil && (p.content.has(signedHeaders) || p.content.has(headerNames)):
+		return errors.New("content names the headers, but headers does not say which a request signs")
 	case p.forEach == nil && p.namesItem():
 		return errors.New("item.PATH is named, but for_each does not say of what array")
 	case p.bodyHash != nil && p.bodyHash.kind == itemPath:
@@ -240,6 +246,12 @@ func (p *Provider) HeaderNames() []string {
 		if way.signature != nil {
 			for i := range way.signature.from {
 				add(&way.signature.from[i])
+			}
+		}
+		if way.headers != nil {
+			add(&way.headers.from)
+			for _, name := range way.headers.spec.Must {
+				names = append(names, http.CanonicalHeaderKey(name))
 			}
 		}
 	}

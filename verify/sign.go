@@ -103,6 +103,12 @@ func (p *Provider) sign(m *message, secret string) error {
 		}
 	}
 	m.signatures.timestamp = timestamp
+	if p.headers != nil && p.content.has(signedHeaders) {
+		m.signatures.names = p.headers.signedNames()
+		if p.headers.spec.Tag == "" {
+			m.Header.Set(p.headers.from.name, m.signatures.names)
+		}
+	}
 	index := 0
 	return p.eachItem(m, func(m *message) error {
 		signature, err := p.compute(m, secret)
@@ -118,7 +124,7 @@ func (p *Provider) sign(m *message, secret string) error {
 			from.path = slices.Concat(p.forEach.path, payload.Path{strconv.Itoa(index)}, from.path)
 			index++
 		}
-		return p.put(m, &from, p.signature.format(signature, timestamp))
+		return p.put(m, &from, p.signature.format(signature, timestamp, m.signatures.names))
 	})
 }
 
@@ -257,8 +263,8 @@ func defaultText(text, fallback string) string {
 }
 
 // format writes a signature as it stands in the request.
-func (s *signatureReader) format(signature []byte, timestamp string) string {
-	value := s.spec.Prefix + s.encoding.encode(signature)
+func (s *signatureReader) format(signature []byte, timestamp, names string) string {
+	value := strings.Replace(s.spec.Prefix, "*", "any", 1) + s.encoding.encode(signature)
 	list := s.spec.List
 	switch {
 	case list != nil && list.Assign == "" && s.timestampTag == firstEntry:
@@ -267,6 +273,9 @@ func (s *signatureReader) format(signature []byte, timestamp string) string {
 		return value
 	}
 	value = strings.Replace(list.Tag, "*", "any", 1) + list.Assign + value
+	if names != "" && s.headersTag != "" {
+		value = s.headersTag + list.Assign + names + list.Separator + value
+	}
 	if s.timestampTag != "" {
 		value = s.timestampTag + list.Assign + timestamp + list.Separator + value
 	}

@@ -57,6 +57,7 @@ type signatureReader struct {
 	encoding     encoding
 	size         int // bytes of a signature; 0 where that depends on the key
 	timestampTag string
+	headersTag   string // of the names of signed headers
 }
 
 func compileSignature(spec *Spec) (*signatureReader, error) {
@@ -82,11 +83,17 @@ func compileSignature(spec *Spec) (*signatureReader, error) {
 		}
 		s.from = append(s.from, f)
 	}
+	if _, after, variable := strings.Cut(s.spec.Prefix, "*"); variable && after == "" {
+		return nil, errors.New("signature: prefix ends in a star, so that nothing says where the signature begins")
+	}
 	if list := s.spec.List; list != nil && list.Separator == "" {
 		return nil, errors.New("signature: list has no separator")
 	}
 	if spec.Timestamp != nil {
 		s.timestampTag = spec.Timestamp.Tag
+	}
+	if spec.Headers != nil {
+		s.headersTag = spec.Headers.Tag
 	}
 	if s.timestampTag != "" && (s.spec.List == nil || s.spec.List.Assign == "" && s.timestampTag != firstEntry) {
 		return nil, errors.New("timestamp: tag needs a signature list with assign, or must be " + firstEntry)
@@ -119,6 +126,7 @@ type signatures struct {
 	decoded   [][]byte // candidates, any of which may match
 	timestamp string   // from the list's timestamp tag
 	timed     bool     // the tag was there
+	names     string   // of signed headers, from the list's tag for them
 	final     bool     // they are not those of an item
 
 	few  [1][]byte // room for decoded
@@ -236,6 +244,10 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 			return refuse(BadSignature, "two timestamps in %s", s.places())
 		case s.timestampTag != "" && tag == s.timestampTag:
 			found.timestamp, found.timed = value, true
+		case s.headersTag != "" && tag == s.headersTag && found.names != "" && found.names != value:
+			return refuse(BadSignature, "the signed headers are named in two ways in %s", s.places())
+		case s.headersTag != "" && tag == s.headersTag:
+			found.names = value
 		case tag == list.Tag, list.Tag == "*":
 			s.add(value, found)
 		}
@@ -244,7 +256,7 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 }
 
 func (s *signatureReader) add(text string, found *signatures) {
-	text, ok := strings.CutPrefix(text, s.spec.Prefix)
+	text, ok := cutPattern(text, s.spec.Prefix)
 	if !ok || text == "" || len(found.decoded) == maxNumbered {
 		return
 	}
@@ -255,6 +267,17 @@ func (s *signatureReader) add(text string, found *signatures) {
 	if decoded, err := s.encoding.decode(room, text); err == nil && (s.size == 0 || len(decoded) == s.size) {
 		found.decoded = append(found.decoded, decoded)
 	}
+}
+
+// cutPattern returns what follows a prefix, in which a star stands for any text.
+func cutPattern(text, prefix string) (string, bool) {
+	before, after, variable := strings.Cut(prefix, "*")
+	text, ok := strings.CutPrefix(text, before)
+	if !ok || !variable {
+		return text, ok
+	}
+	_, text, ok = strings.Cut(text, after)
+	return text, ok
 }
 
 // form describes signatures to the operator.

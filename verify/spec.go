@@ -13,7 +13,7 @@ import (
 // "query.NAME", "form.NAME", "body.PATH" (a dotted path into the JSON payload),
 // "json.PATH" (the same value as it stands there: a text with its quotation
 // marks, an object, a boolean), "body", "method", "path", "uri" (path and query as requested), "url", "url.base"
-// (without the query), "crc32" (of the body, decimal), "form.sorted" (names and values of a form, sorted by
+// (without the query), "crc32" (of the body, decimal), "sha256.hex" and "sha256.base64" (of the body), "headers" and "headers.names" (see headers), "form.sorted" (names and values of a form, sorted by
 // name and joined bare), "form.php" (the form without its signature, as PHP
 // serializes it), "timestamp", "id" and "key". Where text surrounds them they
 // stand in braces, as in "{header.X-Timestamp}.{body}", and the text may have the
@@ -52,7 +52,8 @@ type Spec struct {
 	// provider has no scheme of its own it is none, basic or left out.
 	Scheme string `json:"scheme,omitempty"`
 
-	// The hash of hmac and digest: sha1, sha256, sha384 or sha512. Default: sha256.
+	// The hash of hmac and digest: sha1, sha256, sha384 or sha512; or legacy_md5,
+	// which is for providers that have nothing better. Default: sha256.
 	Hash string `json:"hash,omitempty"`
 
 	// How the text of a secret becomes the key of hmac, digest or jwt: utf8 (as
@@ -82,6 +83,9 @@ type Spec struct {
 	// What is signed: a template, or several where order matters and a part
 	// may be absent. {body} is the body as it came over the wire.
 	Content Content `json:"content,omitempty"`
+
+	// The headers that a request itself names as signed: {headers} in content.
+	Headers *SignedHeaders `json:"headers,omitempty"`
 
 	// How the URL is written that is part of content.
 	URL *URL `json:"url,omitempty"`
@@ -196,7 +200,8 @@ type Signature struct {
 	// repeated header is ambiguous and refused.
 	Repeated bool `json:"repeated,omitempty"`
 
-	// Text that must stand before the signature, such as "sha256=".
+	// Text that must stand before the signature, such as "sha256=". One star in it
+	// stands for any text, such as the id of a key in "*/SHA256/".
 	Prefix string `json:"prefix,omitempty"`
 
 	// How a header lists several signatures. Absent: it holds a single one.
@@ -296,7 +301,8 @@ type Timestamp struct {
 	// list without tags it is 1, for the first entry.
 	Tag string `json:"tag,omitempty"`
 
-	// How it is written: s or ms since 1970, rfc3339 or http_date. A number in
+	// How it is written: s or ms since 1970, rfc3339, datetime (the same without a
+	// zone: it is UTC) or http_date. A number in
 	// another unit is known by its size, unless there is a tolerance and the
 	// unit is stated. Default: s.
 	Unit string `json:"unit,omitempty"`

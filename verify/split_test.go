@@ -19,13 +19,14 @@ type slot struct {
 
 // random templates are made of these.
 var (
-	slotFields = []string{"timestamp", "id", "header.X-A", "header.X-B", "body.f", "json.g", "json.g", "body", "body", "url", "query.q", "method", "key"}
+	slotFields = []string{"timestamp", "id", "header.X-A", "header.X-B", "body.f", "json.g", "json.g", "body", "body", "url", "query.q", "method", "key", "sha256.hex", "headers"}
 	slotTexts  = []string{".", ":", "::", "a", "A", "1", "{", "\n", ".a."}
 	slotValues = map[string][]string{
 		"timestamp": {"1715688000", "171568800", "17156880001", "2024", "0171568800", ""},
 		"body":      {`{}`, `{"f":1}`, `[{"a":"}"}]`, `12`, ` {}`, `{} `, `{}{}`, `{"f":".a."}`, `x`, ``, `"\""`, `""`},
 		"json.g":    {`{}`, `[]`, `{"a":"}"}`, `[{"a":"x\"]"}]`, `12`, `1`, `-1`, `1e5`, `true`, `null`, `"a"`, `"\"a"`, `"{}"`, `"."`, `".a."`},
 		"url":       {"", "?q=1", "?q={}", "?q=.", "?q=[]", "?q=a:", "1"},
+		"headers":   {"x-h1=a;x-h2=b", "x-h1=;x-h2=", "x-h1=.;x-h2=.a.", "x-h1=1;x-h2=1", "x-h1=a;x-h2=b;x-h2=c", "x-h1=A:;x-h2=::"},
 		"":          {"", "a", ".", "1", "a.", ":", "::", "x:", ".a", "{", "a.a", "A", "12", " ", "{}"},
 	}
 )
@@ -55,7 +56,9 @@ func randomSplit(r *rand.Rand) *splitCase {
 			}
 			s := slot{field: pick(slotFields)}
 			inBody := s.field == "body.f" || s.field == "json.g"
+			hashed := s.field == "sha256.hex"
 			if used[s.field] || s.field == "body" && (used["body.f"] || used["json.g"]) || inBody && used["body"] ||
+				hashed && (used["body"] || used["body.f"] || used["json.g"]) || (inBody || s.field == "body") && used["sha256.hex"] ||
 				s.field == "url" && used["query.q"] || s.field == "query.q" && used["url"] {
 				continue
 			}
@@ -73,6 +76,7 @@ func randomSplit(r *rand.Rand) *splitCase {
 				Timestamp: &verify.Timestamp{From: []string{"header.X-T"}, Unit: []string{"s", "rfc3339"}[min(1, r.IntN(4)/3)]},
 				ID:        []string{"header.X-ID"}, Methods: []string{"POST", "PUT", "GET"},
 				RefuseSeparators: r.IntN(6) == 0,
+				Headers:          &verify.SignedHeaders{From: "header.X-Names", Assign: "=", Join: ";", Must: []string{"x-h1"}},
 			}
 		}
 		c.spec.Content = append(c.spec.Content, verify.Segment{
@@ -105,6 +109,8 @@ func (c *splitCase) random(r *rand.Rand) values {
 				v[s.field] = pool[0] // the only one that is good everywhere
 			case s.field == "key":
 				v[s.field] = secret
+			case s.field == "sha256.hex":
+				v[s.field] = digest("{}")
 			case r.IntN(6) > 0 || s.field == "body":
 				v[s.field] = pool[r.IntN(len(pool))]
 			}
@@ -181,6 +187,18 @@ func (c *splitCase) hook(v values, signature string) (hook, bool) {
 			h.url = value
 		case "query.q":
 			h.url = slotURL + "?q=" + url.QueryEscape(value)
+		case "headers":
+			first, second, found := strings.Cut(strings.TrimPrefix(value, "x-h1="), ";x-h2=")
+			if !found || !strings.HasPrefix(value, "x-h1=") || strings.ContainsAny(value, "\n") {
+				return h, false
+			}
+			h.header.Set("X-Names", "x-h1 x-h2")
+			h.header.Set("X-H1", first)
+			h.header.Set("X-H2", second)
+		case "sha256.hex":
+			if value != digest(h.body) {
+				return h, false
+			}
 		case "key":
 			if value != secret {
 				return h, false

@@ -16,6 +16,7 @@ type timestampReader struct {
 	tolerance Duration
 	signed    bool // it is part of the signed content, so it must be a time
 	fixed     bool // nothing keeps it apart there, so it must have all digits of its unit
+	zoneless  bool // a shorter text of it may begin a longer one
 	exact     bool // it decides, and the description states its unit, so it has no other
 }
 
@@ -39,10 +40,12 @@ func compileTimestamp(spec *Spec) (*timestampReader, error) {
 		t.unit = time.Millisecond
 	case "rfc3339":
 		t.layouts = rfc3339Layouts
+	case "datetime":
+		t.layouts, t.zoneless = []string{"2006-01-02T15:04:05", "2006-01-02 15:04:05"}, true
 	case "http_date":
 		t.layouts = []string{http.TimeFormat}
 	default:
-		return nil, fmt.Errorf("timestamp: unit is %q; it can be s, ms, rfc3339 or http_date", spec.Timestamp.Unit)
+		return nil, fmt.Errorf("timestamp: unit is %q; it can be s, ms, rfc3339, datetime or http_date", spec.Timestamp.Unit)
 	}
 	var err error
 	if t.from, err = parseSources(spec.Timestamp.From); err != nil {
@@ -116,6 +119,8 @@ func (t *timestampReader) unitName() string {
 // format writes a time as the provider would.
 func (t *timestampReader) format(at time.Time) string {
 	switch {
+	case t.zoneless:
+		return at.UTC().Format("2006-01-02T15:04:05.000000")
 	case len(t.layouts) == 1:
 		return at.UTC().Format(t.layouts[0])
 	case t.layouts != nil:

@@ -48,6 +48,9 @@ type Way struct {
 	// The path of an array in the body, each element of which must verify.
 	ForEach string `json:"for_each,omitempty"`
 
+	// The headers that a request names as signed.
+	Headers *SignedHeaders `json:"headers,omitempty"`
+
 	// Header values that must be as given.
 	Require map[string]string `json:"require,omitempty"`
 }
