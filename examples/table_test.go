@@ -210,6 +210,7 @@ func table(t *testing.T) []example {
 			{"tampered", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now()).but("7", "8"), 401, ""},
 			{"old", acme(t, "test-secret-acme", `{"id":7,"kind":"order.paid"}`, time.Now().Add(-time.Hour)), 401, ""},
 		}},
+		yourProvider(t),
 		{"several-ways", map[string]string{"PARCEL_SECRET": "test-secret-parcel"}, []step{
 			{"new way", parcel(t, "test-secret-parcel", sha256.New, `{"parcel": 7, "paid": true}`), 200, "POST /parcel parcel.left 7"},
 			{"old way", parcel(t, "test-secret-parcel", sha1.New, `{"parcel": 7, "paid": true}`), 200, "POST /parcel parcel.left 7"},
