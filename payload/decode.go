@@ -51,6 +51,7 @@ type decoder struct {
 	granted int    // how large size may be
 	memory  Memory // gives more; nil: there is none
 	open    []any  // the elements of the arrays that are being read
+	ahead   int    // how many bytes were read ahead to count elements
 }
 
 // all decodes the whole document.
@@ -164,30 +165,81 @@ func (d *decoder) array(i, depth int) (any, int) {
 	if !d.take(sizeOfArray) {
 		return nil, failed
 	}
-	first := len(d.open)
+	list := list{first: len(d.open)}
 	for {
-		if !d.take(sizeOfValue) {
+		if list.whole == nil && !d.take(sizeOfValue) {
 			return nil, failed
 		}
 		var element any
 		if element, i = d.decode(i, depth); i == failed {
 			return nil, failed
 		}
-		if len(d.open) == cap(d.open) && !d.growOpen() {
+		if !d.add(&list, element, i, depth) {
 			return nil, failed
 		}
-		d.open = append(d.open, element)
 		switch i = space(d.doc, i); {
 		case i < len(d.doc) && d.doc[i] == ',':
 			if i = space(d.doc, i+1); d.endsAfterComma(i) {
-				return d.closed(first), i + 1
+				return d.closed(list), i + 1
 			}
 		case i < len(d.doc) && d.doc[i] == ']':
-			return d.closed(first), i + 1
+			return d.closed(list), i + 1
 		default:
 			return nil, d.unexpected(i, "a comma or ]")
 		}
 	}
+}
+
+// list is an array that is being read: its elements are open from the first on or, if
+// it is a long one, in an array of their own.
+type list struct {
+	first int
+	whole []any
+}
+
+// longList is after how many elements the rest of an array is counted, so that it is
+// not copied while it grows.
+const longList = 1024
+
+// add adds an element, which ends at i, to an array.
+func (d *decoder) add(l *list, element any, i, depth int) bool {
+	if l.whole != nil {
+		l.whole = append(l.whole, element)
+		return true
+	}
+	if len(d.open) == cap(d.open) && !d.growOpen() {
+		return false
+	}
+	d.open = append(d.open, element)
+	if len(d.open)-l.first < longList || d.loose || d.ahead > len(d.doc) {
+		return true
+	}
+	more := d.follow(i, depth)
+	if !d.take(more * sizeOfValue) {
+		return false
+	}
+	l.whole = append(make([]any, 0, longList+more), d.open[l.first:]...)
+	clear(d.open[l.first:])
+	d.open = d.open[:l.first]
+	return true
+}
+
+// follow returns how many elements of an array follow the one that ends at i.
+func (d *decoder) follow(i, depth int) (n int) {
+	next, start := scan{doc: d.doc}, i
+	for {
+		if i = space(d.doc, i); i >= len(d.doc) || d.doc[i] != ',' {
+			break
+		}
+		end := next.skip(space(d.doc, i+1), depth)
+		if end == failed {
+			break
+		}
+		i = end
+		n++
+	}
+	d.ahead += i - start
+	return n
 }
 
 // growOpen makes room for more elements. It counts as long as the document is read.
@@ -202,13 +254,16 @@ func (d *decoder) growOpen() bool {
 	return true
 }
 
-// closed returns the array whose elements are open from the first on.
-func (d *decoder) closed(first int) any {
-	elements := d.open[first:]
+// closed returns the array that was read.
+func (d *decoder) closed(l list) any {
+	if l.whole != nil {
+		return l.whole
+	}
+	elements := d.open[l.first:]
 	array := make([]any, len(elements))
 	copy(array, elements)
 	clear(elements)
-	d.open = d.open[:first]
+	d.open = d.open[:l.first]
 	return array
 }
 
