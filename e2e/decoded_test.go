@@ -127,3 +127,44 @@ func TestNoRoomForDecodedValues(t *testing.T) {
 		t.Errorf("%d are forwarded", got)
 	}
 }
+
+// Sixty webhooks of 1 MiB whose lists have nothing but empty objects are let in as
+// long as there is room for what their rule decodes, and else told to come again;
+// however many there are, no more is held than may be.
+func TestManyDecodedValues(t *testing.T) {
+	const count, room = 60, 96 << 20
+	up := webhooktest.NewUpstream(t)
+	rule := "`any(body.items ?? [], (.price ?? 0) > 10)`"
+	srv := webhooktest.Start(t, "{\n\tmetrics\n\twebhooks {\n\t\tmax_buffered 96MiB\n\t}\n}\n"+
+		strings.Replace(routes("on when "+rule+" {\nrespond 418\n}\notherwise {\nwebhook_proxy "+up.Addr()+"\n}"), "log\n", "log\n\tmetrics /metrics\n", 1))
+	body := `{"items":[` + strings.Repeat(`{},`, (1<<20)/3-10) + `{}]}`
+	statuses := make(map[int]int)
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for range count {
+		wait.Go(func() {
+			answer := push(srv, body)
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[answer.Status]++
+			if answer.Status == http.StatusServiceUnavailable && answer.Header.Get("Retry-After") == "" {
+				t.Error("a sender is not told when to come again")
+			}
+		})
+	}
+	if held := heldBytes(t, srv); held > room {
+		t.Errorf("%g bytes are held", held)
+	}
+	wait.Wait()
+	t.Logf("%v", statuses)
+	if statuses[http.StatusOK]+statuses[http.StatusServiceUnavailable] != count || statuses[http.StatusOK] == 0 {
+		t.Errorf("the answers are %v", statuses)
+	}
+	if got := len(up.Requests()); got != statuses[http.StatusOK] {
+		t.Errorf("the app has got %d of %d", got, statuses[http.StatusOK])
+	}
+	if failed := srv.Log.Find(webhooktest.Message("a rule failed, so it does not match")); len(failed) > 0 {
+		t.Errorf("the rule failed: %v", failed[0])
+	}
+	eventually(t, "nothing held", func() bool { return heldBytes(t, srv) == 0 })
+}
