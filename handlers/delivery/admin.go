@@ -1,15 +1,12 @@
 package delivery
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -50,7 +47,7 @@ func (QueueAPI) CaddyModule() caddy.ModuleInfo {
 // Routes implements caddy.AdminRouter.
 func (QueueAPI) Routes() []caddy.AdminRoute {
 	route := func(path, method string, serve func(*Manager, *http.Request) (any, error)) caddy.AdminRoute {
-		return caddy.AdminRoute{Pattern: "/webhooks/queue" + path, Handler: queueRoute{method, serve}}
+		return caddy.AdminRoute{Pattern: "/webhooks/queue" + path, Handler: queueRoute{method, serve, path == ""}}
 	}
 	return []caddy.AdminRoute{
 		route("", http.MethodGet, showQueue),
@@ -69,6 +66,7 @@ func (QueueAPI) Routes() []caddy.AdminRoute {
 type queueRoute struct {
 	method string
 	serve  func(*Manager, *http.Request) (any, error)
+	anyway bool // it can answer although no store is open
 }
 
 func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
@@ -77,7 +75,7 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
 	}
 	current := delivering.current()
-	if current == nil {
+	if current == nil || current.pooled == nil && !q.anyway {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no store is open: this configuration has neither webhook_deliver nor store, or is still starting")}
 	}
 	answer, err := q.serve(current, r)
@@ -125,45 +123,6 @@ type Queue struct {
 }
 
 func showQueue(d *Manager, r *http.Request) (any, error) { return d.queues(r.Context()) }
-
-// queues returns what is kept for each destination: those of the configuration, also
-// if nothing is, those that it has no more, and what waits in stores that it has no
-// more.
-func (d *Manager) queues(ctx context.Context) ([]Queue, error) {
-	all, err := d.pooled.Stats(ctx)
-	if err != nil {
-		return nil, err
-	}
-	queues := make([]Queue, 0, len(all))
-	for _, to := range d.destinations() {
-		if !slices.ContainsFunc(all, func(stats deliver.Stats) bool { return stats.Destination == to.Name }) {
-			all = append(all, deliver.Stats{Destination: to.Name})
-		}
-	}
-	slices.SortFunc(all, func(a, b deliver.Stats) int { return strings.Compare(a.Destination, b.Destination) })
-	for i := range all {
-		queues = append(queues, queueOf(all[i]))
-		q := &queues[i]
-		for _, to := range d.destinations() {
-			if to.Name == q.Destination {
-				q.Configured, q.Down = true, to.Gate.Down()
-			}
-		}
-	}
-	for _, other := range d.stranded {
-		left, err := other.store.Stats(ctx)
-		if err != nil {
-			continue // it has said so, and is not what was asked for
-		}
-		for i := range left {
-			if q := queueOf(left[i]); q.Waiting+q.Dead > 0 {
-				q.Store = other.place
-				queues = append(queues, q)
-			}
-		}
-	}
-	return queues, nil
-}
 
 func queueOf(stats deliver.Stats) Queue {
 	q := Queue{Stats: stats}

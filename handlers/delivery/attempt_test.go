@@ -49,7 +49,7 @@ func sent(t *testing.T, size int) (*http.Request, *savedRequest) {
 	v.Event = (&route.Snapshot{Provider: "p", ID: "1", URL: new(route.SnapshotURL)}).Event(r.Header, v.Buffer.Data)
 	webhook.SetBody(r, v.Body.Hold(v.Buffer.Data, v.Buffer.Shared(), v.Event.Body))
 	caddyhttp.SetVar(r.Context(), webhook.EventVar, v)
-	return r, save(r, v.Event)
+	return r, save(r, v.Event, nil)
 }
 
 // begun begins a first attempt for a sender.

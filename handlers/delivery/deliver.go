@@ -99,6 +99,7 @@ type Deliver struct {
 	schedule deliver.Schedule
 
 	order, delay *route.Value // nil: not said
+	outer        []string     // placeholders to be stored
 	fixedDelay   time.Duration
 
 	server  *caddyhttp.Server
@@ -169,6 +170,7 @@ func (d *Deliver) Provision(ctx caddy.Context) error {
 	} else {
 		d.server = new(caddyhttp.Server)
 	}
+	d.outer = outerPlaceholders(identity)
 	d.fillDefaults()
 	if err := d.check(); err != nil {
 		return fmt.Errorf("webhook_deliver %s: %w", d.Name, err)
@@ -273,7 +275,7 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	if err := webhook.BufferBody(r, v); err != nil {
 		return err
 	}
-	saved := save(r, v.Event)
+	saved := save(r, v.Event, d.outer)
 	way, err := d.wayOf(v.Event)
 	if err != nil {
 		return d.unordered(v.Event, err)

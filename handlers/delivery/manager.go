@@ -152,7 +152,10 @@ func (d *Manager) serves(destination string) bool {
 // Start opens the store, or takes it over from the configuration before, and
 // delivers what is in it.
 func (d *Manager) Start() error {
-	if len(d.deliverers) == 0 && !d.asked && !d.holdsDefault() {
+	if len(d.deliverers) == 0 && !d.asked {
+		if d.findStranded(); len(d.stranded) > 0 {
+			delivering.add(d)
+		}
 		return nil
 	}
 	place, err := d.engine.Place()
@@ -252,9 +255,6 @@ func (d *Manager) Stop() {
 func (d *Manager) Cleanup() error {
 	if d.place != "" {
 		d.release(d.place)
-	}
-	for _, other := range d.stranded {
-		d.release(other.place)
 	}
 	return nil
 }

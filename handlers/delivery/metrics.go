@@ -57,7 +57,9 @@ func (queueMetrics) Collect(collected chan<- prometheus.Metric) {
 	stranded := make(map[string]int)
 	for i := range all {
 		q := &all[i]
-		if !q.Configured || q.Store != "" {
+		if q.Configured {
+			stranded[q.Destination] += 0
+		} else {
 			stranded[q.Destination] += q.Waiting
 		}
 		if q.Store != "" {

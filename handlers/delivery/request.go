@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -37,7 +38,12 @@ type savedRequest struct {
 	RemoteAddr string             `json:"remote_addr"`
 	ClientIP   string             `json:"client_ip,omitempty"` // as the server saw it
 	Proto      string             `json:"proto"`
-	TLS        bool               `json:"tls,omitempty"` // it came by TLS
+	TLS        bool               `json:"tls,omitempty"`        // it came by TLS
+	LocalAddr  string             `json:"local_addr,omitempty"` // where it came
+
+	// Placeholders are those that destinations name and that only what stands in
+	// front of webhook_deliver knows, such as {re.*} and the outputs of map.
+	Placeholders map[string]string `json:"placeholders,omitempty"`
 
 	Vars map[string]any `json:"vars,omitempty"`
 
@@ -47,7 +53,7 @@ type savedRequest struct {
 
 // save copies what destinations need of a request, once for all of them. Nothing of
 // it changes any more. The body is shared.
-func save(r *http.Request, event *route.Event) *savedRequest {
+func save(r *http.Request, event *route.Event, placeholders []string) *savedRequest {
 	s := &savedRequest{
 		Event:      event.Snapshot(),
 		Method:     r.Method,
@@ -60,12 +66,18 @@ func save(r *http.Request, event *route.Event) *savedRequest {
 		OrigMethod: r.Method,
 		Vars:       savedVars(r),
 	}
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		s.LocalAddr = local.String()
+	}
 	if held := webhook.BodyOf(r); held != nil {
 		s.body, s.source = held.Content, held.Buffer
 	}
 	if event.ReadableID() == "" {
 		s.Event.ID = event.StandardID()
 		s.Header[webhook.HeaderDeliveryID] = []string{s.Event.ID}
+	}
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && len(placeholders) > 0 {
+		s.Placeholders = savedPlaceholders(repl, placeholders)
 	}
 	original := r.URL
 	if o, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
@@ -143,7 +155,8 @@ func restore(record *deliver.Record) (*savedRequest, error) {
 
 // request makes the request of an attempt, of which it becomes a part.
 func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w http.ResponseWriter, number int) *http.Request {
-	r := blank.WithContext(ctx)
+	// net/http always says where a request has come, and handlers rely on it.
+	r := blank.WithContext(context.WithValue(ctx, http.LocalAddrContextKey, localAddr(s.LocalAddr)))
 	r.Method, r.URL, r.RequestURI = s.OrigMethod, (*url.URL)(s.OrigURL), (*url.URL)(s.OrigURL).RequestURI()
 	r.Header, r.Host, r.RemoteAddr, r.Proto = s.Header.Clone(), s.Host, s.RemoteAddr, s.Proto
 	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(s.Proto)
@@ -163,6 +176,9 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	for name, value := range s.Vars {
 		caddyhttp.SetVar(r.Context(), name, value)
 	}
+	for name, value := range s.Placeholders {
+		repl.Set(name, value)
+	}
 	r.Header[headerAttempt] = []string{strconv.Itoa(number)}
 	v := &webhook.Verified{Event: s.Event.Event(r.Header, s.body)} // its memory is the sender's, or nobody's
 	v.Buffer.Size = int64(len(s.body))
@@ -172,6 +188,15 @@ func (s *savedRequest) request(ctx context.Context, server *caddyhttp.Server, w 
 	repl.Map(func(key string) (any, bool) { return webhook.EventPlaceholder(v, key) })
 	return r
 }
+
+// localAddr is the address at which a request came.
+type localAddr string
+
+// Network implements net.Addr.
+func (localAddr) Network() string { return "tcp" }
+
+// String implements net.Addr.
+func (a localAddr) String() string { return string(a) }
 
 // blank is what requests are made of that no server has received.
 var blank = &http.Request{Body: http.NoBody}

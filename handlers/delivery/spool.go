@@ -102,7 +102,12 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 			return err
 		}
 	}
-	if first.late() || first.outcome.Verdict == deliver.Failed {
+	switch {
+	case first.late() || first.outcome.Verdict == deliver.Failed:
+		w.WriteHeader(d.Ack)
+		return nil
+	case first.outcome.Verdict == deliver.Refused && !alone(attempts):
+		first.settle(false)
 		w.WriteHeader(d.Ack)
 		return nil
 	}
@@ -166,7 +171,7 @@ func (d *Deliver) undelivered(attempts []attempt, began time.Time, lane string) 
 		late := a.late()
 		if !late {
 			a.to.attempts[a.outcome.Verdict].Inc()
-			if a.outcome.Verdict == deliver.Delivered || a.outcome.Verdict == deliver.Refused && i == 0 {
+			if a.outcome.Verdict == deliver.Delivered || a.outcome.Verdict == deliver.Refused && i == 0 && alone(attempts) {
 				continue // it is done, or the sender is told
 			}
 		}
@@ -187,6 +192,18 @@ func (d *Deliver) undelivered(attempts []attempt, began time.Time, lane string) 
 		leftovers = append(leftovers, l)
 	}
 	return leftovers
+}
+
+// alone reports whether no destination but the first has taken a webhook, or may take
+// it yet: then its answer is the sender's. Else the sender would try again, and the
+// others would have it once more.
+func alone(attempts []attempt) bool {
+	for i := range attempts[1:] {
+		if a := &attempts[1+i]; a.late() || a.outcome.Verdict != deliver.Refused {
+			return false
+		}
+	}
+	return true
 }
 
 // Bounds of storing.

@@ -1,7 +1,9 @@
 package delivery
 
 import (
-	"errors"
+	"context"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -9,15 +11,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
-// What waits in a store that the configuration has no more is forgotten by nobody:
-// it is told of when the configuration loads, by the metrics and by the queue. That
-// is the store of the configuration before, and the default one, which is where it
-// was in the process before.
+// What waits in a store that the configuration has no more is told of when the
+// configuration loads, by the metrics and by the queue: of the store of the
+// configuration before, and of the default one, which is where it was in an earlier
+// process. The file is looked into and let go of, since another process may be about
+// to deliver what is in it.
 
-// strandedStore is such a store, which is kept open.
+// strandedStore is what was in such a store when it was looked into.
 type strandedStore struct {
 	place string
-	store *pooledStore
+	kept  []deliver.Stats
 }
 
 // locatable is an engine that can say whether there is a store already.
@@ -26,35 +29,64 @@ type locatable interface{ Exists() bool }
 // defaultStore is the module that keeps webhooks where nothing is said.
 const defaultStore = "webhooks.stores.bolt"
 
-// holdsDefault reports whether the store where nothing is said is there although
-// nothing asks for it any more, and holds something.
-func (d *Manager) holdsDefault() bool {
-	engine, ok := d.engine.(locatable)
-	if !ok || !engine.Exists() {
-		return false
+// findStranded looks into the stores that are not the configuration's.
+func (d *Manager) findStranded() {
+	if before := delivering.current(); before != nil && before.pooled != nil && before.place != d.place {
+		d.strand(before.place, before.pooled.Store)
 	}
-	place, err := d.engine.Place()
+	module, err := caddy.GetModule(defaultStore)
 	if err != nil {
-		return false
+		return
 	}
-	opened, _, err := stores.LoadOrNew(place, d.opener(d.engine))
-	if err != nil {
-		d.logger.Error("there is a store of webhooks that the configuration has no more, and it cannot be read",
-			zap.String("store", place), zap.Error(err))
-		return false
+	engine, ok := module.New().(deliver.Engine)
+	if !ok {
+		return
+	}
+	place, err := engine.Place()
+	if where, ok := engine.(locatable); err != nil || !ok || place == d.place || !where.Exists() ||
+		slices.ContainsFunc(d.stranded, func(known strandedStore) bool { return known.place == place }) {
+		return
+	}
+	opened, _, err := stores.LoadOrNew(place, d.opener(engine))
+	if err != nil { // mostly because another process delivers from it
+		d.logger.Debug("the default store cannot be looked into", zap.String("store", place), zap.Error(err))
+		return
 	}
 	defer d.release(place)
-	return d.holds(opened.(*pooledStore))
+	d.strand(place, opened.(*pooledStore).Store)
 }
 
-func (d *Manager) holds(store *pooledStore) bool {
+// strand notes what is in a store, and tells of it.
+func (d *Manager) strand(place string, store deliver.Store) {
 	all, err := store.Stats(d.ctx)
+	if err != nil {
+		d.logger.Error("a store that is not in the configuration cannot be read", zap.String("store", place), zap.Error(err))
+		return
+	}
+	all = slices.DeleteFunc(all, func(stats deliver.Stats) bool { return stats.Waiting+stats.Dead == 0 })
+	if len(all) == 0 {
+		return
+	}
+	d.stranded = append(d.stranded, strandedStore{place, all})
 	for i := range all {
-		if all[i].Waiting+all[i].Dead > 0 {
-			return true
+		if all[i].Waiting > 0 {
+			d.logger.Warn("webhooks wait for a destination in a store that is not in the configuration; "+
+				"name the store and the destination again to have them delivered", zap.String("store", place),
+				zap.String("destination", all[i].Destination), zap.Int("waiting", all[i].Waiting))
 		}
 	}
-	return err != nil
+}
+
+// strandedQueues is what was left in those stores.
+func (d *Manager) strandedQueues() (queues []Queue) {
+	for _, other := range d.stranded {
+		for i := range other.kept {
+			q := queueOf(other.kept[i])
+			q.Store = other.place
+			queues = append(queues, q)
+		}
+	}
+	return queues
 }
 
 // opener makes what the pool opens a store by.
@@ -68,55 +100,30 @@ func (d *Manager) opener(engine deliver.Engine) caddy.Constructor {
 	}
 }
 
-// findStranded keeps the stores open that hold something and are not the
-// configuration's.
-func (d *Manager) findStranded() {
-	if before := delivering.current(); before != nil && before.place != d.place {
-		d.strand(before.place, nil)
+// queues returns what is kept for each destination: those of the configuration, also
+// if nothing is, those that it has no more, and what was left in stores that it has
+// no more.
+func (d *Manager) queues(ctx context.Context) ([]Queue, error) {
+	if d.pooled == nil {
+		return d.strandedQueues(), nil
 	}
-	module, err := caddy.GetModule(defaultStore)
+	all, err := d.pooled.Stats(ctx)
 	if err != nil {
-		return
+		return nil, err
 	}
-	engine, ok := module.New().(deliver.Engine)
-	if !ok {
-		return
-	}
-	place, err := engine.Place()
-	if where, ok := engine.(locatable); err == nil && ok && place != d.place && where.Exists() {
-		d.strand(place, engine)
-	}
-}
-
-// strand keeps one of them open, which is open if there is no engine.
-func (d *Manager) strand(place string, engine deliver.Engine) {
-	for _, known := range d.stranded {
-		if known.place == place {
-			return
-		}
-	}
-	open := func() (caddy.Destructor, error) { return nil, errors.New("it is not open any more") }
-	if engine != nil {
-		open = d.opener(engine)
-	}
-	opened, _, err := stores.LoadOrNew(place, open)
-	if err != nil {
-		d.logger.Error("there is a store of webhooks that the configuration has no more, and it cannot be read",
-			zap.String("store", place), zap.Error(err))
-		return
-	}
-	other := strandedStore{place, opened.(*pooledStore)}
-	if !d.holds(other.store) {
-		d.release(place)
-		return
-	}
-	d.stranded = append(d.stranded, other)
-	all, _ := other.store.Stats(d.ctx)
+	destinations := d.destinations()
+	var queues []Queue
 	for i := range all {
-		if all[i].Waiting > 0 {
-			d.logger.Warn("webhooks wait for a destination in a store that is not in the configuration; "+
-				"name the store again to have them delivered", zap.String("store", place),
-				zap.String("destination", all[i].Destination), zap.Int("waiting", all[i].Waiting))
-		}
+		queues = append(queues, queueOf(all[i]))
 	}
+	for _, to := range destinations {
+		i := slices.IndexFunc(queues, func(q Queue) bool { return q.Destination == to.Name })
+		if i < 0 {
+			i = len(queues)
+			queues = append(queues, queueOf(deliver.Stats{Destination: to.Name}))
+		}
+		queues[i].Configured, queues[i].Down = true, to.Gate.Down()
+	}
+	slices.SortFunc(queues, func(a, b Queue) int { return strings.Compare(a.Destination, b.Destination) })
+	return append(queues, d.strandedQueues()...), nil
 }

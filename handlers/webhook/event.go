@@ -156,7 +156,7 @@ func RemoveSpoofable(r *http.Request, keep map[string]bool) {
 		}
 	}
 	if lines, ok := r.Header["Connection"]; ok {
-		r.Header["Connection"] = keepTokens(lines)
+		r.Header["Connection"] = endHere(r.Header, lines)
 	}
 }
 
@@ -167,15 +167,22 @@ func isOurs(name string) bool {
 		strings.EqualFold(strings.ReplaceAll(name[:len(HeaderPrefix)], "_", "-"), HeaderPrefix)
 }
 
-// keepTokens returns the tokens of Connection that name no headers: a sender
-// could otherwise have the proxy remove those that were verified or made here.
-func keepTokens(lines []string) []string {
+// endHere removes the headers that Connection names, which were for this hop only,
+// and returns its tokens that name none. The proxy would do it later, when a sender
+// could have it remove what was made here. What does not end here, whatever is said of
+// it, are headers in our name, which are gone or made anew.
+func endHere(header http.Header, lines []string) []string {
 	var kept []string
 	for _, line := range lines {
 		for token := range strings.SplitSeq(line, ",") {
 			switch token = strings.TrimSpace(token); strings.ToLower(token) {
 			case "close", "keep-alive", "upgrade", "te":
 				kept = append(kept, token)
+			case "connection":
+			default:
+				if !isOurs(token) {
+					header.Del(token)
+				}
 			}
 		}
 	}
