@@ -17,7 +17,6 @@ var errForm error = Fault("the form is not valid: a percent sign without two hex
 type Body struct {
 	raw         []byte
 	contentType string
-	mediaType   string
 	formField   string
 
 	form     url.Values
@@ -26,6 +25,7 @@ type Body struct {
 	value    any
 	valueErr error
 
+	media                             mediaKind
 	formRead, documentRead, valueRead bool
 
 	mu     sync.Mutex // of what was decoded, see Drop
@@ -46,7 +46,7 @@ func New(raw []byte, contentType, formField string) *Body {
 
 // Init makes a Body what New returns, where there is room for one already.
 func (b *Body) Init(raw []byte, contentType, formField string) {
-	*b = Body{raw: raw, contentType: contentType, mediaType: MediaType(contentType), formField: formField}
+	*b = Body{raw: raw, contentType: contentType, media: kindOf(MediaType(contentType)), formField: formField}
 }
 
 // Bytes returns the body as it came over the wire. It must not be changed.
@@ -57,11 +57,11 @@ func (b *Body) FormField() string { return b.formField }
 
 // IsForm reports whether the body is a URL-encoded form. Clients that declare
 // every body a form are not believed where it begins as a JSON document does.
-func (b *Body) IsForm() bool { return IsFormType(b.mediaType) && !b.LooksLikeJSON() }
+func (b *Body) IsForm() bool { return b.media == urlEncoded && !b.LooksLikeJSON() }
 
 // IsMultipart reports whether the body is a form of several parts. Of the files
 // in it nothing is read.
-func (b *Body) IsMultipart() bool { return b.mediaType == multipartType && !b.LooksLikeJSON() }
+func (b *Body) IsMultipart() bool { return b.media == multipartForm && !b.LooksLikeJSON() }
 
 // hasFields reports whether the body is a form of either kind.
 func (b *Body) hasFields() bool { return b.IsForm() || b.IsMultipart() }

@@ -17,6 +17,28 @@ const multipartType = "multipart/form-data"
 // HasFields reports whether a media type is that of a form of either kind.
 func HasFields(mediaType string) bool { return IsFormType(mediaType) || mediaType == multipartType }
 
+// mediaKind is what a media type is to whoever reads a body.
+type mediaKind uint8
+
+const (
+	anyMedia   mediaKind = iota // which may hold JSON
+	urlEncoded                  // a form
+	multipartForm
+	otherMedia // see IsOtherType
+)
+
+func kindOf(mediaType string) mediaKind {
+	switch {
+	case IsFormType(mediaType):
+		return urlEncoded
+	case mediaType == multipartType:
+		return multipartForm
+	case IsOtherType(mediaType):
+		return otherMedia
+	}
+	return anyMedia
+}
+
 // IsOtherType reports whether a media type is one that holds neither JSON nor
 // a URL-encoded form. Any other one may: plain text often does.
 func IsOtherType(mediaType string) bool {

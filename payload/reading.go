@@ -8,10 +8,10 @@ type reading struct {
 	spans  []Span
 	err    error
 	loose  bool  // it was read in spite of mistakes; see Trust
+	signed bool  // see Trust
 	broken error // why it was not read to its end; what was not found may be absent or not
 	values []any // decoded, by slot; nil: not yet, or null
 	large  []int // the slots of values that count, which Drop lets go of
-	signed bool
 
 	fewSpans  [fewSlots]Span // room for those of most
 	fewValues [fewSlots]any
@@ -108,7 +108,7 @@ func (b *Body) read(f *Finder) error {
 		if _, b.err = b.Form(); b.err == nil {
 			b.err = t.find(b.Document(), b.spans, b.signed)
 		}
-	case IsOtherType(b.mediaType) && !b.LooksLikeJSON():
+	case b.media != anyMedia && b.media != urlEncoded && !b.LooksLikeJSON():
 		b.err = ErrNotJSON
 	default:
 		b.err = t.find(b.Document(), b.spans, b.signed)

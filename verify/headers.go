@@ -73,7 +73,7 @@ func compileHeaders(spec *Spec) (*headersReader, error) {
 // names returns the names as they were sent.
 func (r *headersReader) names(m *message) (string, bool, error) {
 	if r.spec.Tag != "" {
-		return m.signatures.names, m.signatures.names != "", nil
+		return m.provider.signature.tagged(m, r.spec.Tag)
 	}
 	return m.text(&r.from)
 }

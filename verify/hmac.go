@@ -100,7 +100,7 @@ func (h *hmacKeys) count() int { return len(h.keys) }
 func (h *hmacKeys) check(m *message, signatures [][]byte) (bool, error) {
 	for i, key := range h.keys {
 		if matched, err := h.matches(key, m, signatures); matched || err != nil {
-			m.used.Secret = i + 1
+			m.Request.result.Used.Secret = i + 1
 			return matched, err
 		}
 	}

@@ -284,12 +284,11 @@ type message struct {
 	begun      *hashState // the code that Hash has begun; nil if it has none
 	key        []byte     // the secret being tried
 	matched    *hmacKey   // the one whose code was right; nil while none was
-	used       Used
-	hmac       string   // what a handshake is answered with
-	covered    Coverage // by a scheme of others; empty for built-in ones
-	deferred   bool     // Admit left the credentials to Verify
-	otherPort  bool     // the URL is tried with, or without, its standard port
-	item       []byte   // the element of an array that is being checked
+	hmac       string     // what a handshake is answered with
+	covered    Coverage   // by a scheme of others; empty for built-in ones
+	deferred   bool       // Admit left the credentials to Verify
+	otherPort  bool       // the URL is tried with, or without, its standard port
+	item       []byte     // the element of an array that is being checked
 	itemSpans  []payload.Span
 }
 
@@ -298,6 +297,7 @@ func (p *Provider) message(r *Request) *message {
 	m := &r.checking
 	if m.Request != r || m.provider.root != p {
 		*m = message{Request: r, provider: p}
+		r.result = Result{}
 	}
 	return m
 }
@@ -337,7 +337,7 @@ func (m *message) result(signed Coverage) (*Result, error) {
 // identify finds the event's name and the delivery's id.
 func (m *message) identify(signed Coverage) (*Result, error) {
 	r := &m.Request.result
-	*r = Result{Signed: signed, Used: m.used}
+	*r = Result{Signed: signed, Used: r.Used}
 	var err error
 	for _, found := range []struct {
 		from sources

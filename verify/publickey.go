@@ -41,7 +41,7 @@ func (k *publicKeys) check(m *message, signatures [][]byte) (bool, error) {
 	for i, key := range k.keys {
 		for _, signature := range signatures {
 			if checkSignature(k.scheme, key.key, signed, signature) {
-				m.used.Secret = i + 1
+				m.Request.result.Used.Secret = i + 1
 				return true, nil
 			}
 		}

@@ -103,10 +103,15 @@ func (p *Provider) sign(m *message, secret string) error {
 		}
 	}
 	m.signatures.timestamp = timestamp
+	names := ""
 	if p.headers != nil && p.content.has(signedHeaders) {
-		m.signatures.names = p.headers.signedNames()
-		if p.headers.spec.Tag == "" {
-			m.Header.Set(p.headers.from.name, m.signatures.names)
+		names = p.headers.signedNames()
+		at, text := &p.headers.from, names
+		if tag := p.headers.spec.Tag; tag != "" {
+			at, text = &p.signature.from[0], tag+p.signature.spec.List.Assign+names
+		}
+		if err := p.put(m, at, text); err != nil {
+			return err
 		}
 	}
 	index := 0
@@ -124,7 +129,7 @@ func (p *Provider) sign(m *message, secret string) error {
 			from.path = slices.Concat(p.forEach.path, payload.Path{strconv.Itoa(index)}, from.path)
 			index++
 		}
-		return p.put(m, &from, p.signature.format(signature, timestamp, m.signatures.names))
+		return p.put(m, &from, p.signature.format(signature, timestamp, names))
 	})
 }
 

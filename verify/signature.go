@@ -126,7 +126,6 @@ type signatures struct {
 	decoded   [][]byte // candidates, any of which may match
 	timestamp string   // from the list's timestamp tag
 	timed     bool     // the tag was there
-	names     string   // of signed headers, from the list's tag for them
 	final     bool     // they are not those of an item
 
 	few  [1][]byte // room for decoded
@@ -244,15 +243,32 @@ func (s *signatureReader) parse(line string, found *signatures) error {
 			return refuse(BadSignature, "two timestamps in %s", s.places())
 		case s.timestampTag != "" && tag == s.timestampTag:
 			found.timestamp, found.timed = value, true
-		case s.headersTag != "" && tag == s.headersTag && found.names != "" && found.names != value:
-			return refuse(BadSignature, "the signed headers are named in two ways in %s", s.places())
-		case s.headersTag != "" && tag == s.headersTag:
-			found.names = value
 		case tag == list.Tag, list.Tag == "*":
 			s.add(value, found)
 		}
 	}
 	return nil
+}
+
+// tagged returns the value of a tag in the list, which must not have two.
+func (s *signatureReader) tagged(m *message, wanted string) (found string, present bool, err error) {
+	lines, err := s.lines(&s.from[0], m, nil)
+	if err != nil {
+		return "", false, err
+	}
+	for _, line := range lines {
+		for entry := range strings.SplitSeq(line, s.spec.List.Separator) {
+			tag, value, ok := strings.Cut(strings.TrimSpace(entry), s.spec.List.Assign)
+			switch {
+			case !ok || tag != wanted:
+			case present && value != found:
+				return "", false, fmt.Errorf("%q stands twice in %s", wanted, s.places())
+			default:
+				found, present = value, true
+			}
+		}
+	}
+	return found, present && found != "", nil
 }
 
 func (s *signatureReader) add(text string, found *signatures) {

@@ -67,11 +67,11 @@ func (s *tokenScheme) check(m *message) error {
 	case number == 0:
 		return refuse(BadToken, "%s does not match; %d token(s) were tried", &s.from, len(s.tokens))
 	case s.named:
-		m.used.TokenHeader = number
+		m.Request.result.Used.TokenHeader = number
 	case number <= s.secrets:
-		m.used.Secret = number
+		m.Request.result.Used.Secret = number
 	default:
-		m.used.Token = number - s.secrets
+		m.Request.result.Used.Token = number - s.secrets
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (s *basicScheme) admit(m *message) error {
 	if err != nil {
 		return refuse(BadToken, "the Basic credentials are not base64")
 	}
-	if m.used.Basic = whichEqual(s.accounts, string(credentials)); m.used.Basic == 0 {
+	if m.Request.result.Used.Basic = whichEqual(s.accounts, string(credentials)); m.Request.result.Used.Basic == 0 {
 		return refuse(BadToken, "the Basic credentials do not match; %d account(s) were tried", len(s.accounts))
 	}
 	return nil

@@ -249,7 +249,7 @@ func (p *Provider) newWay(secrets []string) (check, error) {
 func (w *way) enter(m *message) {
 	m.provider = w.provider
 	m.signatures, m.key, m.matched, m.otherPort = signatures{}, nil, nil, false
-	m.item, m.itemSpans, m.used.Secret = nil, nil, 0
+	m.item, m.itemSpans, m.Request.result.Used.Secret = nil, nil, 0
 }
 
 // admit lets a message pass that may verify in some way.
@@ -269,8 +269,8 @@ func (a *anyOf) verify(m *message) error {
 			return err
 		}
 		m.covered = w.coverage()
-		if m.used.Secret > 0 {
-			m.used.Secret = w.numbers[m.used.Secret-1]
+		if m.Request.result.Used.Secret > 0 {
+			m.Request.result.Used.Secret = w.numbers[m.Request.result.Used.Secret-1]
 		}
 		return nil
 	})
