@@ -17,10 +17,13 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/caddy-webhooks/caddy-webhooks/command"
+	deliverbolt "github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
+	replaybolt "github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
+	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/samples"
 )
 
@@ -44,15 +47,15 @@ func init() {
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
 	caddy.RegisterModule(observe.Admin{})       // admin.api.webhooks
 	caddy.RegisterModule(delivery.Deliver{})    // http.handlers.webhook_deliver
-	caddy.RegisterModule(handlers.BoltStore{})  // webhooks.stores.bolt
+	caddy.RegisterModule(deliverbolt.Engine{})  // webhooks.stores.bolt
 	caddy.RegisterModule(delivery.QueueAPI{})   // admin.api.webhook_queue
 	caddy.RegisterModule(handlers.MatchEvent{}) // http.matchers.webhook_event
 	caddy.RegisterModule(handlers.MatchExpr{})  // http.matchers.webhook_expr
 
 	caddy.RegisterModule(handlers.Redact{}) // caddy.logging.encoders.webhook_redact
 
-	caddy.RegisterModule(handlers.MemoryReplay{}) // webhooks.replay.memory
-	caddy.RegisterModule(handlers.BoltReplay{})   // webhooks.replay.bolt
+	caddy.RegisterModule(memory.Engine{})     // webhooks.replay.memory
+	caddy.RegisterModule(replaybolt.Engine{}) // webhooks.replay.bolt
 
 	caddy.RegisterModule(tenants.File{})    // webhooks.tenants.file
 	caddy.RegisterModule(tenants.Storage{}) // webhooks.tenants.storage

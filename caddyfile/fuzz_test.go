@@ -71,8 +71,6 @@ func FuzzDirectives(f *testing.F) {
 		_, _ = fromcaddyfile.ParseRewrite(parser(), nil, nil)
 		_, _ = fromcaddyfile.ParseRule(parser())
 		_, _ = fromcaddyfile.ParseDeliver(parser())
-		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{
-			Providers: own, Store: func(*caddyfile.Dispenser) error { return nil },
-		})
+		_ = fromcaddyfile.ParseOptions(caddyfile.NewDispenser(tokens), &fromcaddyfile.Options{Providers: own})
 	})
 }

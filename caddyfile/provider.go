@@ -18,13 +18,11 @@ import (
 type Options struct {
 	Providers   map[string]*verify.Spec    // by their names
 	MaxBuffered int64                      // bytes; 0: not said
-	Replay      json.RawMessage            // the store of deliveries; nil: not said
+	Replay      json.RawMessage            // the store of remembered deliveries; nil: not said
+	Store       json.RawMessage            // the store of webhooks that are delivered later; nil: not said
 	Inspect     *verify.Inspect            // nil: not said
 	Diagnose    bool                       // refused signatures at all endpoints
 	Tenants     map[string]json.RawMessage // sources of tenants, by their names
-
-	// Store reads the tokens of store.
-	Store func(*caddyfile.Dispenser) error
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -41,7 +39,7 @@ type Options struct {
 //	        <fields of a provider's JSON description>
 //	    }
 //	    replay <store> [<options of the store>]
-//	    store ...
+//	    store [<store>|<path>|<url...>] [<options of the store>]
 //	    tenants <name> <source> [<options of the source>]
 //	}
 //
@@ -63,7 +61,7 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 			}
 			options.MaxBuffered, err = sizeArg(d)
 		case "replay":
-			err = parseReplayStore(d, &options.Replay)
+			err = parseReplay(d, &options.Replay)
 		case "inspect":
 			if options.Inspect != nil {
 				return d.Err("inspect is already specified")
@@ -75,7 +73,7 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 		case "tenants":
 			err = parseTenants(d, options)
 		case "store":
-			err = options.Store(d.NewFromNextSegment())
+			err = parseDeliveryStore(d, &options.Store)
 		default:
 			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, max_buffered, inspect or diagnose", d.Val())
 		}

@@ -1,9 +1,6 @@
 package caddyfile
 
 import (
-	"encoding/json"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -34,22 +31,4 @@ func replay(d *caddyfile.Dispenser, c *verify.Config) error {
 // mapStatus reads "map_status <status...>|off".
 func mapStatus(d *caddyfile.Dispenser, c *verify.Config) error {
 	return appendArgs(d, (*[]string)(&c.MapStatus))
-}
-
-// parseReplayStore reads "replay <store> [<options>]" of the global option
-// webhooks.
-func parseReplayStore(d *caddyfile.Dispenser, to *json.RawMessage) error {
-	if *to != nil {
-		return d.Err("replay is already specified")
-	}
-	if !d.NextArg() {
-		return d.Err("replay needs the name of a store, such as memory")
-	}
-	name := d.Val()
-	module, err := caddyfile.UnmarshalModule(d, "webhooks.replay."+name)
-	if err != nil {
-		return err
-	}
-	*to = caddyconfig.JSONModuleObject(module, "store", name, nil)
-	return nil
 }

@@ -273,9 +273,9 @@ type Engine interface {
 	// is already open are not looked at, save by Adopt.
 	Open(observer Observer) (Store, error)
 
-	// MaxAge is how long dead letters are kept, and what waits for destinations
+	// Retention is how long dead letters are kept, and what waits for destinations
 	// that no configuration names any more. 0 is for ever.
-	MaxAge() time.Duration
+	Retention() time.Duration
 
 	// Adopt makes the settings of this Engine those of a store that an Engine
 	// with the same Place has opened, or says why that needs a restart.

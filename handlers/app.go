@@ -78,8 +78,7 @@ type App struct {
 	issuers        issuers
 	secrets        []diagnose.Secrets // of all endpoints, as far as they are provisioned
 	delivery       delivery.Manager
-	replay         ReplayStore
-	startReplay    func() error // once
+	replay         replayStore
 	surveyed       map[*caddyhttp.Server]bool
 	endpoints      map[string]string // configurations by the names that deliveries are remembered under
 	credentialLogs credentialLogs
@@ -138,7 +137,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) provisionStore(ctx caddy.Context) error {
 	asked := a.StoreRaw != nil
 	if !asked {
-		a.StoreRaw = caddyconfig.JSONModuleObject(struct{}{}, "engine", defaultEngine, nil)
+		a.StoreRaw = caddyconfig.JSONModuleObject(struct{}{}, "engine", "bolt", nil)
 	}
 	module, err := ctx.LoadModule(a, "StoreRaw")
 	if err != nil {
@@ -160,7 +159,7 @@ func (a *App) Start() error {
 	if err := a.issuers.checkFor(a); err != nil {
 		return err
 	}
-	if err := a.startReplay(); err != nil {
+	if _, err := a.replay.open(); err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
 	if err := a.tenants.Start(); err != nil {
@@ -207,7 +206,7 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
 	a.watch.Forget()
-	return errors.Join(a.delivery.Cleanup(), a.tenants.Cleanup())
+	return errors.Join(a.replay.release(), a.delivery.Cleanup(), a.tenants.Cleanup())
 }
 
 // resolve completes the providers by those that they are like.
@@ -238,18 +237,14 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, err
 	}
 	options := fromcaddyfile.Options{
-		Providers: app.Providers, MaxBuffered: app.MaxBuffered, Replay: app.ReplayRaw, Inspect: app.Inspect, Diagnose: app.Diagnose,
-		Tenants: app.TenantsRaw,
-		Store: func(d *caddyfile.Dispenser) (err error) {
-			app.StoreRaw, err = parseStore(d, app.StoreRaw)
-			return err
-		},
+		Providers: app.Providers, Replay: app.ReplayRaw, Store: app.StoreRaw, Tenants: app.TenantsRaw,
+		MaxBuffered: app.MaxBuffered, Inspect: app.Inspect, Diagnose: app.Diagnose,
 	}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
-	app.MaxBuffered, app.ReplayRaw, app.Inspect, app.Diagnose = options.MaxBuffered, options.Replay, options.Inspect, options.Diagnose
-	app.TenantsRaw = options.Tenants
+	app.ReplayRaw, app.StoreRaw, app.TenantsRaw = options.Replay, options.Store, options.Tenants
+	app.MaxBuffered, app.Inspect, app.Diagnose = options.MaxBuffered, options.Inspect, options.Diagnose
 	return httpcaddyfile.App{Name: webhook.AppName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,33 +21,14 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-const (
-	// replayLease is how long the app may take until a copy of its delivery is
-	// handled, too: the process may have died.
-	replayLease = 2 * time.Minute
+// retryAfter is when senders are asked to come again, in seconds.
+const retryAfter = 5
 
-	// inFlightWait is how long a copy waits for the answer to the first one.
-	inFlightWait = 5 * time.Second
-
-	// maxWaiting is how many requests may wait at a time. They hold their
-	// bodies meanwhile.
-	maxWaiting = 1000
-
-	// storePatience is how long a store may take to answer.
-	storePatience = 5 * time.Second
-
-	// retryAfter is when senders are asked to come again, in seconds.
-	retryAfter = 5
-)
-
-// waiting counts the requests that wait for the answer to another one.
-var waiting atomic.Int64
-
-// replayGate lets one copy of a delivery through at a time, and none once the
-// app has accepted it.
+// replayGate keeps copies of an endpoint's deliveries from the app.
 type replayGate struct {
-	store    replay.Store
-	start    func() error
+	replay.Gate
+
+	verifier *verify.Verifier
 	idSigned bool
 	endpoint string
 	window   time.Duration
@@ -82,8 +61,8 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 			auth.observer.Endpoint.Field(), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
 	}
 	return &replayGate{
-		store:    a.replay,
-		start:    a.startReplay,
+		Gate:     replay.Gate{Store: a.replay.open},
+		verifier: auth.verifier,
 		idSigned: auth.identity.IDSigned(),
 		endpoint: name,
 		window:   window,
@@ -109,56 +88,11 @@ func (g *replayGate) claim(verifier *verify.Verifier, r *verify.Request, event *
 		Digest: delivery.Digest,
 		Bound:  delivery.Bound,
 		Owner:  rand.Text(),
-		Lease:  replayLease,
+		Lease:  replay.Lease,
 		TTL:    g.window,
 	}
 	sum.Sum(claim.Key[:0])
 	return claim, nil
-}
-
-// reserve makes the claim. While a copy of the delivery is being handled it
-// waits for the answer to that one, for a while.
-func (g *replayGate) reserve(ctx context.Context, claim *replay.Claim) (replay.Outcome, error) {
-	if err := g.start(); err != nil {
-		return replay.Outcome{}, err
-	}
-	outcome, err := g.ask(ctx, claim)
-	if err != nil || outcome.State != replay.InFlight {
-		return outcome, err
-	}
-	defer waiting.Add(-1)
-	if waiting.Add(1) > maxWaiting {
-		return outcome, nil
-	}
-	limited, cancel := context.WithTimeout(ctx, inFlightWait)
-	defer cancel()
-	for outcome.State == replay.InFlight {
-		if err := g.store.Wait(limited, claim.Key); limited.Err() != nil {
-			return outcome, nil
-		} else if err != nil {
-			return outcome, err
-		}
-		if outcome, err = g.ask(ctx, claim); err != nil {
-			return outcome, err
-		}
-	}
-	return outcome, nil
-}
-
-func (g *replayGate) ask(ctx context.Context, claim *replay.Claim) (replay.Outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, storePatience)
-	defer cancel()
-	return g.store.Reserve(ctx, *claim)
-}
-
-// settle tells the store how the claim has ended. The sender may be gone.
-func (g *replayGate) settle(ctx context.Context, claim *replay.Claim, status int) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storePatience)
-	defer cancel()
-	if status == 0 {
-		return g.store.Release(ctx, *claim)
-	}
-	return g.store.Done(ctx, *claim, status)
 }
 
 // forwardOnce hands an event on unless it is a copy of one that the app has
@@ -168,7 +102,7 @@ func (a *Auth) forwardOnce(
 	w http.ResponseWriter, r *http.Request, repl *caddy.Replacer, v *webhook.Verified, claim *replay.Claim, next caddyhttp.Handler,
 ) error {
 	event := v.Event
-	outcome, err := a.replay.reserve(r.Context(), claim)
+	outcome, err := a.replay.Reserve(r.Context(), claim)
 	if err == nil && outcome.State == replay.Done {
 		return a.answerDuplicate(w, r, repl, event, outcome.Status)
 	}
@@ -185,7 +119,7 @@ func (a *Auth) forwardOnce(
 	}
 	accepted := 0
 	defer func() {
-		if err := a.replay.settle(r.Context(), claim, accepted); err != nil {
+		if err := a.replay.Settle(r.Context(), claim, accepted); err != nil {
 			a.observer.Metrics.ReplayErrors.Inc()
 			a.logger.Error("how a webhook ended could not be remembered; a copy of it may be handled again",
 				a.observer.Endpoint.Field(), zap.String("id", event.ID), zap.Error(err))

@@ -141,7 +141,7 @@ type Engine struct {
 
 	// How long dead letters are kept, and what waits for destinations that are
 	// no longer configured. Default: 720h (30 days).
-	MaxAgeRaw caddy.Duration `json:"max_age,omitempty"`
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
 	logger *zap.Logger
 }
@@ -162,7 +162,7 @@ func (Engine) CaddyModule() caddy.ModuleInfo {
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
-//	store <nats-url...> {
+//	store [nats] <nats-url...> {
 //	    name        <name>
 //	    credentials <file>
 //	    ca          <file>
@@ -172,7 +172,7 @@ func (Engine) CaddyModule() caddy.ModuleInfo {
 //	    max_age     <duration>
 //	}
 func (e *Engine) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the option's name
+	d.Next() // consume the name of the option or of the store
 	return e.unmarshal(d, e.own)
 }
 
@@ -192,7 +192,7 @@ func (e *Engine) own(name, value string) error {
 		if err != nil || age <= 0 {
 			return fmt.Errorf("max_age: %q is not a duration; write something like 30d", value)
 		}
-		e.MaxAgeRaw = caddy.Duration(age)
+		e.MaxAge = caddy.Duration(age)
 	default:
 		return fmt.Errorf("unrecognized option %s in store; it can be name, credentials, ca, client, replicas, max_size or max_age", name)
 	}
@@ -210,7 +210,7 @@ func (e *Engine) Provision(ctx caddy.Context) error {
 
 // Validate checks the options.
 func (e *Engine) Validate() error {
-	if e.MaxSize < 0 || e.MaxAgeRaw < 0 {
+	if e.MaxSize < 0 || e.MaxAge < 0 {
 		return errors.New("max_size and max_age cannot be negative")
 	}
 	return e.validate(e.name())
@@ -247,9 +247,9 @@ func (e *Engine) Open(observer deliver.Observer) (deliver.Store, error) {
 	return Open(o, observer)
 }
 
-// MaxAge implements deliver.Engine.
-func (e *Engine) MaxAge() time.Duration {
-	return cmp.Or(time.Duration(e.MaxAgeRaw), defaultMaxAge)
+// Retention implements deliver.Engine.
+func (e *Engine) Retention() time.Duration {
+	return cmp.Or(time.Duration(e.MaxAge), defaultMaxAge)
 }
 
 // Adopt implements deliver.Engine.

@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/replay"
 )
 
 // Replay remembers deliveries in a NATS JetStream cluster, so that instances of
@@ -28,9 +28,6 @@ type Replay struct {
 	// has; 1000000 for a new one.
 	MaxEntries int64 `json:"max_entries,omitempty"`
 
-	*ReplayStore `json:"-"`
-
-	place  string // that the pool knows the store by; empty until Start
 	logger *zap.Logger
 }
 
@@ -87,53 +84,48 @@ func (m *Replay) Validate() error {
 	return m.validate(cmp.Or(m.Name, defaultName))
 }
 
-// replays are the open stores by place. A reload hands them over.
-var replays = caddy.NewUsagePool()
-
-// pooledReplay is a store that several configurations may use.
-type pooledReplay struct{ *ReplayStore }
-
-// Destruct closes the store after its last user has gone.
-func (p pooledReplay) Destruct() error { return p.Close() }
-
-// Start implements handlers.ReplayStore.
-func (m *Replay) Start() error {
+func (m *Replay) options() (ReplayOptions, error) {
 	c, err := m.cluster()
-	if err != nil {
-		return err
-	}
-	o := ReplayOptions{
+	return ReplayOptions{
 		Cluster: c, Name: cmp.Or(m.Name, defaultName), Replicas: m.Replicas, MaxEntries: m.MaxEntries, Logger: m.logger,
-	}
-	place := c.connection() + "/" + o.Name
-	opened, loaded, err := replays.LoadOrNew(place, func() (caddy.Destructor, error) {
-		store, err := OpenReplay(o)
-		return pooledReplay{store}, err
-	})
-	if err != nil {
-		return err
-	}
-	m.place, m.ReplayStore = place, opened.(pooledReplay).ReplayStore
-	if loaded {
-		_, err = m.configure(o)
-	}
-	return err
+	}, err
 }
 
-// Cleanup gives the store up.
-func (m *Replay) Cleanup() error {
-	if m.place == "" {
-		return nil
+// Place implements replay.Engine: it is the cluster with the name, reached in one
+// way.
+func (m *Replay) Place() (string, error) {
+	o, err := m.options()
+	return o.Cluster.connection() + "/" + o.Name, err
+}
+
+// Open implements replay.Engine. The servers have a clock, and a limit, of their
+// own.
+func (m *Replay) Open(replay.Options) (replay.Store, error) {
+	o, err := m.options()
+	if err != nil {
+		return nil, err
 	}
-	_, err := replays.Delete(m.place)
+	return OpenReplay(o)
+}
+
+// Adopt implements replay.Engine.
+func (m *Replay) Adopt(open replay.Store) error {
+	store, ok := open.(*ReplayStore)
+	if !ok {
+		return fmt.Errorf("%T is open at the place of a cluster", open)
+	}
+	o, err := m.options()
+	if err != nil {
+		return err
+	}
+	_, err = store.configure(o)
 	return err
 }
 
 // Interface guards
 var (
-	_ handlers.ReplayStore  = (*Replay)(nil)
+	_ replay.Engine         = (*Replay)(nil)
 	_ caddy.Provisioner     = (*Replay)(nil)
 	_ caddy.Validator       = (*Replay)(nil)
-	_ caddy.CleanerUpper    = (*Replay)(nil)
 	_ caddyfile.Unmarshaler = (*Replay)(nil)
 )

@@ -64,6 +64,9 @@ type Store interface {
 	// Wait returns when the claim that holds a key may have been done or
 	// released. It may return early, but not busily; then Reserve says more.
 	Wait(ctx context.Context, key Key) error
+
+	// Close frees the store, of which nothing is asked any more.
+	Close() error
 }
 
 // ErrFull is returned by Reserve if a store has no room that could be freed,

@@ -75,7 +75,7 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
 	}
 	current := delivering.current()
-	if current == nil || current.pooled == nil && !q.anyway {
+	if current == nil || current.store == nil && !q.anyway {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no store is open: this configuration has neither webhook_deliver nor store, or is still starting")}
 	}
 	answer, err := q.serve(current, r)
@@ -150,7 +150,7 @@ func listEntries(d *Manager, r *http.Request) (any, error) {
 			return nil, fmt.Errorf("%w: limit is a number from 1 to %d", errQuery, maxEntries)
 		}
 	}
-	entries, err := d.pooled.List(r.Context(), *filter, limit)
+	entries, err := d.store.List(r.Context(), *filter, limit)
 	if entries == nil {
 		entries = []deliver.Entry{}
 	}
@@ -166,7 +166,7 @@ type QueueRecord struct {
 }
 
 func showRecord(d *Manager, r *http.Request) (any, error) {
-	record, err := d.pooled.Read(r.Context(), r.URL.Query().Get("ref"))
+	record, err := d.store.Read(r.Context(), r.URL.Query().Get("ref"))
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func replayDead(d *Manager, r *http.Request) (any, error) {
 	if filter.State == deliver.Waiting {
 		return nil, fmt.Errorf("%w: what waits is retried, by POST /webhooks/queue/retry", errQuery)
 	}
-	count, err := d.pooled.Requeue(r.Context(), *filter)
+	count, err := d.store.Requeue(r.Context(), *filter)
 	return QueueChange{count}, err
 }
 
@@ -196,7 +196,7 @@ func dropEntries(d *Manager, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	count, err := d.pooled.Remove(r.Context(), *filter)
+	count, err := d.store.Remove(r.Context(), *filter)
 	return QueueChange{count}, err
 }
 

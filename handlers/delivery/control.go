@@ -44,7 +44,7 @@ func (d *Manager) known(ctx context.Context, destination string) error {
 	if d.serves(destination) {
 		return nil
 	}
-	all, err := d.pooled.Stats(ctx)
+	all, err := d.store.Stats(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/pool"
 )
 
 // Manager is the part of App that webhook_deliver needs: the store, and what
@@ -30,7 +31,7 @@ type Manager struct {
 	all        []*Deliver          // with those that stand in several servers
 
 	started  chan struct{} // closed when store is set
-	pooled   *pooledStore
+	store    *pooledStore
 	controls deliver.Controls // of the store; nil if it has none
 	place    string           // that the pool knows the store by; empty if it is not open
 	runner   *deliver.Runner
@@ -43,16 +44,14 @@ type Manager struct {
 }
 
 // stores are the open stores by place. A reload hands them over.
-var stores = caddy.NewUsagePool()
+var stores = pool.New[*pooledStore]()
 
-// pooledStore is a store that several configurations may use.
+// pooledStore is a store that several configurations may use, and what spares its
+// destinations.
 type pooledStore struct {
 	deliver.Store
 	gates gates
 }
-
-// Destruct closes the store after its last user has gone.
-func (s *pooledStore) Destruct() error { return s.Close() }
 
 // delivering are those of the configurations that have started, the latest
 // last: while one replaces another, both run, and either may stay.
@@ -123,7 +122,7 @@ func (d *Manager) register(deliverer *Deliver, identity string) error {
 		}
 		return nil
 	}
-	if maxAge := d.engine.MaxAge(); maxAge > 0 && deliverer.schedule.Span() > maxAge {
+	if maxAge := d.engine.Retention(); maxAge > 0 && deliverer.schedule.Span() > maxAge {
 		return fmt.Errorf("webhook_deliver %s: retry goes on for %v, but the store keeps webhooks for %v (max_age)",
 			name, deliverer.schedule.Span().Round(time.Second), maxAge)
 	}
@@ -162,16 +161,12 @@ func (d *Manager) Start() error {
 	if err != nil {
 		return fmt.Errorf("the store: %w", err)
 	}
-	opened, loaded, err := stores.LoadOrNew(place, d.opener(d.engine))
+	store, err := stores.Acquire(place, d.opener(d.engine),
+		func(open *pooledStore) error { return d.engine.Adopt(open.Store) })
 	if err != nil {
 		return fmt.Errorf("the store: %w", err)
 	}
-	d.place, d.pooled = place, opened.(*pooledStore)
-	if loaded {
-		if err := d.engine.Adopt(d.pooled.Store); err != nil {
-			return fmt.Errorf("the store: %w", err) // cleanup lets go of it
-		}
-	}
+	d.place, d.store = place, store
 	d.grace = defaultGrace
 	if app, err := d.ctx.AppIfConfigured("http"); err == nil {
 		if grace := time.Duration(app.(*caddyhttp.App).GracePeriod); grace > 0 {
@@ -181,7 +176,7 @@ func (d *Manager) Start() error {
 	if err := d.control(); err != nil {
 		return err
 	}
-	d.runner = deliver.NewRunner(d.pooled.Store, d.destinations(), d.engine.MaxAge(), d.runnerEvents())
+	d.runner = deliver.NewRunner(d.store.Store, d.destinations(), d.engine.Retention(), d.runnerEvents())
 	close(d.started)
 	d.findStranded()
 	delivering.add(d)
@@ -191,13 +186,13 @@ func (d *Manager) Start() error {
 
 // control takes what spares the destinations over from the configuration before.
 func (d *Manager) control() error {
-	d.controls, _ = d.pooled.Store.(deliver.Controls)
+	d.controls, _ = d.store.Store.(deliver.Controls)
 	for _, deliverer := range d.all {
 		if deliverer.order != nil && d.controls == nil {
 			return fmt.Errorf("webhook_deliver %s: this store keeps no order; it needs the store of a file", deliverer.Name)
 		}
 		for _, to := range deliverer.To {
-			to.gate = d.pooled.gates.of(to.fullName)
+			to.gate = d.store.gates.of(to.fullName)
 			to.gate.SetLimits(deliverer.limits(), func(down bool, failure deliver.Failure) { d.turned(to.fullName, down, failure) })
 		}
 	}
@@ -221,7 +216,7 @@ func (d *Manager) now() time.Time {
 func (d *Manager) opened(ctx context.Context) (deliver.Store, error) {
 	select {
 	case <-d.started:
-		return d.pooled, nil
+		return d.store, nil
 	case <-ctx.Done():
 		return nil, errors.New("the store is not open yet")
 	}
@@ -237,7 +232,7 @@ func (d *Manager) Stop() {
 	}
 	// The store is let go of twice: by the runner now, by requests in cleanup.
 	place := d.place
-	_, _, _ = stores.LoadOrNew(place, nil)
+	stores.Retain(place)
 	finish := func() {
 		ctx, cancel := context.WithTimeout(context.Background(), d.grace)
 		defer cancel()
@@ -260,14 +255,14 @@ func (d *Manager) Cleanup() error {
 }
 
 func (d *Manager) release(place string) {
-	if _, err := stores.Delete(place); err != nil {
+	if err := stores.Release(place); err != nil {
 		d.logger.Error("closing the store failed", zap.Error(err))
 	}
 }
 
 // reportOrphans says what is kept for destinations that are not configured.
 func (d *Manager) reportOrphans() {
-	all, err := d.pooled.Stats(d.ctx)
+	all, err := d.store.Stats(d.ctx)
 	if err != nil {
 		d.logger.Error("reading the store failed", zap.Error(err))
 	}

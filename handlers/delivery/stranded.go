@@ -31,8 +31,8 @@ const defaultStore = "webhooks.stores.bolt"
 
 // findStranded looks into the stores that are not the configuration's.
 func (d *Manager) findStranded() {
-	if before := delivering.current(); before != nil && before.pooled != nil && before.place != d.place {
-		d.strand(before.place, before.pooled.Store)
+	if before := delivering.current(); before != nil && before.store != nil && before.place != d.place {
+		d.strand(before.place, before.store.Store)
 	}
 	module, err := caddy.GetModule(defaultStore)
 	if err != nil {
@@ -47,13 +47,13 @@ func (d *Manager) findStranded() {
 		slices.ContainsFunc(d.stranded, func(known strandedStore) bool { return known.place == place }) {
 		return
 	}
-	opened, _, err := stores.LoadOrNew(place, d.opener(engine))
+	store, err := stores.Acquire(place, d.opener(engine), asIs)
 	if err != nil { // mostly because another process delivers from it
 		d.logger.Debug("the default store cannot be looked into", zap.String("store", place), zap.Error(err))
 		return
 	}
 	defer d.release(place)
-	d.strand(place, opened.(*pooledStore).Store)
+	d.strand(place, store.Store)
 }
 
 // strand notes what is in a store, and tells of it.
@@ -90,8 +90,8 @@ func (d *Manager) strandedQueues() (queues []Queue) {
 }
 
 // opener makes what the pool opens a store by.
-func (d *Manager) opener(engine deliver.Engine) caddy.Constructor {
-	return func() (caddy.Destructor, error) {
+func (d *Manager) opener(engine deliver.Engine) func() (*pooledStore, error) {
+	return func() (*pooledStore, error) {
 		store, err := engine.Open(d.observer())
 		if err != nil {
 			return nil, err
@@ -100,14 +100,17 @@ func (d *Manager) opener(engine deliver.Engine) caddy.Constructor {
 	}
 }
 
+// asIs leaves a store that is open as whoever has opened it wants it.
+func asIs(*pooledStore) error { return nil }
+
 // queues returns what is kept for each destination: those of the configuration, also
 // if nothing is, those that it has no more, and what was left in stores that it has
 // no more.
 func (d *Manager) queues(ctx context.Context) ([]Queue, error) {
-	if d.pooled == nil {
+	if d.store == nil {
 		return d.strandedQueues(), nil
 	}
-	all, err := d.pooled.Stats(ctx)
+	all, err := d.store.Stats(ctx)
 	if err != nil {
 		return nil, err
 	}

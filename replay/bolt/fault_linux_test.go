@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/faulttest"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
+	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
 )
 
 // faultVariable makes the test binary a process in which a system call fails
@@ -41,7 +42,7 @@ func rememberUntilFault(fault string) error {
 		return err
 	}
 	ctx := context.Background()
-	s, err := bolt.Open(path, replay.NewMemory(100_000, time.Now, func() {}), time.Now)
+	s, err := bolt.Open(path, memory.New(100_000, time.Now, func() {}), time.Now)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func TestFaults(t *testing.T) {
 			if _, said, _ := strings.Cut(string(output), " "); !strings.HasPrefix(said, test.want) {
 				t.Errorf("the error is %s; want %s", said, test.want)
 			}
-			s, err := bolt.Open(path, replay.NewMemory(100_000, time.Now, func() {}), time.Now)
+			s, err := bolt.Open(path, memory.New(100_000, time.Now, func() {}), time.Now)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
+	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
 )
 
 // The buckets.
@@ -31,7 +32,7 @@ const maxForgotten = 16
 
 // Store is a replay.Store in memory and in a file.
 type Store struct {
-	*replay.Memory
+	*memory.Store
 
 	db  *bolt.DB
 	now func() time.Time
@@ -46,8 +47,8 @@ type Store struct {
 // Open opens the file at path, and makes it if there is none, readable by its
 // owner only. What is in it is remembered in memory, which is new. A file that
 // another process has open is refused.
-func Open(path string, memory *replay.Memory, now func() time.Time) (*Store, error) {
-	s := &Store{Memory: memory, now: now}
+func Open(path string, remembered *memory.Store, now func() time.Time) (*Store, error) {
+	s := &Store{Store: remembered, now: now}
 	db, err := boltfile.Open(path, bolt.Options{}, s.load)
 	if err != nil {
 		return nil, err
@@ -82,12 +83,12 @@ func (s *Store) load(tx *bolt.Tx) error {
 
 // Done implements replay.Store.
 func (s *Store) Done(ctx context.Context, claim replay.Claim, status int) error {
-	return errors.Join(s.Memory.Done(ctx, claim, status), s.write(claim.Key))
+	return errors.Join(s.Store.Done(ctx, claim, status), s.write(claim.Key))
 }
 
 // Release implements replay.Store.
 func (s *Store) Release(ctx context.Context, claim replay.Claim) error {
-	err := s.Memory.Release(ctx, claim)
+	err := s.Store.Release(ctx, claim)
 	if !claim.Bound {
 		return err // nothing is known of it again
 	}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
+	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
 
 func open(t testing.TB, path string, limit int, c *replaytest.Clock) *bolt.Store {
 	t.Helper()
-	s, err := bolt.Open(path, replay.NewMemory(limit, c.Now, func() {}), c.Now)
+	s, err := bolt.Open(path, memory.New(limit, c.Now, func() {}), c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestRestart(t *testing.T) {
 	must(s.Release(t.Context(), claim(1, 1, true)))
 	must(s.Release(t.Context(), claim(2, 1, false)))
 	must(s.Done(t.Context(), replay.Claim{Key: replay.Key{4}, Owner: "o", TTL: time.Second}, 200))
-	if _, err := bolt.Open(path, replay.NewMemory(1, c.Now, nil), c.Now); err == nil || !strings.Contains(err.Error(), "another process") {
+	if _, err := bolt.Open(path, memory.New(1, c.Now, nil), c.Now); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("a second one: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -131,7 +132,7 @@ func TestForgets(t *testing.T) {
 func TestDamagedWhileOpen(t *testing.T) {
 	c := replaytest.NewClock(time.Unix(1_700_000_000, 0))
 	path := filepath.Join(t.TempDir(), "replay.db")
-	s, err := bolt.Open(path, replay.NewMemory(10_000, c.Now, func() {}), c.Now)
+	s, err := bolt.Open(path, memory.New(10_000, c.Now, func() {}), c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package replay_test
+package memory_test
 
 import (
 	"context"
@@ -7,21 +7,22 @@ import (
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/replay"
+	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/replaytest"
 )
 
 func TestMemory(t *testing.T) {
 	var c replaytest.Clock
 	replaytest.Run(t, replaytest.Harness{
-		New:     func(testing.TB) replay.Store { return replay.NewMemory(100, c.Now, func() {}) },
+		New:     func(testing.TB) replay.Store { return memory.New(100, c.Now, func() {}) },
 		Unit:    time.Second,
 		Advance: c.Advance,
 	})
 }
 
-// full is a Memory with room for three, and a count of what it has evicted.
+// full is a Store with room for three, and a count of what it has evicted.
 type full struct {
-	*replay.Memory
+	*memory.Store
 	replaytest.Clock
 	t       *testing.T
 	evicted int
@@ -29,7 +30,7 @@ type full struct {
 
 func newFull(t *testing.T) *full {
 	f := &full{t: t}
-	f.Memory = replay.NewMemory(3, f.Now, func() { f.evicted++ })
+	f.Store = memory.New(3, f.Now, func() { f.evicted++ })
 	return f
 }
 

@@ -1,9 +1,8 @@
-package handlers
+package bolt
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -11,12 +10,12 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
-	"github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 )
 
-// BoltStore keeps webhooks in a file, for one process. The file is readable by
+// Engine keeps webhooks in a file, for one process. The file is readable by
 // its owner only, and is not encrypted.
-type BoltStore struct {
+type Engine struct {
 	// The file. Placeholders such as {env.NAME} are replaced. Default:
 	// webhooks/deliveries.db in Caddy's data directory.
 	Path string `json:"path,omitempty"`
@@ -27,30 +26,30 @@ type BoltStore struct {
 
 	// How long dead letters are kept, and what waits for destinations that are
 	// no longer configured. Default: 720h (30 days).
-	MaxAgeRaw caddy.Duration `json:"max_age,omitempty"`
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
 }
 
 // defaultMaxAge is how long dead letters are kept where nothing is said.
 const defaultMaxAge = 30 * 24 * time.Hour
 
 // CaddyModule returns the Caddy module information.
-func (BoltStore) CaddyModule() caddy.ModuleInfo {
+func (Engine) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
-		ID:  storeNamespace + ".bolt",
-		New: func() caddy.Module { return new(BoltStore) },
+		ID:  "webhooks.stores.bolt",
+		New: func() caddy.Module { return new(Engine) },
 	}
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
-//	store [<path>] {
+//	store [bolt] [<path>] {
 //	    max_size <size>
 //	    max_age  <duration>
 //	}
-func (s *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the option's name
+func (e *Engine) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the name of the option or of the store
 	if d.NextArg() {
-		s.Path = d.Val()
+		e.Path = d.Val()
 	}
 	if d.NextArg() {
 		return d.ArgErr()
@@ -66,13 +65,13 @@ func (s *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err != nil || size == 0 || size > 1<<50 {
 				return d.Errf("max_size: %q is not a size; write something like 10GiB", d.Val())
 			}
-			s.MaxSize = int64(size)
+			e.MaxSize = int64(size)
 		case "max_age":
 			age, err := caddy.ParseDuration(d.Val())
 			if err != nil || age <= 0 {
 				return d.Errf("max_age: %q is not a duration; write something like 30d", d.Val())
 			}
-			s.MaxAgeRaw = caddy.Duration(age)
+			e.MaxAge = caddy.Duration(age)
 		default:
 			return d.Errf("unrecognized option %s in store; it can be max_size or max_age", name)
 		}
@@ -84,52 +83,19 @@ func (s *BoltStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // Validate checks the limits.
-func (s *BoltStore) Validate() error {
-	if s.MaxSize < 0 || s.MaxAgeRaw < 0 {
+func (e *Engine) Validate() error {
+	if e.MaxSize < 0 || e.MaxAge < 0 {
 		return fmt.Errorf("max_size and max_age cannot be negative")
 	}
 	return nil
 }
 
 // Place implements deliver.Engine: it is the real path of the file.
-func (s *BoltStore) Place() (string, error) {
-	path, err := s.path()
-	if err != nil {
-		return "", err
-	}
-	return realPath(path), nil
-}
-
-// realPath follows the links in a path. The file may not be there yet, nor the
-// directories that lead to it.
-func realPath(path string) string {
-	for directory, rest := path, ""; ; {
-		if real, err := filepath.EvalSymlinks(directory); err == nil {
-			return filepath.Join(real, rest)
-		}
-		parent := filepath.Dir(directory)
-		if parent == directory {
-			return path
-		}
-		rest = filepath.Join(filepath.Base(directory), rest)
-		directory = parent
-	}
-}
-
-func (s *BoltStore) path() (string, error) {
-	if s.Path == "" {
-		return filepath.Abs(filepath.Join(caddy.AppDataDir(), "webhooks", "deliveries.db"))
-	}
-	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
-	if err != nil {
-		return "", fmt.Errorf("the path %s: %w", s.Path, err)
-	}
-	return filepath.Abs(path)
-}
+func (e *Engine) Place() (string, error) { return boltfile.Place(e.Path, "deliveries.db") }
 
 // Exists reports whether there is a file already.
-func (s *BoltStore) Exists() bool {
-	path, err := s.Place()
+func (e *Engine) Exists() bool {
+	path, err := e.Place()
 	if err != nil {
 		return false
 	}
@@ -138,35 +104,35 @@ func (s *BoltStore) Exists() bool {
 }
 
 // Open implements deliver.Engine.
-func (s *BoltStore) Open(observer deliver.Observer) (deliver.Store, error) {
-	path, err := s.Place()
+func (e *Engine) Open(observer deliver.Observer) (deliver.Store, error) {
+	path, err := e.Place()
 	if err != nil {
 		return nil, err
 	}
-	return bolt.Open(path, s.MaxSize, observer)
+	return Open(path, e.MaxSize, observer)
 }
 
-// MaxAge implements deliver.Engine.
-func (s *BoltStore) MaxAge() time.Duration {
-	if s.MaxAgeRaw == 0 {
+// Retention implements deliver.Engine.
+func (e *Engine) Retention() time.Duration {
+	if e.MaxAge == 0 {
 		return defaultMaxAge
 	}
-	return time.Duration(s.MaxAgeRaw)
+	return time.Duration(e.MaxAge)
 }
 
 // Adopt implements deliver.Engine.
-func (s *BoltStore) Adopt(open deliver.Store) error {
-	store, ok := open.(*bolt.Store)
+func (e *Engine) Adopt(open deliver.Store) error {
+	store, ok := open.(*Store)
 	if !ok {
 		return fmt.Errorf("%T is open at the place of a file", open)
 	}
-	store.SetMaxSize(s.MaxSize)
+	store.SetMaxSize(e.MaxSize)
 	return nil
 }
 
 // Interface guards
 var (
-	_ caddy.Validator       = (*BoltStore)(nil)
-	_ caddyfile.Unmarshaler = (*BoltStore)(nil)
-	_ deliver.Engine        = (*BoltStore)(nil)
+	_ caddy.Validator       = (*Engine)(nil)
+	_ caddyfile.Unmarshaler = (*Engine)(nil)
+	_ deliver.Engine        = (*Engine)(nil)
 )

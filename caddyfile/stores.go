@@ -1,0 +1,87 @@
+package caddyfile
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
+)
+
+// Where the modules are that keep something.
+const (
+	replayNamespace = "webhooks.replay"
+	storeNamespace  = "webhooks.stores"
+)
+
+// The stores that can be written without their names: as a file's path, and as URLs.
+const (
+	fileStore    = "bolt"
+	clusterStore = "nats"
+)
+
+// parseReplay reads "replay <store> [<options>]" of the global option webhooks.
+func parseReplay(d *caddyfile.Dispenser, to *json.RawMessage) error {
+	if *to != nil {
+		return d.Err("replay is already specified")
+	}
+	if !d.NextArg() {
+		return d.Err("replay needs the name of a store, such as memory")
+	}
+	return parseStore(d, replayNamespace, d.Val(), "store", to)
+}
+
+// parseDeliveryStore reads "store <store> [<options>]" of the global option
+// webhooks. A path, or nothing, is the store bolt; URLs are the store nats.
+func parseDeliveryStore(d *caddyfile.Dispenser, to *json.RawMessage) error {
+	if *to != nil {
+		return d.Err("store is already specified")
+	}
+	ahead := *d
+	switch named := ahead.NextArg(); {
+	case !named:
+		return parseStore(d, storeNamespace, fileStore, "engine", to)
+	case strings.Contains(ahead.Val(), "://"):
+		return parseStore(d, storeNamespace, clusterStore, "engine", to)
+	case strings.ContainsAny(ahead.Val(), "/\\.{"):
+		return parseStore(d, storeNamespace, fileStore, "engine", to)
+	}
+	d.NextArg()
+	return parseStore(d, storeNamespace, d.Val(), "engine", to)
+}
+
+// parseStore has a module read its tokens, of which d is at the one before its
+// arguments.
+func parseStore(d *caddyfile.Dispenser, namespace, name, inlineKey string, to *json.RawMessage) error {
+	id := namespace + "." + name
+	if _, err := caddy.GetModule(id); err != nil {
+		return d.Err(unknownStore(namespace, name))
+	}
+	module, err := caddyfile.UnmarshalModule(d, id)
+	if err != nil {
+		return err
+	}
+	*to = caddyconfig.JSONModuleObject(module, inlineKey, name, nil)
+	return nil
+}
+
+// unknownStore says what to write instead of a store that is not there.
+func unknownStore(namespace, name string) string {
+	if name == clusterStore {
+		return "the store nats needs a build of Caddy with the package nats: xcaddy build " +
+			"--with github.com/caddy-webhooks/caddy-webhooks --with github.com/caddy-webhooks/caddy-webhooks/nats"
+	}
+	var names []string
+	for _, module := range caddy.GetModules(namespace) {
+		names = append(names, module.ID.Name())
+	}
+	text := fmt.Sprintf("unknown store %s%s; this build of Caddy has %s", name, suggest.DidYouMean(name, names), strings.Join(names, ", "))
+	if namespace == storeNamespace {
+		text += "; a file is written as a path, such as ./" + name
+	}
+	return text
+}
