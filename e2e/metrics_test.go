@@ -158,7 +158,7 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv := webhooktest.Start(t, strings.NewReplacer(
-		"webhooks {", "webhooks {\n\t\tstore "+filepath.Join(t.TempDir(), "deliveries.db"),
+		"webhooks {", "webhooks {\n\t\ttenants shown file "+t.TempDir()+"\n\t\tstore "+filepath.Join(t.TempDir(), "deliveries.db"),
 		"max_size", "expect_every 10m\n\t\tmax_size",
 		"metrics /metrics", "metrics /metrics\n\twebhook_token /token {\n\t\tclient shown 0123456789abcdef for shown\n\t}",
 	).Replace(measured("shown", "webhook_deliver {\n mode queue\n respond 400\n }")))

@@ -100,6 +100,9 @@ func (a *App) provisionTenants(ctx caddy.Context) error {
 	configured := make(map[string]string, len(a.TenantsRaw))
 	for name, raw := range a.TenantsRaw { // before they are loaded, which drops them
 		configured[name] = string(raw)
+		for _, result := range []tenant.Result{tenant.Found, tenant.NotFound, tenant.Unreadable, tenant.Failed} {
+			metrics.TenantLookups.WithLabelValues(name, string(result)) // makes it, as 0
+		}
 	}
 	modules, err := ctx.LoadModule(a, "TenantsRaw")
 	if err != nil {
