@@ -176,43 +176,6 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 // Verifier returns what decides about the requests of this handler.
 func (a *Auth) Verifier() *verify.Verifier { return a.current.Load() }
 
-// renew takes up credentials that change in their files. The configuration is the one
-// that is in use.
-func (a *Auth) renew(app *App, current *verify.Config) {
-	renew(&app.watch, a.Config, &renewal[verify.Config]{
-		handler: "webhook_auth", whose: a.observer.Endpoint.Field(), logger: a.logger, current: *current,
-		read: func() (verify.Config, error) {
-			fresh, err := expandCredentials(a.Config, nil)
-			if a.Tenant != nil {
-				fresh.Tenant, fresh.Secrets, fresh.Tokens, fresh.Basic = nil, current.Secrets, current.Tokens, current.Basic
-			}
-			return fresh, err
-		},
-		use: func(fresh verify.Config) error {
-			if a.gate != nil { // tenants have the other credentials
-				if a.receiver != nil && a.receiver.given != nil {
-					return a.receiver.given.parse(fresh.Issued.Keys, false)
-				}
-				return nil
-			}
-			verifier, err := a.verifier.With(&fresh)
-			if err != nil {
-				return err
-			}
-			if a.receiver != nil && a.receiver.given != nil {
-				if err := a.receiver.given.parse(fresh.Issued.Keys, false); err != nil {
-					return err
-				}
-			}
-			a.current.Store(verifier)
-			if a.near != nil {
-				a.near.config.Store(&fresh)
-			}
-			return nil
-		},
-	})
-}
-
 // Sign puts the configured credentials into a request, as the provider would.
 // The claims are added to those of a JSON Web Token.
 func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {

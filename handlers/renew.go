@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
 // renewal takes up the credentials of a handler that stand in files when the files
@@ -58,4 +59,41 @@ func (r *renewal[T]) look() {
 		observe.Collectors().Renewed.WithLabelValues(r.handler, "broken").Inc()
 		r.logger.Warn("credentials have changed in their files and cannot be used; the old ones stay in use", r.whose, zap.Error(err))
 	}
+}
+
+// renew takes up credentials that change in their files. The configuration is the one
+// that is in use.
+func (a *Auth) renew(app *App, current *verify.Config) {
+	renew(&app.watch, a.Config, &renewal[verify.Config]{
+		handler: "webhook_auth", whose: a.observer.Endpoint.Field(), logger: a.logger, current: *current,
+		read: func() (verify.Config, error) {
+			fresh, err := expandCredentials(a.Config, nil)
+			if a.Tenant != nil {
+				fresh.Tenant, fresh.Secrets, fresh.Tokens, fresh.Basic = nil, current.Secrets, current.Tokens, current.Basic
+			}
+			return fresh, err
+		},
+		use: func(fresh verify.Config) error {
+			if a.gate != nil { // tenants have the other credentials
+				if a.receiver != nil && a.receiver.given != nil {
+					return a.receiver.given.parse(fresh.Issued.Keys, false)
+				}
+				return nil
+			}
+			verifier, err := a.verifier.With(&fresh)
+			if err != nil {
+				return err
+			}
+			if a.receiver != nil && a.receiver.given != nil {
+				if err := a.receiver.given.parse(fresh.Issued.Keys, false); err != nil {
+					return err
+				}
+			}
+			a.current.Store(verifier)
+			if a.near != nil {
+				a.near.config.Store(&fresh)
+			}
+			return nil
+		},
+	})
 }
