@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	simSeeds = flag.Uint64("seeds", 200, "how many seeds TestSimulation runs")
+	simSeeds = flag.Uint64("seeds", 60, "how many seeds TestSimulation runs")
 	simFirst = flag.Uint64("seed", 1, "the first of them")
 )
 
