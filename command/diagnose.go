@@ -28,7 +28,7 @@ func diagnoseCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diagnose --secret S [--secret S]... [--public-url URL] [--json] FILE|-",
 		Short: "Finds out how a captured webhook was signed",
-		Long: `Reads a raw HTTP/1.1 request out of a file or the standard input, and searches for
+		Long: `Reads a raw HTTP request out of a file or the standard input, and searches for
 how it was signed with one of the secrets: by a built-in provider, or else by any
 combination of hash, encoding, prefix, key and content that a provider of your
 own can have. What it finds it prints for your Caddyfile, the provider's name
@@ -77,7 +77,7 @@ func (d *diagnosis) run() (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	if err := d.print(found); err != nil {
+	if err := d.print(found, captured.note()); err != nil {
 		return exitUsage, err
 	}
 	if found.Finding == nil {
@@ -99,8 +99,11 @@ type outcome struct {
 }
 
 // print writes the outcome.
-func (d *diagnosis) print(found *diagnose.Diagnosis) error {
+func (d *diagnosis) print(found *diagnose.Diagnosis, note string) error {
 	o := outcome{Notes: found.Notes()}
+	if note != "" {
+		o.Notes = append(o.Notes, note)
+	}
 	if f := found.Finding; f != nil {
 		o.Found, o.Provider, o.Builtin, o.Also, o.Handshake, o.Change = true, f.Provider, f.Builtin, f.Also, f.Handshake, f.Change
 		o.Caddyfile = found.Caddyfile()

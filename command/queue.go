@@ -51,15 +51,17 @@ func queueCommand() *cobra.Command {
 func deadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dead",
-		Short: "Lists, shows, replays and deletes dead letters",
+		Short: "Lists, shows, requeues and deletes dead letters",
 		Long: "Asks a running Caddy, by its admin API, for the webhooks that webhook_deliver has given up. " +
-			"They are kept until they are replayed, dropped or too old.",
+			"They are kept until they are requeued, dropped or too old.",
 		Args: cobra.NoArgs,
 	}
+	requeue := changeCommand("requeue", "Makes dead letters due at once", "requeue", deliver.Dead)
+	requeue.Aliases = []string{"replay"} // its name of old, which also means copies that are refused
 	cmd.AddCommand(
 		entriesCommand("list", "Lists dead letters", deliver.Dead),
 		showCommand(),
-		changeCommand("replay", "Makes dead letters due at once", "replay", deliver.Dead),
+		requeue,
 		changeCommand("drop", "Deletes dead letters for good", "drop", deliver.Dead),
 	)
 	return cmd

@@ -1,15 +1,10 @@
 package command
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -17,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -73,7 +67,7 @@ func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify --provider NAME|--spec FILE.json [--secret S]... [--token [HEADER=]T]... [--basic USER:PASS] [--public-url URL] [--issuer I] [--audience A] [--require EXPR] [--at UNIX|RFC3339] [--json] [FILE|-]",
 		Short: "Verifies a captured webhook",
-		Long: `Verifies a raw HTTP/1.1 request out of a file or the standard input, as a running
+		Long: `Verifies a raw HTTP request out of a file or the standard input, as a running
 Caddy would. A request without Content-Length has the rest of the file as its
 body. A captured request does not say whether it came by https or http; where a
 scheme signs the URL, both are tried unless --public-url is given. The keys of a
@@ -136,6 +130,9 @@ func (v *verification) run() (int, error) {
 	}
 	if result.Error == verify.KeysUnavailable {
 		return exitUsage, errors.New(result.Detail)
+	}
+	if note := capture.note(); note != "" && result.Error == verify.BadSignature {
+		result.Detail += "; " + note
 	}
 	if err := v.print(result); err != nil {
 		return exitUsage, err
@@ -200,73 +197,6 @@ func (v *verification) time() (time.Time, error) {
 		return at, fmt.Errorf("--at is neither seconds since 1970 nor RFC 3339: %q", v.at)
 	}
 	return at, nil
-}
-
-// capture is a request that was recorded.
-type capture struct {
-	*http.Request
-	body []byte
-}
-
-// readCapture reads a captured request, out of the standard input where no file
-// is named, or a hyphen.
-func readCapture(name string, in io.Reader) (*capture, error) {
-	if name != "" && name != "-" {
-		file, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = file.Close() }() // it is only read
-		in = file
-	}
-	content, err := io.ReadAll(io.LimitReader(in, maxCapture+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxCapture {
-		return nil, fmt.Errorf("the captured request is larger than %d bytes", maxCapture)
-	}
-	return parseCapture(content)
-}
-
-func parseCapture(content []byte) (*capture, error) {
-	content = bytes.TrimLeft(content, "\r\n") // a server passes over empty lines, too (RFC 9112 section 2.2)
-	reader := bufio.NewReader(bytes.NewReader(content))
-	request, err := http.ReadRequest(reader)
-	if err != nil {
-		return nil, fmt.Errorf("not an HTTP/1.1 request: %w", err)
-	}
-	var body io.Reader = request.Body
-	if request.Header.Get("Content-Length") == "" && len(request.TransferEncoding) == 0 {
-		body = reader
-	}
-	read, err := io.ReadAll(body)
-	if err != nil {
-		return nil, fmt.Errorf("the request's body is shorter than its Content-Length: %w", err)
-	}
-	return &capture{Request: request, body: read}, nil
-}
-
-// target is the URL that was asked for. Where the request does not name the
-// scheme, it is the given one.
-func (c *capture) target(scheme string) *url.URL {
-	target := *c.URL
-	if target.Host == "" {
-		target.Scheme, target.Host = scheme, c.Host
-	}
-	return &target
-}
-
-// request makes of a capture what a verifier takes.
-func (c *capture) request(scheme string, received time.Time, spec *verify.Spec) *verify.Request {
-	return &verify.Request{
-		Method:   c.Method,
-		URL:      c.target(scheme),
-		Header:   c.Header.Clone(),
-		ClientIP: netip.Addr{},
-		Received: received,
-		Body:     payload.New(c.body, c.Header.Get("Content-Type"), spec.FormField),
-	}
 }
 
 // decide verifies a request in full.

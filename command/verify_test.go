@@ -172,12 +172,33 @@ func TestVerifyForms(t *testing.T) {
 		"absolute-form":             {request("\r\n", "https://hooks.example.com/hook", body), 0},
 		"length of less":            {request("\r\n", "/hook", body, "Content-Length: 3"), 1},
 		"length of more":            {request("\r\n", "/hook", body, "Content-Length: 300"), 2},
-		"chunked by its head alone": {request("\r\n", "/hook", body, "Transfer-Encoding: chunked"), 2},
+		"chunked by its head alone": {request("\r\n", "/hook", body, "Transfer-Encoding: chunked"), 0},
+		"a chunk is missing":        {request("\r\n", "/hook", fmt.Sprintf("5\r\n%s\r\n", body[:5]), "Transfer-Encoding: chunked"), 2},
+		"HTTP/2":                    {strings.Replace(request("\r\n", "/hook", body), "HTTP/1.1", "HTTP/2", 1), 0},
+		"HTTP/3":                    {strings.Replace(request("\n", "/hook", body), "HTTP/1.1", "HTTP/3", 1), 0},
+		"no version":                {strings.Replace(request("\r\n", "/hook", body), " HTTP/1.1", "", 1), 0},
+		"a byte order mark":         {"\ufeff" + request("\r\n", "/hook", body, length), 0},
+		"as curl -v shows it":       {"> " + strings.ReplaceAll(strings.TrimSuffix(request("\r\n", "/hook", ""), "\r\n\r\n"), "\r\n", "\r\n> ") + "\r\n> \r\n" + body, 0},
 	} {
 		args := []string{"verify", "--provider", "github", "--secret", "older", "--secret", secret}
 		if output, code, err := runWith(strings.NewReader(test.request), args...); code != test.code {
 			t.Errorf("%s: exit code %d, %v; want %d\n%s", name, code, err, test.code, output)
 		}
+	}
+}
+
+// Bytes that Content-Length leaves over are told of where they may be why nothing
+// verifies.
+func TestVerifyTellsOfBytesLeftOver(t *testing.T) {
+	body := `{"action":"opened"}`
+	request := "POST /hook HTTP/1.1\r\nHost: a\r\nX-GitHub-Event: issues\r\nX-Hub-Signature-256: sha256=" + webhooktest.HMAC(secret, body) +
+		fmt.Sprintf("\r\nContent-Length: %d\r\n\r\n", len(body)-1) + body
+	for _, args := range [][]string{{"verify", "--provider", "github", "--secret", secret}, {"diagnose", "--secret", secret, "-"}} {
+		output, code, err := runWith(strings.NewReader(request), args...)
+		if code != 1 {
+			t.Errorf("%s: exit code %d, %v", args[0], code, err)
+		}
+		expectAll(t, output, "1 more byte stands after the body")
 	}
 }
 

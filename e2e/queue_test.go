@@ -96,11 +96,11 @@ func TestQueueCommands(t *testing.T) {
 	has(k.run("dead", "drop", "--until", time.Now().Add(-time.Hour).Format(time.RFC3339)), `^0\n$`)
 
 	k.up.Only()
-	has(k.run("dead", "replay", "--destination", "never"), `^1\n$`)
+	has(k.run("dead", "requeue", "--destination", "never"), `^1\n$`)
 	if again := reaches(t, k.up, 1)[0]; again.Header.Get("Webhook-Delivery-Id") != "dead-1" || again.Header.Get("Webhook-Attempt") != "2" {
-		t.Errorf("the replayed one has the headers %v", again.Header)
+		t.Errorf("the requeued one has the headers %v", again.Header)
 	}
-	eventually(t, "the replayed one is done", func() bool {
+	eventually(t, "the requeued one is done", func() bool {
 		return regexp.MustCompile(`(?m)^never +0 +- +0`).MatchString(k.run("queue"))
 	})
 	has(k.run("queue", "purge", "--all"), `^1\n$`)

@@ -22,7 +22,7 @@ import (
 // `GET /webhooks/queue` | What is kept for each destination
 // `GET /webhooks/queue/entries` | The deliveries that the query chooses
 // `GET /webhooks/queue/record` | One of them, by `ref`, with its payload
-// `POST /webhooks/queue/replay` | Makes dead letters due at once
+// `POST /webhooks/queue/requeue` | Makes dead letters due at once, also by its name of old, `replay`
 // `POST /webhooks/queue/drop` | Deletes deliveries
 // `POST /webhooks/queue/retry` | Makes waiting deliveries due at once, with the attempts they have had
 // `POST /webhooks/queue/pause` | Has nothing attempted at a `destination`, until it is resumed
@@ -53,7 +53,8 @@ func (QueueAPI) Routes() []caddy.AdminRoute {
 		route("", http.MethodGet, showQueue),
 		route("/entries", http.MethodGet, listEntries),
 		route("/record", http.MethodGet, showRecord),
-		route("/replay", http.MethodPost, replayDead),
+		route("/requeue", http.MethodPost, requeueDead),
+		route("/replay", http.MethodPost, requeueDead),
 		route("/drop", http.MethodPost, dropEntries),
 		route("/retry", http.MethodPost, retryNow),
 		route("/pause", http.MethodPost, setPaused(true)),
@@ -179,7 +180,7 @@ type QueueChange struct {
 	Count int `json:"count"`
 }
 
-func replayDead(d *Manager, r *http.Request) (any, error) {
+func requeueDead(d *Manager, r *http.Request) (any, error) {
 	filter, err := changeFilter(r.URL.Query())
 	if err != nil {
 		return nil, err

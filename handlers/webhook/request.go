@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -56,14 +57,21 @@ func clientURL(r *http.Request, requested *url.URL) url.URL {
 		full.Scheme = "https"
 	}
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
-		if scheme := r.Header.Get("X-Forwarded-Proto"); scheme == "http" || scheme == "https" {
+		if scheme := strings.ToLower(forwarded(r, "X-Forwarded-Proto")); scheme == "http" || scheme == "https" {
 			full.Scheme = scheme
 		}
-		if host := r.Header.Get("X-Forwarded-Host"); host != "" {
+		if host := forwarded(r, "X-Forwarded-Host"); host != "" {
 			full.Host = host
 		}
 	}
 	return full
+}
+
+// forwarded is what the proxy next to the client says in a header to which each
+// proxy may have added a word.
+func forwarded(r *http.Request, header string) string {
+	first, _, _ := strings.Cut(r.Header.Get(header), ",")
+	return strings.TrimSpace(first)
 }
 
 // ReadBody reads a whole body of at most limit bytes within the given time. It
