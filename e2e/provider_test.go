@@ -23,7 +23,7 @@ const ownProviders = `{
 			id header.X-Acme-Id body.id
 			events order.created order.deleted
 		}
-		provider plain token {
+		provider bare token {
 			event {body.a}-{body.b} "=body.c"
 		}
 	}
@@ -73,7 +73,7 @@ func TestOwnProviderWithTimestamp(t *testing.T) {
 // A secret of a provider whose scheme is token is the token itself.
 func TestOwnProviderWithToken(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
-	srv := webhooktest.Start(t, ownProviders+endpoint(up, "plain test-token"))
+	srv := webhooktest.Start(t, ownProviders+endpoint(up, "bare test-token"))
 	const header = "Authorization: Bearer test-token"
 	for body, event := range map[string]string{
 		`{"a":"x","b":"y"}`:         "x-y",
@@ -83,7 +83,7 @@ func TestOwnProviderWithToken(t *testing.T) {
 		`{}`:                        "",
 	} {
 		checkStatus(t, srv.Post("/hook", body, header), 200)
-		if got := up.Only(); got.Header.Get("Webhook-Event") != event || got.Header.Get("Webhook-Provider") != "plain" {
+		if got := up.Only(); got.Header.Get("Webhook-Event") != event || got.Header.Get("Webhook-Provider") != "bare" {
 			t.Errorf("for %s the upstream got %v, want %q", body, got.Header, event)
 		}
 	}
@@ -103,7 +103,7 @@ func TestCorrections(t *testing.T) {
 			reverse_proxy `+up.Addr()+`
 		}
 	}
-	handle_webhook /plain instaleap test-secret {
+	handle_webhook /bare instaleap test-secret {
 		otherwise {
 			reverse_proxy `+up.Addr()+`
 		}
@@ -123,9 +123,9 @@ func TestCorrections(t *testing.T) {
 		"Webhook-Delivery-Id: d-1", "Webhook-Event: job/CREATED", "Webhook-Provider: instaleap",
 	})
 	checkStatus(t, srv.Post("/corrected", body, mac, "X-Extra: extra"), 401)
-	checkStatus(t, srv.Post("/plain", body, corrected, "X-Extra: extra"), 401)
+	checkStatus(t, srv.Post("/bare", body, corrected, "X-Extra: extra"), 401)
 	up.None()
-	checkStatus(t, srv.Post("/plain", body, mac), 200)
+	checkStatus(t, srv.Post("/bare", body, mac), 200)
 	checkWebhookHeaders(t, up.Only(), []string{
 		"Webhook-Delivery-Id: a", "Webhook-Event: CREATED", "Webhook-Provider: instaleap",
 	})
