@@ -64,7 +64,7 @@ func TestDiagnoseMistakes(t *testing.T) {
 		"--secret is empty":   {"diagnose", "--secret", " ", request},
 		"accepts 1 arg(s)":    {"diagnose", "--secret", "s"},
 		"no such file":        {"diagnose", "--secret", "s", "absent.http"},
-		"not an HTTP request":     {"diagnose", "--secret", "s", file(t, "x.http", "hello")},
+		"not an HTTP request": {"diagnose", "--secret", "s", file(t, "x.http", "hello")},
 		"public-url":          {"diagnose", "--secret", "s", "--public-url", "hooks", request},
 		"unknown flag":        {"diagnose", "--provider", "github", request},
 		"no such file or dir": {"diagnose", "--secret", "@absent.txt", request},

@@ -271,7 +271,7 @@ func checkAll(w io.Writer, admin *tenantAdmin, source string) (int, error) {
 	err := admin.each(source, func(id string) error {
 		checked++
 		var state tenants.State
-		problems := []string(nil)
+		var problems []string
 		if path, err := tenantPath(source, id); err != nil {
 			return err
 		} else if err := admin.call(http.MethodGet, path, nil, &state); err != nil {

@@ -164,8 +164,10 @@ func TestEndpointNamesThatAreRefused(t *testing.T) {
 		return "handle_webhook " + path + " " + provider + " {\n issued\n " + name + "\n otherwise {\n respond 204\n }\n }\n"
 	}
 	for _, test := range []struct{ name, directives, want string }{
-		{"two with one name", hook("/a", "jelp", "name shop") + hook("/b", "shippify", "name shop"),
-			"two endpoints are called shop, this one for shippify and the one for jelp in line 3 of Caddyfile"},
+		{
+			"two with one name", hook("/a", "jelp", "name shop") + hook("/b", "shippify", "name shop"),
+			"two endpoints are called shop, this one for shippify and the one for jelp in line 3 of Caddyfile",
+		},
 		{"one written twice", hook("/a", "jelp", "name shop") + hook("/a", "jelp", "name shop"), ""},
 		{"names by paths that meet", hook("/a", "jelp", "") + "handle_path /v2/* {\n" + strings.Replace(hook("/a", "jelp", ""), "secret", "other", 1) + "}", ""},
 		{"a provider's", hook("/a", "jelp", "name stripe"), "the endpoint's name stripe is that of a provider"},

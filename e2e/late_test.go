@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 )
 
 // A late app gets its webhook whole, although the sender's request is over and

@@ -63,19 +63,25 @@ func TestLogisticsPersonalData(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
 	var sites strings.Builder
 	cases := []struct{ provider, sample, kept, gone string }{
-		{"instaleap", "instaleap/sample.json", "0000AG382N",
-			"Guillermo|guillermo@example.com|+52 2342342|3XqaWR5LR|Xilotzingo \"|5576|18.24332423|11111111|+549221499011|nico.pruebas|Nico|Pruebas|9320\""},
+		{
+			"instaleap", "instaleap/sample.json", "0000AG382N",
+			"Guillermo|guillermo@example.com|+52 2342342|3XqaWR5LR|Xilotzingo \"|5576|18.24332423|11111111|+549221499011|nico.pruebas|Nico|Pruebas|9320\"",
+		},
 		{"instaleap-chat", "instaleap-chat/sample.json", "job_id", "Hi my name is Jose"},
 		{"jelp", "jelp/order_new.json", "42AT8WT", "LUIS ALBERTO|6645555555|HACIENDA|11830|LUIS DOMINGUEZ|32.48857892784934"},
 		{"jelp", "jelp/folio_update.json", "42AQAQ6", "JOSUE|USCANGA|\"648\""},
 		{"jelp", "jelp/order_update-assign_driver-fleet.json", "WS-019930", "6645555555|\"224\""},
 		{"jelp", "jelp/order_update-tracking.json", "WS-019930", "https://"},
 		{"jelp", "jelp/order_update-comment.json", "WS-019930", "contacted the client"},
-		{"shippify", "shippify/sample.json", "t-xyz-123",
-			"Test recipient|testrecip@test.com|Test sender|san marino|torres del norte|-2.1693477|Denny|16839098636794LPh1Zd|77030821377477|track/t-xyz-123"},
+		{
+			"shippify", "shippify/sample.json", "t-xyz-123",
+			"Test recipient|testrecip@test.com|Test sender|san marino|torres del norte|-2.1693477|Denny|16839098636794LPh1Zd|77030821377477|track/t-xyz-123",
+		},
 		{"detrack", "detrack/sample.json", "DET4640992408", "Dummy Address|Adam|3615|123456789|JAJddop|FrostyDeliveries"},
-		{"detrack-v1", "detrack-v1/sample.json", "DO140213001",
-			"63 Ubi|John|+6591234567|john.tan|notify.php|GT1234H|Call customer|very prompt|52cbaf87f92ea105|1.32502|103.8937"},
+		{
+			"detrack-v1", "detrack-v1/sample.json", "DO140213001",
+			"63 Ubi|John|+6591234567|john.tan|notify.php|GT1234H|Call customer|very prompt|52cbaf87f92ea105|1.32502|103.8937",
+		},
 	}
 	for _, provider := range []string{"instaleap", "instaleap-chat", "jelp", "shippify", "detrack", "detrack-v1"} {
 		sites.WriteString("handle_webhook /" + provider + " " + provider + ` {

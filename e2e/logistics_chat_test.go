@@ -30,9 +30,11 @@ func TestInstaleapChatSenders(t *testing.T) {
 	srv, up := shipped(t, "instaleap-chat", "INSTALEAP_TOKEN=s3cret-chat")
 	proof := []string{"X-Instaleap-Token: s3cret-chat", "Content-Type: application/json"}
 	for _, sender := range []string{"SH", "SUP", "DRIVER", "DV", "PICKER", "AGENT", "a code of next year"} {
-		deliver(t, srv, up, delivery{name: sender, path: "/instaleap-chat", headers: proof,
+		deliver(t, srv, up, delivery{
+			name: sender, path: "/instaleap-chat", headers: proof,
 			body: strings.NewReplacer(`"SH"`, `"`+sender+`"`, `"job_id":"string"`, `"job_id":"job/1"`).Replace(chatMessage),
-			uri:  "/jobs/job%2F1/messages", event: "chat.message", holds: `"from":"` + sender + `"`})
+			uri:  "/jobs/job%2F1/messages", event: "chat.message", holds: `"from":"` + sender + `"`,
+		})
 	}
 	deliver(t, srv, up,
 		delivery{name: "no token", path: "/instaleap-chat", body: chatMessage, status: 401},
@@ -76,10 +78,14 @@ func TestInstaleapChatContent(t *testing.T) {
 	srv, up := shipped(t, "instaleap-chat-content", "INSTALEAP_SECRET=s3cret-chat")
 	signed := "t=2030-01-01T00:00:00Z,v3=" + chatMAC("s3cret-chat", chatTime+"&string&SH&string")
 	deliver(t, srv, up,
-		delivery{name: "right", path: "/instaleap-chat", body: chatMessage, headers: []string{"InstaLeap-Signature-V3: " + signed},
-			uri: "/instaleap-chat", event: "chat.message"},
-		delivery{name: "another job", path: "/instaleap-chat", body: strings.Replace(chatMessage, `"job_id":"string"`, `"job_id":"other"`, 1),
-			headers: []string{"InstaLeap-Signature-V3: " + signed}, status: 401},
+		delivery{
+			name: "right", path: "/instaleap-chat", body: chatMessage, headers: []string{"InstaLeap-Signature-V3: " + signed},
+			uri: "/instaleap-chat", event: "chat.message",
+		},
+		delivery{
+			name: "another job", path: "/instaleap-chat", body: strings.Replace(chatMessage, `"job_id":"string"`, `"job_id":"other"`, 1),
+			headers: []string{"InstaLeap-Signature-V3: " + signed}, status: 401,
+		},
 	)
 }
 

@@ -47,14 +47,18 @@ func TestDetrackTriggers(t *testing.T) {
 		if trigger.version2["type"] == "Collection" {
 			uri = "/collections"
 		}
-		deliver(t, srv, up, delivery{name: trigger.name, path: "/detrack", headers: heads,
-			body: changed(t, sample, trigger.version2), uri: uri, event: trigger.event})
+		deliver(t, srv, up, delivery{
+			name: trigger.name, path: "/detrack", headers: heads,
+			body: changed(t, sample, trigger.version2), uri: uri, event: trigger.event,
+		})
 	}
 	from := func(address string) []string { return append(heads[:2:2], "X-Forwarded-For: "+address) }
 	deliver(t, srv, up,
 		delivery{name: "the page's sample", path: "/detrack", body: sample, headers: heads, uri: "/deliveries", event: "dispatched", holds: "DET4640992408"},
-		delivery{name: "the third attempt", path: "/detrack", headers: heads, uri: "/escalations", event: "failed",
-			body: changed(t, sample, map[string]any{"status": "failed", "attempt": 3})},
+		delivery{
+			name: "the third attempt", path: "/detrack", headers: heads, uri: "/escalations", event: "failed",
+			body: changed(t, sample, map[string]any{"status": "failed", "attempt": 3}),
+		},
 		delivery{name: "the second address", path: "/detrack", body: sample, headers: from("44.228.138.42"), uri: "/deliveries", event: "dispatched"},
 		delivery{name: "the third address", path: "/detrack", body: sample, headers: from("52.13.202.33"), uri: "/deliveries", event: "dispatched"},
 		delivery{name: "another address", path: "/detrack", body: sample, headers: from("203.0.113.9"), status: 403},
@@ -98,10 +102,14 @@ func TestDetrackOneShape(t *testing.T) {
 			word = "head_to_delivery" // version 1 has one word for both
 		}
 		deliver(t, srv, up,
-			delivery{name: trigger.name + ", version 1", path: "/detrack/deliveries", headers: proof, uri: "/jobs", event: trigger.v1,
-				body: changed(t, version1, map[string]any{"status": trigger.v1}), holds: `"status":"` + word + `"`},
-			delivery{name: trigger.name + ", version 2", path: "/detrack/deliveries", headers: proof, uri: "/jobs", event: trigger.event,
-				body: changed(t, version2, trigger.version2), holds: `"status":"` + trigger.event + `"`},
+			delivery{
+				name: trigger.name + ", version 1", path: "/detrack/deliveries", headers: proof, uri: "/jobs", event: trigger.v1,
+				body: changed(t, version1, map[string]any{"status": trigger.v1}), holds: `"status":"` + word + `"`,
+			},
+			delivery{
+				name: trigger.name + ", version 2", path: "/detrack/deliveries", headers: proof, uri: "/jobs", event: trigger.event,
+				body: changed(t, version2, trigger.version2), holds: `"status":"` + trigger.event + `"`,
+			},
 		)
 	}
 }

@@ -60,8 +60,10 @@ func TestInstaleapCategories(t *testing.T) {
 	}
 	for kind, categories := range in {
 		body, signature := signedEvent(t, "a-secret", kind)
-		deliver(t, srv, up, delivery{name: kind, path: "/hook", body: body, headers: []string{signature}, uri: "/hook",
-			event: kind, id: instaleapID, holds: `{"categories":` + jsonText(t, categories) + "}"})
+		deliver(t, srv, up, delivery{
+			name: kind, path: "/hook", body: body, headers: []string{signature}, uri: "/hook",
+			event: kind, id: instaleapID, holds: `{"categories":` + jsonText(t, categories) + "}",
+		})
 	}
 }
 
@@ -93,18 +95,28 @@ func TestInstaleapSignedEvents(t *testing.T) {
 		edit("another id", instaleapID, "5bf7128e-c481-48fe-86fa-d0d52282dde9", 401),
 		edit("another time", instaleapTime, "2023-06-02T15:42:45Z", 401),
 		edit("another type", `"CANCELLED"`, `"REFUSED"`, 401),
-		delivery{name: "another job", path: "/instaleap", body: strings.Replace(body, `"payment_value":403.97`, `"payment_value":1`, 1),
-			headers: []string{signature}, uri: "/cancellations", event: "CANCELLED", id: instaleapID},
+		delivery{
+			name: "another job", path: "/instaleap", body: strings.Replace(body, `"payment_value":403.97`, `"payment_value":1`, 1),
+			headers: []string{signature}, uri: "/cancellations", event: "CANCELLED", id: instaleapID,
+		},
 		delivery{name: "another secret", path: "/instaleap", body: body, headers: []string{other}, status: 401},
 		delivery{name: "no signature", path: "/instaleap", body: body, status: 401},
 		delivery{name: "GET", method: "GET", path: "/instaleap", status: 405},
-		delivery{name: "an hour of one digit", path: "/instaleap", body: short, uri: "/instaleap", event: "CREATED", id: "1",
-			headers: []string{"InstaLeap-Signature: " + instaleapSignature("s3cret-instaleap", "1", "2021-08-05T0:54:27+0000", "CREATED")}},
-		delivery{name: "the quotes of the page's sample", path: "/instaleap", status: 400, headers: []string{signature},
-			body: strings.Replace(body, `"source":"HEADLESS_ECOMMERCE_ANDROID"`, `“source”: “HEADLESS_ECOMMERCE_ANDROID”`, 1)},
-		delivery{name: "a form", path: "/instaleap", status: 400, body: "id=1&created_at=2023-06-02T15:42:44Z&type=CREATED",
-			headers: []string{"Content-Type: application/x-www-form-urlencoded",
-				"InstaLeap-Signature: " + instaleapSignature("s3cret-instaleap", "1", instaleapTime, "CREATED")}},
+		delivery{
+			name: "an hour of one digit", path: "/instaleap", body: short, uri: "/instaleap", event: "CREATED", id: "1",
+			headers: []string{"InstaLeap-Signature: " + instaleapSignature("s3cret-instaleap", "1", "2021-08-05T0:54:27+0000", "CREATED")},
+		},
+		delivery{
+			name: "the quotes of the page's sample", path: "/instaleap", status: 400, headers: []string{signature},
+			body: strings.Replace(body, `"source":"HEADLESS_ECOMMERCE_ANDROID"`, `“source”: “HEADLESS_ECOMMERCE_ANDROID”`, 1),
+		},
+		delivery{
+			name: "a form", path: "/instaleap", status: 400, body: "id=1&created_at=2023-06-02T15:42:44Z&type=CREATED",
+			headers: []string{
+				"Content-Type: application/x-www-form-urlencoded",
+				"InstaLeap-Signature: " + instaleapSignature("s3cret-instaleap", "1", instaleapTime, "CREATED"),
+			},
+		},
 	)
 }
 
@@ -118,15 +130,21 @@ func TestInstaleapStaticToken(t *testing.T) {
 	proof := []string{"X-Instaleap-Token: s3cret-static", "Content-Type: application/json"}
 	const customer, other = "/orders/A%2F1/cancellation", "/instaleap"
 	for _, test := range []struct{ member, who, uri string }{
-		{"cancellation_source", "CUSTOMER", customer}, {"cancellationSource", "CUSTOMER", customer},
-		{"cancellation_source", "CONTROL_TOWER", other}, {"cancellationSource", "CONTROL_TOWER", other},
+		{"cancellation_source", "CUSTOMER", customer},
+		{"cancellationSource", "CUSTOMER", customer},
+		{"cancellation_source", "CONTROL_TOWER", other},
+		{"cancellationSource", "CONTROL_TOWER", other},
 	} {
-		deliver(t, srv, up, delivery{name: test.member + " " + test.who, path: "/instaleap", headers: proof, uri: test.uri,
-			body: cancelled(test.member, test.who), event: "CANCELLED", id: "1"})
+		deliver(t, srv, up, delivery{
+			name: test.member + " " + test.who, path: "/instaleap", headers: proof, uri: test.uri,
+			body: cancelled(test.member, test.who), event: "CANCELLED", id: "1",
+		})
 	}
 	deliver(t, srv, up,
-		delivery{name: "the page's sample", path: "/instaleap", body: sampleOf(t, "instaleap/sample.json"), headers: proof,
-			uri: other, event: "ALLOCATED", id: instaleapID},
+		delivery{
+			name: "the page's sample", path: "/instaleap", body: sampleOf(t, "instaleap/sample.json"), headers: proof,
+			uri: other, event: "ALLOCATED", id: instaleapID,
+		},
 		delivery{name: "another token", path: "/instaleap", body: "{}", headers: []string{"X-Instaleap-Token: other"}, status: 401},
 		delivery{name: "no token", path: "/instaleap", body: "{}", status: 401},
 	)
@@ -138,11 +156,15 @@ func TestInstaleapQuickstart(t *testing.T) {
 	body, signature := signedEvent(t, "quickstart-secret", "CANCELLED")
 	token := "X-Instaleap-Token: quickstart-token"
 	deliver(t, srv, up,
-		delivery{name: "both", path: "/instaleap", body: body, headers: []string{signature, token},
-			uri: "/refunds", event: "CANCELLED", id: instaleapID, holds: `"total":403.97`},
+		delivery{
+			name: "both", path: "/instaleap", body: body, headers: []string{signature, token},
+			uri: "/refunds", event: "CANCELLED", id: instaleapID, holds: `"total":403.97`,
+		},
 		delivery{name: "the signature alone", path: "/instaleap", body: body, headers: []string{signature}, status: 401},
 		delivery{name: "the token alone", path: "/instaleap", body: body, headers: []string{token}, status: 401},
-		delivery{name: "another job under the signature", path: "/instaleap", headers: []string{signature}, status: 401,
-			body: strings.Replace(body, `"payment_value":403.97`, `"payment_value":9999`, 1)},
+		delivery{
+			name: "another job under the signature", path: "/instaleap", headers: []string{signature}, status: 401,
+			body: strings.Replace(body, `"payment_value":403.97`, `"payment_value":9999`, 1),
+		},
 	)
 }

@@ -51,8 +51,10 @@ func TestJelpEvents(t *testing.T) {
 		at("/jelp/order-new", "a new order at its own URL", order, "/jelp/order-new", "order_new", "42AT8WT"),
 		at("/jelp/folio-update", "an updated one at its own URL", sampleOf(t, "jelp/folio_update.json"), "/jelp/folio-update", "folio_update", "42AQAQ6"),
 		delivery{name: "a shape of no event", path: "/jelp", body: `{"hello":1}`, headers: proof, status: 422},
-		delivery{name: "names without quotes, as the page prints them", path: "/jelp", headers: proof, status: 422,
-			body: `{ status: "IN TRANSIT", timestamp: "2022-09-01T00:00:00.00Z", folio: "AIEW902A" }`},
+		delivery{
+			name: "names without quotes, as the page prints them", path: "/jelp", headers: proof, status: 422,
+			body: `{ status: "IN TRANSIT", timestamp: "2022-09-01T00:00:00.00Z", folio: "AIEW902A" }`,
+		},
 		delivery{name: "another token", path: "/jelp", body: jelpEnded, headers: []string{"Authorization: Bearer other"}, status: 401},
 		delivery{name: "PUT", method: "PUT", path: "/jelp", body: jelpEnded, headers: proof, status: 405},
 	)
@@ -64,8 +66,10 @@ func TestJelpProofs(t *testing.T) {
 	t.Run("basic", func(t *testing.T) {
 		srv, up := shipped(t, "jelp-basic", "JELP_USER=jelp", "JELP_PASSWORD=s3cret-password")
 		deliver(t, srv, up,
-			delivery{name: "right", path: "/jelp", body: jelpStatus, headers: []string{"Authorization: Basic amVscDpzM2NyZXQtcGFzc3dvcmQ="},
-				uri: "/jelp", event: "order_update:status_change"},
+			delivery{
+				name: "right", path: "/jelp", body: jelpStatus, headers: []string{"Authorization: Basic amVscDpzM2NyZXQtcGFzc3dvcmQ="},
+				uri: "/jelp", event: "order_update:status_change",
+			},
 			delivery{name: "wrong", path: "/jelp", body: jelpStatus, headers: []string{"Authorization: Basic amVscDpvdGhlcg=="}, status: 401},
 		)
 	})

@@ -36,19 +36,29 @@ func TestShippifyStates(t *testing.T) {
 		}
 	}
 	deliver(t, srv, up,
-		delivery{name: "the page's sample", path: "/shippify", body: sample, headers: heads,
-			uri: "/deliveries/t-xyz-123/comment", event: "completed", id: id, holds: `"comment":"test"`},
-		delivery{name: "without notes", path: "/shippify", body: changed(t, sample, map[string]any{"notes": nil}), headers: heads,
-			uri: "/shippify", event: "completed", id: id},
-		delivery{name: "PUT", method: "PUT", path: "/shippify", body: sample, headers: heads,
-			uri: "/deliveries/t-xyz-123/comment", event: "completed", id: id},
+		delivery{
+			name: "the page's sample", path: "/shippify", body: sample, headers: heads,
+			uri: "/deliveries/t-xyz-123/comment", event: "completed", id: id, holds: `"comment":"test"`,
+		},
+		delivery{
+			name: "without notes", path: "/shippify", body: changed(t, sample, map[string]any{"notes": nil}), headers: heads,
+			uri: "/shippify", event: "completed", id: id,
+		},
+		delivery{
+			name: "PUT", method: "PUT", path: "/shippify", body: sample, headers: heads,
+			uri: "/deliveries/t-xyz-123/comment", event: "completed", id: id,
+		},
 		delivery{name: "a method that nobody chose", method: "PATCH", path: "/shippify", body: sample, headers: heads, status: 405},
 		delivery{name: "one header", path: "/shippify", body: sample, headers: heads[:2], status: 401},
-		delivery{name: "a wrong header", path: "/shippify", body: sample, status: 401,
-			headers: []string{"X-Webhook-Token: s3cret-one", "X-Webhook-Client: other"}},
-		delivery{name: "pictures in Base64", path: "/shippify", headers: heads,
+		delivery{
+			name: "a wrong header", path: "/shippify", body: sample, status: 401,
+			headers: []string{"X-Webhook-Token: s3cret-one", "X-Webhook-Client: other"},
+		},
+		delivery{
+			name: "pictures in Base64", path: "/shippify", headers: heads,
 			body: changed(t, sample, map[string]any{"status": "at_dropoff", "images": []string{strings.Repeat("iVBORw0KGgo", 400_000)}}),
-			uri:  "/shippify", event: "at_dropoff", id: id},
+			uri:  "/shippify", event: "at_dropoff", id: id,
+		},
 	)
 }
 
@@ -87,19 +97,29 @@ func TestShippifyAsConfigured(t *testing.T) {
 	sample := sampleOf(t, "shippify/sample.json")
 	key := []string{"X-Key: a-key", "Content-Type: application/json"}
 	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
-		deliver(t, srv, up, delivery{name: method, method: method, path: "/any", body: sample, headers: key,
-			uri: "/completed", event: "completed", id: "1704734828038", holds: `"t-xyz-123"`})
+		deliver(t, srv, up, delivery{
+			name: method, method: method, path: "/any", body: sample, headers: key,
+			uri: "/completed", event: "completed", id: "1704734828038", holds: `"t-xyz-123"`,
+		})
 	}
 	deliver(t, srv, up,
-		delivery{name: "the type as the event", path: "/type", headers: key, uri: "/moved", event: "DELIVERY_STATUS_UPDATE", id: "1704734828038",
-			body: changed(t, sample, map[string]any{"status": "on_delivery", "eventType": "DELIVERY_STATUS_UPDATE"})},
-		delivery{name: "another state", path: "/type", headers: key, uri: "/otherwise", event: "DELIVERY_STATUS_UPDATE", id: "1704734828038",
-			body: changed(t, sample, map[string]any{"status": "assigned", "eventType": "DELIVERY_STATUS_UPDATE"})},
-		delivery{name: "customised JSON", path: "/json", headers: key, body: `{"estado":"entregado","guia":"G-1"}`,
-			uri: "/delivered", event: "entregado", id: "G-1"},
-		delivery{name: "customised form", path: "/form", body: "estado=entregado&guia=G-2",
+		delivery{
+			name: "the type as the event", path: "/type", headers: key, uri: "/moved", event: "DELIVERY_STATUS_UPDATE", id: "1704734828038",
+			body: changed(t, sample, map[string]any{"status": "on_delivery", "eventType": "DELIVERY_STATUS_UPDATE"}),
+		},
+		delivery{
+			name: "another state", path: "/type", headers: key, uri: "/otherwise", event: "DELIVERY_STATUS_UPDATE", id: "1704734828038",
+			body: changed(t, sample, map[string]any{"status": "assigned", "eventType": "DELIVERY_STATUS_UPDATE"}),
+		},
+		delivery{
+			name: "customised JSON", path: "/json", headers: key, body: `{"estado":"entregado","guia":"G-1"}`,
+			uri: "/delivered", event: "entregado", id: "G-1",
+		},
+		delivery{
+			name: "customised form", path: "/form", body: "estado=entregado&guia=G-2",
 			headers: []string{"X-Key: a-key", "Content-Type: application/x-www-form-urlencoded"},
-			uri:     "/delivered", event: "entregado", id: "G-2"},
+			uri:     "/delivered", event: "entregado", id: "G-2",
+		},
 	)
 	if warned := srv.Log.Find(func(e webhooktest.Entry) bool {
 		return strings.Contains(e.Text("msg"), "event") && e.Text("level") == "warn"

@@ -123,8 +123,10 @@ func TestInstaleapFetchesTokensAsAgreed(t *testing.T) {
 	} {
 		r.headers = append(r.headers, heads...)
 		token := renew(t, srv, "/headers", r, 200, "access_token")
-		deliver(t, srv, up, delivery{name: r.name, path: "/other", body: sample, headers: []string{"Authorization: Bearer " + token},
-			uri: "/other", event: "ALLOCATED", id: instaleapID})
+		deliver(t, srv, up, delivery{
+			name: r.name, path: "/other", body: sample, headers: []string{"Authorization: Bearer " + token},
+			uri: "/other", event: "ALLOCATED", id: instaleapID,
+		})
 	}
 	checkStatus(t, srv.Post("/headers", "", heads[0], "X-Pass: other-s3cret-s3cret"), 401)
 }
@@ -146,10 +148,16 @@ func TestInstaleapStaticTokenInAnyHeader(t *testing.T) {
 		delivery{name: "both", path: "/both", body: body, headers: []string{signature, "X-Any-Name: a-token"}, uri: "/both", event: "CREATED", id: instaleapID},
 		delivery{name: "one of both", path: "/both", body: body, headers: []string{signature}, status: 401},
 		delivery{name: "raw", path: "/raw", body: body, headers: []string{"Authorization: a-token"}, uri: "/raw", event: "CREATED", id: instaleapID},
-		delivery{name: "the sample as it is printed, unread", path: "/raw", body: strings.Replace(body, `"HEADLESS_ECOMMERCE_ANDROID"`, `“HEADLESS_ECOMMERCE_ANDROID”`, 1),
-			headers: []string{"Authorization: a-token"}, uri: "/raw"},
-		delivery{name: "a form", path: "/form", body: form, uri: "/form", event: "CREATED", id: "1",
-			headers: []string{"Content-Type: application/x-www-form-urlencoded",
-				"InstaLeap-Signature: " + instaleapSignature("a-secret", "1", instaleapTime, "CREATED")}},
+		delivery{
+			name: "the sample as it is printed, unread", path: "/raw", body: strings.Replace(body, `"HEADLESS_ECOMMERCE_ANDROID"`, `“HEADLESS_ECOMMERCE_ANDROID”`, 1),
+			headers: []string{"Authorization: a-token"}, uri: "/raw",
+		},
+		delivery{
+			name: "a form", path: "/form", body: form, uri: "/form", event: "CREATED", id: "1",
+			headers: []string{
+				"Content-Type: application/x-www-form-urlencoded",
+				"InstaLeap-Signature: " + instaleapSignature("a-secret", "1", instaleapTime, "CREATED"),
+			},
+		},
 	)
 }

@@ -44,8 +44,10 @@ func TestNamesThatNeverComeAreWarnings(t *testing.T) {
 		{jelp, "on order {; respond 204; }; on order_* {; respond 204; }", ""},
 		{jelp, "on assign_driver {; respond 204; }", "unknown event assign_driver for jelp; did you mean order_update:assign_driver?"},
 		// A source that only counts where another one is absent.
-		{"shippify", "on DELIVERY_COMPLETED {; respond 204; }",
-			"shippify names an event DELIVERY_COMPLETED only where body.status is absent; write event body.eventType to have that name it always"},
+		{
+			"shippify", "on DELIVERY_COMPLETED {; respond 204; }",
+			"shippify names an event DELIVERY_COMPLETED only where body.status is absent; write event body.eventType to have that name it always",
+		},
 		{"shippify", "event body.eventType; on DELIVERY_COMPLETED {; respond 204; }", ""},
 		{"shippify", "event body.eventType; on completed {; respond 204; }", `no event is named completed: shippify gives it only where "event body.status" says so`},
 		{"shippify", "on DELIVERY_CANCELED {; respond 204; }", "unknown event DELIVERY_CANCELED for shippify; did you mean canceled?"},
@@ -58,8 +60,10 @@ func TestNamesThatNeverComeAreWarnings(t *testing.T) {
 		{"shippify", "event \"=upper(body.estado)\"; on ENTREGADO {; respond 204; }", ""},
 		{"instaleap", "event {body.type}.{body.job.status}; on CANCELLED.DONE {; respond 204; }", ""},
 		// Words of another version.
-		{"detrack", "on \"Partially Completed\" {; respond 204; }",
-			"unknown event Partially Completed for detrack, which calls it completed_partial; the provider detrack-v1 has it"},
+		{
+			"detrack", "on \"Partially Completed\" {; respond 204; }",
+			"unknown event Partially Completed for detrack, which calls it completed_partial; the provider detrack-v1 has it",
+		},
 		{"detrack", "on Deleted {; respond 204; }", "unknown event Deleted for detrack; the provider detrack-v1 has it"},
 		{"detrack", "on \"Heading To\" {; respond 204; }", "unknown event Heading To for detrack, which calls it head_to_*; the provider detrack-v1 has it"},
 		{"detrack", "on scheduled dispatched head_to_* {; respond 204; }", ""},
@@ -72,32 +76,46 @@ func TestNamesThatNeverComeAreWarnings(t *testing.T) {
 		// Categories.
 		{"instaleap", "on category picking steps {; respond 204; }", ""},
 		{"instaleap", "on category pickin {; respond 204; }", "unknown category pickin for instaleap; did you mean picking?"},
-		{"instaleap", "on category warehouse {; respond 204; }",
-			"unknown category warehouse for instaleap; it has job, picking, invoicing, steps, zone-picking, consolidation, tasks, task-resets"},
+		{
+			"instaleap", "on category warehouse {; respond 204; }",
+			"unknown category warehouse for instaleap; it has job, picking, invoicing, steps, zone-picking, consolidation, tasks, task-resets",
+		},
 		{"instaleap", "on when `category == \"task-reset\"` {; respond 204; }", "unknown category task-reset for instaleap; did you mean task-resets?"},
 		{"instaleap", "on when `\"stepps\" in categories` {; respond 204; }", "unknown category stepps for instaleap; did you mean steps?"},
 		{"shippify", "on category final {; respond 204; }", "unknown category final: shippify has no categories; write the names of events"},
-		{"instaleap", "on category steps {; respond 204; }; on category consolidation {; respond 204; }",
-			"this on gets no event: the one in line 11 takes all that it could"},
+		{
+			"instaleap", "on category steps {; respond 204; }; on category consolidation {; respond 204; }",
+			"this on gets no event: the one in line 11 takes all that it could",
+		},
 		{"instaleap", "on category consolidation {; respond 204; }; on category steps {; respond 204; }", ""},
 		{"instaleap", "on category job {; respond 204; }; on CANCELLED {; respond 204; }", "this on gets no event: the one in line 11 takes all that it could"},
 		{"detrack", "on category delivery {; respond 204; }; on failed {; respond 204; }; on category collection {; respond 204; }", ""},
 		{"detrack", "on * {; respond 204; }", "otherwise gets no event: the on in line 11 takes all"},
 		// Values in a path.
-		{"instaleap", "on CREATED {; webhook_rewrite {; uri `\"/orders/\" + body.id`; }; respond 204; }",
-			"uri: body.id stands in the path as it came, so that / in it leads elsewhere; write escape(body.id)"},
+		{
+			"instaleap", "on CREATED {; webhook_rewrite {; uri `\"/orders/\" + body.id`; }; respond 204; }",
+			"uri: body.id stands in the path as it came, so that / in it leads elsewhere; write escape(body.id)",
+		},
 		{"instaleap", "on CREATED {; webhook_rewrite {; uri `\"/orders/\" + escape(body.id) + \"?\" + escapeQuery({n: body.type})`; }; respond 204; }", ""},
 		// Paths.
 		{"instaleap", "on CREATED when `body.job.stauts == \"A\"` {; respond 204; }", "no sample of instaleap has body.job.stauts; did you mean body.job.status?"},
 		{"instaleap", "on CREATED when `(body.job?.stauts ?? \"\") == \"A\"` {; respond 204; }", "no sample of instaleap has body.job.stauts; did you mean body.job.status?"},
-		{"instaleap", "on CREATED {; webhook_rewrite {; set job.note body.job.clientReference; }; respond 204; }",
-			"no sample of instaleap has body.job.clientReference; did you mean body.job.client_reference?"},
-		{"instaleap", "on CREATED {; webhook_rewrite {; body `{id: body.job.id, status: body.job.stauts}`; }; respond 204; }",
-			"no sample of instaleap has body.job.stauts; did you mean body.job.status?"},
-		{"instaleap", "on CREATED {; webhook_rewrite {; delete job.recipeint.name job.foo; }; respond 204; }",
-			"no sample of instaleap has body.job.recipeint.name; did you mean body.job.recipient.name?"},
-		{"instaleap", "on CREATED {; webhook_rewrite {; rename job.stauts job.other; }; respond 204; }",
-			"no sample of instaleap has body.job.stauts; did you mean body.job.status?"},
+		{
+			"instaleap", "on CREATED {; webhook_rewrite {; set job.note body.job.clientReference; }; respond 204; }",
+			"no sample of instaleap has body.job.clientReference; did you mean body.job.client_reference?",
+		},
+		{
+			"instaleap", "on CREATED {; webhook_rewrite {; body `{id: body.job.id, status: body.job.stauts}`; }; respond 204; }",
+			"no sample of instaleap has body.job.stauts; did you mean body.job.status?",
+		},
+		{
+			"instaleap", "on CREATED {; webhook_rewrite {; delete job.recipeint.name job.foo; }; respond 204; }",
+			"no sample of instaleap has body.job.recipeint.name; did you mean body.job.recipient.name?",
+		},
+		{
+			"instaleap", "on CREATED {; webhook_rewrite {; rename job.stauts job.other; }; respond 204; }",
+			"no sample of instaleap has body.job.stauts; did you mean body.job.status?",
+		},
 		{"instaleap", "on CREATED {; webhook_rewrite {; rename job.status job.stauts; }; webhook_rewrite {; set a body.job.stauts; }; respond 204; }", ""},
 		{"instaleap", "on CREATED {; webhook_rewrite {; body `{job: {stauts: 1}}`; }; webhook_rewrite {; set a body.job.stauts; }; respond 204; }", ""},
 		{"instaleap", "on CREATED when `body.job.customer.tier == \"gold\" || body.voucher == 1` {; respond 204; }", ""},

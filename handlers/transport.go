@@ -6,12 +6,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 )
 
 // Transport is Caddy's HTTP transport for verified webhooks. It sends them from

@@ -35,9 +35,20 @@ func TestEncodeWritesWhatEncodingJSONWrites(t *testing.T) {
 		nil, true, false, 0, -1, math.MaxInt, math.MinInt, "", "plain", `quoted "\`, "\x00\x01\x1f \x7f\b\f\n\r\t", "é日本\u2028\u2029\U0001F600",
 		"\xff\xfe", "half \xe2\x80", "<&>", 0.0, math.Copysign(0, -1), 1.5, 1e20, 1e21, 123456789e15, 1e-6, 9.9e-7, 1e-9, 1e-10, 1e-100, 1e300, math.Pi,
 		math.SmallestNonzeroFloat64, math.MaxFloat64, math.Inf(1), math.NaN(), json.Number("12345678901234567890"), json.Number("nonsense"), json.Number(""),
-		[]any{}, []any(nil), []any{nil, 1, "a", []any{2.5}}, map[string]any{}, map[string]any(nil), map[string]any{"b": 1, "a": map[string]any{"d": 1, "c": []any{}}, "\n": 2},
-		[]string{"a", "<"}, []int{1}, map[string]int{"a": 1}, map[any]any{1: 2}, time.Unix(1715688000, 5).UTC(), time.Second, func() {}, []any{math.Inf(-1)},
-		map[string]any{"a": func() {}}, []any{time.Unix(0, 0).UTC(), map[string]any{"t": []byte("x")}},
+		[]any{},
+		[]any(nil),
+		[]any{nil, 1, "a", []any{2.5}},
+		map[string]any{},
+		map[string]any(nil),
+		map[string]any{"b": 1, "a": map[string]any{"d": 1, "c": []any{}}, "\n": 2},
+		[]string{"a", "<"},
+		[]int{1},
+		map[string]int{"a": 1},
+		map[any]any{1: 2},
+		time.Unix(1715688000, 5).UTC(), time.Second, func() {},
+		[]any{math.Inf(-1)},
+		map[string]any{"a": func() {}},
+		[]any{time.Unix(0, 0).UTC(), map[string]any{"t": []byte("x")}},
 	} {
 		sameAsStandard(t, value)
 	}

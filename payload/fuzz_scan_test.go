@@ -111,9 +111,11 @@ func FuzzScan(f *testing.F) {
 		f.Add([]byte(seed), "job.items.1", true)
 		f.Add([]byte(seed), "0.0", false)
 	}
-	for _, text := range []string{`"\ud83d\ude00é€𝄞\u0000\b\f\n\r\t\/\\\""`, `-0.10e+01`, `-`, `1.`, `1e`, `tru`, `"\u12"`, `"\ud800\u0041"`,
+	for _, text := range []string{
+		`"\ud83d\ude00é€𝄞\u0000\b\f\n\r\t\/\\\""`, `-0.10e+01`, `-`, `1.`, `1e`, `tru`, `"\u12"`, `"\ud800\u0041"`,
 		`[1,[2,[3,{"a":[{}]}]],"` + strings.Repeat("x", 150) + `"]`, strings.Repeat("[", 200) + strings.Repeat("]", 200),
-		strings.Repeat(`{"a":[`, 70) + strings.Repeat(`]}`, 70), `{"id":1,"x":[],"id":{}}`, `{"job":{"items":1,"items":2}}`} {
+		strings.Repeat(`{"a":[`, 70) + strings.Repeat(`]}`, 70), `{"id":1,"x":[],"id":{}}`, `{"job":{"items":1,"items":2}}`,
+	} {
 		f.Add([]byte(text), "job.items", true)
 		f.Add([]byte(text), "a.0.a.0", false)
 	}

@@ -3,6 +3,7 @@ package payload
 import (
 	"bytes"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/textproto"
@@ -124,10 +125,7 @@ func (b *Body) WithField(name, value string) ([]byte, error) {
 		return nil, err
 	}
 	if !b.IsMultipart() {
-		changed := make(url.Values, len(form)+1)
-		for other, values := range form {
-			changed[other] = values
-		}
+		changed := maps.Clone(form)
 		changed.Set(name, value)
 		return []byte(changed.Encode()), nil
 	}

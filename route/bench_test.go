@@ -32,11 +32,19 @@ var benchmarkProviders = []struct {
 	spec   verify.Spec
 	config verify.Config
 }{
-	{"signed", verify.Spec{Name: "p", Credentials: []string{"secret"}, Scheme: "hmac", Content: verify.Content{{Text: "{body}"}},
-		Signature: &verify.Signature{From: []string{"header.X-Signature"}}, Event: []string{"body.type"}},
-		verify.Config{Secrets: []string{"secret"}}},
-	{"token", verify.Spec{Name: "p", Credentials: []string{"token"}, Event: []string{"body.type"}},
-		verify.Config{Tokens: []string{"secret"}}},
+	{
+		"signed",
+		verify.Spec{
+			Name: "p", Credentials: []string{"secret"}, Scheme: "hmac", Content: verify.Content{{Text: "{body}"}},
+			Signature: &verify.Signature{From: []string{"header.X-Signature"}}, Event: []string{"body.type"},
+		},
+		verify.Config{Secrets: []string{"secret"}},
+	},
+	{
+		"token",
+		verify.Spec{Name: "p", Credentials: []string{"token"}, Event: []string{"body.type"}},
+		verify.Config{Tokens: []string{"secret"}},
+	},
 }
 
 // inMemory returns what is done with a request that is in memory: verify it,

@@ -61,13 +61,17 @@ func (h *hostile) any(depth int) string {
 	)
 }
 
-func (h *hostile) anyAt(depth int) func() string    { return func() string { return h.any(depth) } }
-func (h *hostile) listAt(depth int) func() string   { return func() string { return h.list(depth) } }
-func (h *hostile) textAt(depth int) func() string   { return func() string { return h.text(depth) } }
+func (h *hostile) anyAt(depth int) func() string  { return func() string { return h.any(depth) } }
+func (h *hostile) listAt(depth int) func() string { return func() string { return h.list(depth) } }
+
+func (h *hostile) textAt(depth int) func() string { return func() string { return h.text(depth) } }
+
 func (h *hostile) numberAt(depth int) func() string { return func() string { return h.number(depth) } }
+
 func (h *hostile) booleanAt(depth int) func() string {
 	return func() string { return h.boolean(depth) }
 }
+
 func (h *hostile) objectAt(depth int) func() string { return func() string { return h.object(depth) } }
 
 // within makes what stands inside of a predicate.

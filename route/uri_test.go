@@ -137,10 +137,18 @@ func TestBareValueInQuery(t *testing.T) {
 func TestBareValueInPath(t *testing.T) {
 	e := newEvent(t, `{"id":"1?admin=true","amp":"1&a=b","number":"1#x","empty":"","slashes":"a//b","plain":"a/b","whole":"/a?b=c"}`)
 	tests := []struct{ source, want string }{
-		{`"/orders/" + body.id`, ""}, {`"/orders/" + body.id + "?x=" + escape(body.amp)`, ""}, {`body.id != "" ? "/orders/" + body.id : "/"`, ""},
-		{`"/orders/" + body.number`, "/orders/1%23x"}, {`"/orders/" + body.plain`, "/orders/a/b"}, {`body.whole`, "/a?b=c"},
-		{`"/orders/" + escape(body.empty) + "/refund"`, ""}, {`"/orders/" + body.slashes`, ""}, {`"/orders/" + escape(body.slashes)`, "/orders/a%2F%2Fb"},
-		{`"/orders/" + escape(body.empty)`, "/orders/"}, {`"/orders/" + body.amp`, "/orders/1&a=b"}, {`"/orders/" + escape(body.id)`, "/orders/1%3Fadmin%3Dtrue"},
+		{`"/orders/" + body.id`, ""},
+		{`"/orders/" + body.id + "?x=" + escape(body.amp)`, ""},
+		{`body.id != "" ? "/orders/" + body.id : "/"`, ""},
+		{`"/orders/" + body.number`, "/orders/1%23x"},
+		{`"/orders/" + body.plain`, "/orders/a/b"},
+		{`body.whole`, "/a?b=c"},
+		{`"/orders/" + escape(body.empty) + "/refund"`, ""},
+		{`"/orders/" + body.slashes`, ""},
+		{`"/orders/" + escape(body.slashes)`, "/orders/a%2F%2Fb"},
+		{`"/orders/" + escape(body.empty)`, "/orders/"},
+		{`"/orders/" + body.amp`, "/orders/1&a=b"},
+		{`"/orders/" + escape(body.id)`, "/orders/1%3Fadmin%3Dtrue"},
 	}
 	for _, test := range tests {
 		out, err := apply(t, e, route.Rewrite{URI: test.source})

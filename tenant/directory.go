@@ -148,7 +148,7 @@ func syncDirectory(path string) error {
 	if err != nil {
 		return err
 	}
-	defer directory.Close()
+	defer func() { _ = directory.Close() }()                       // nothing was written to it
 	if err := directory.Sync(); err != nil && !opensByOtherNames { // Windows cannot do it
 		return err
 	}
@@ -184,6 +184,6 @@ func readSmall(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is only read
 	return io.ReadAll(io.LimitReader(file, maxDocument+1))
 }

@@ -92,7 +92,7 @@ func readContent(file *os.File) (content, error) {
 		}
 		return index, nil
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is only read
 	return readObject(file)
 }
 

@@ -84,8 +84,8 @@ func eachOwn(way *Way, spec *Spec, f func(from, to reflect.Value)) {
 // provider signs, which replaces the ways of the one that it is like.
 func (s *Spec) describesWay() bool {
 	spec, way := reflect.ValueOf(s).Elem(), reflect.TypeFor[Way]()
-	for i := range way.NumField() {
-		if !spec.FieldByName(way.Field(i).Name).IsZero() {
+	for field := range way.Fields() {
+		if !spec.FieldByName(field.Name).IsZero() {
 			return true
 		}
 	}
@@ -265,7 +265,7 @@ func (a *anyOf) verify(m *message) error {
 		if err := m.refuseMark(w.coverage()); err != nil {
 			return err
 		}
-		if err := w.check.verify(m); err != nil {
+		if err := w.verify(m); err != nil {
 			return err
 		}
 		m.covered = w.coverage()

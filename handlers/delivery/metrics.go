@@ -4,8 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 )
 
 // queueMetrics collects what is in the store at the time it is asked.

@@ -4,10 +4,11 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
-	"github.com/caddy-webhooks/caddy-webhooks/internal/sampler"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/sampler"
 )
 
 // Refusals logs the requests of one endpoint that anybody can send as often as he

@@ -5,8 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"go.uber.org/zap"
+
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 )
 
 // heartbeat is what is known of the punctuality at an endpoint. It lives as long as the

@@ -44,7 +44,7 @@ type Fixture struct {
 const patience = 15 * time.Second
 
 // Secret is one that the documents of the tests hold. No error may show it.
-const Secret = "hd8Kq2-never-shown-anywhere"
+const Secret = "hd8Kq2-never-shown-anywhere" //nolint:gosec // good for nothing
 
 // Document returns the JSON of a tenant.
 func Document(id, upstream string) []byte {
