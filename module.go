@@ -22,9 +22,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/samples"
 	replaybolt "github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
 	"github.com/caddy-webhooks/caddy-webhooks/replay/memory"
-	"github.com/caddy-webhooks/caddy-webhooks/samples"
 )
 
 //go:generate sh -c "go run ./cmd/caddy webhooks providers --markdown > docs/providers.md"

@@ -6,9 +6,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/samples"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/samples"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -13,9 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/samples"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
-	"github.com/caddy-webhooks/caddy-webhooks/samples"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 

@@ -59,8 +59,8 @@ func TestLacks(t *testing.T) {
 // A webhook of which there is no sample yet is taken for no slip of others: for each
 // sample, what the provider's others know.
 func TestNoFalseAlarm(t *testing.T) {
-	root := os.DirFS("..")
-	folders, err := os.ReadDir("../testdata")
+	root := os.DirFS("../..")
+	folders, err := os.ReadDir("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
