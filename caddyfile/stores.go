@@ -41,17 +41,16 @@ func parseDeliveryStore(d *caddyfile.Dispenser, to *json.RawMessage) error {
 	if *to != nil {
 		return d.Err("store is already specified")
 	}
-	ahead := *d
-	switch named := ahead.NextArg(); {
-	case !named:
-		return parseStore(d, storeNamespace, fileStore, "engine", to)
+	name := fileStore
+	switch ahead := *d; {
+	case !ahead.NextArg():
 	case strings.Contains(ahead.Val(), "://"):
-		return parseStore(d, storeNamespace, clusterStore, "engine", to)
-	case strings.ContainsAny(ahead.Val(), "/\\.{"):
-		return parseStore(d, storeNamespace, fileStore, "engine", to)
+		name = clusterStore
+	case !strings.ContainsAny(ahead.Val(), "/\\.{"): // no path
+		d.NextArg()
+		name = d.Val()
 	}
-	d.NextArg()
-	return parseStore(d, storeNamespace, d.Val(), "engine", to)
+	return parseStore(d, storeNamespace, name, "engine", to)
 }
 
 // parseStore has a module read its tokens, of which d is at the one before its

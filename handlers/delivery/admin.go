@@ -75,7 +75,7 @@ func (q queueRoute) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", q.method)
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed here", r.Method)}
 	}
-	current := delivering.current()
+	current := delivering.Current()
 	if current == nil || current.store == nil && !q.anyway {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no store is open: this configuration has neither webhook_deliver nor store, or is still starting")}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +16,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/pool"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/running"
 )
 
 // Manager is the part of App that webhook_deliver needs: the store, and what
@@ -53,36 +53,8 @@ type pooledStore struct {
 	gates gates
 }
 
-// delivering are those of the configurations that have started, the latest
-// last: while one replaces another, both run, and either may stay.
-var delivering started
-
-type started struct {
-	mu   sync.Mutex
-	list []*Manager
-}
-
-func (s *started) add(d *Manager) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = append(s.list, d)
-}
-
-func (s *started) remove(d *Manager) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = slices.DeleteFunc(s.list, func(other *Manager) bool { return other == d })
-}
-
-// current returns that of the configuration that counts; it is nil if none does.
-func (s *started) current() *Manager {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.list) == 0 {
-		return nil
-	}
-	return s.list[len(s.list)-1]
-}
+// delivering are those of the configurations that have started.
+var delivering running.List[*Manager]
 
 // defaultGrace is how long attempts may go on after a stop, where the HTTP app
 // has no grace period.
@@ -153,7 +125,7 @@ func (d *Manager) serves(destination string) bool {
 func (d *Manager) Start() error {
 	if len(d.deliverers) == 0 && !d.asked {
 		if d.findStranded(); len(d.stranded) > 0 {
-			delivering.add(d)
+			delivering.Add(d)
 		}
 		return nil
 	}
@@ -179,7 +151,7 @@ func (d *Manager) Start() error {
 	d.runner = deliver.NewRunner(d.store.Store, d.destinations(), d.engine.Retention(), d.runnerEvents())
 	close(d.started)
 	d.findStranded()
-	delivering.add(d)
+	delivering.Add(d)
 	d.reportOrphans()
 	return nil
 }
@@ -226,7 +198,7 @@ func (d *Manager) opened(ctx context.Context) (deliver.Store, error) {
 // period: in a reload while the next configuration is serving already, at the
 // end of the process while it waits.
 func (d *Manager) Stop() {
-	delivering.remove(d)
+	delivering.Remove(d)
 	if d.runner == nil {
 		return
 	}

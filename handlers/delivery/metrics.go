@@ -42,7 +42,7 @@ const statsTimeout = 5 * time.Second
 
 // Collect implements prometheus.Collector.
 func (queueMetrics) Collect(collected chan<- prometheus.Metric) {
-	current := delivering.current()
+	current := delivering.Current()
 	if current == nil {
 		return
 	}

@@ -31,7 +31,7 @@ const defaultStore = "webhooks.stores.bolt"
 
 // findStranded looks into the stores that are not the configuration's.
 func (d *Manager) findStranded() {
-	if before := delivering.current(); before != nil && before.store != nil && before.place != d.place {
+	if before := delivering.Current(); before != nil && before.store != nil && before.place != d.place {
 		d.strand(before.place, before.store.Store)
 	}
 	module, err := caddy.GetModule(defaultStore)

@@ -8,51 +8,19 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/sampler"
 )
 
-// outages decides which failed attempts are logged: of each destination the first,
-// then one a minute, which says how many there were meanwhile.
-type outages struct {
-	mu   sync.Mutex
-	last map[string]*outage // by destination
-}
-
-type outage struct {
-	told    time.Time
-	leftOut int
-}
-
-const outageInterval = time.Minute
-
-// tell reports whether a failure is told of, and how many were not since the last
-// one that was.
-func (o *outages) tell(destination string, now time.Time) (leftOut int, tell bool) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	last := o.last[destination]
-	if last == nil {
-		if o.last == nil {
-			o.last = make(map[string]*outage)
-		}
-		last = new(outage)
-		o.last[destination] = last
-	}
-	if age := now.Sub(last.told); age >= 0 && age < outageInterval {
-		last.leftOut++
-		return 0, false
-	}
-	leftOut, last.leftOut, last.told = last.leftOut, 0, now
-	return leftOut, true
-}
-
-// failures are those of all destinations. A reload does not begin an outage anew.
-var failures outages
+// failures decides which failed attempts are logged: of each destination the first,
+// then one a minute, which says how many there were meanwhile. A reload does not begin
+// an outage anew.
+var failures = sampler.Sampler{Size: 1}
 
 // webhookFields say which webhook it is.
 func webhookFields(record *deliver.Record) []zap.Field {
 	return []zap.Field{
 		webhook.Endpoint{Provider: record.Provider, Name: record.Endpoint}.Field(),
-		zap.String("provider", record.Provider), zap.String("event", record.Event), zap.String("id", record.ID),
+		zap.String("event", record.Event), zap.String("id", record.ID),
 	}
 }
 
@@ -66,7 +34,7 @@ func (d *Manager) attempted(l *deliver.Delivery, outcome deliver.Outcome) {
 		}
 		return
 	}
-	if leftOut, tell := failures.tell(l.Destination, time.Now()); tell {
+	if leftOut, tell := failures.Take(l.Destination, time.Now()); tell {
 		d.logger.Warn("delivering a webhook failed", append(fields,
 			zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason), zap.Int("not_logged", leftOut))...)
 	}

@@ -1,66 +1,33 @@
 package observe
 
 import (
-	"slices"
-	"sync"
-
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/running"
 )
 
-// Running are the configurations that have started, by their watches, the latest
-// last: while one replaces another, both run, and either may stay.
-var Running watchers
-
-type watchers struct {
-	mu   sync.Mutex
-	list []*Watcher
-}
-
-func (ws *watchers) add(w *Watcher) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.list = append(ws.list, w)
-	deliveries.Keep(w.keeps())
-}
-
-func (ws *watchers) remove(w *Watcher) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	ws.list = slices.DeleteFunc(ws.list, func(other *Watcher) bool { return other == w })
-	if current := ws.last(); current != nil {
-		deliveries.Keep(current.keeps())
-	} else {
+// Running are the configurations that have started, by their watchers. The inspector
+// keeps what the one that counts wants.
+var Running = running.List[*Watcher]{Changed: func(current *Watcher) {
+	if current == nil {
 		deliveries.Keep(nil)
+		return
 	}
-}
-
-// Current returns that of the configuration that counts; it is nil if none does.
-func (ws *watchers) Current() *Watcher {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	return ws.last()
-}
-
-func (ws *watchers) last() *Watcher {
-	if len(ws.list) == 0 {
-		return nil
-	}
-	return ws.list[len(ws.list)-1]
-}
+	deliveries.Keep(current.keeps())
+}}
 
 // Forget removes what was measured of endpoints that no running configuration has.
 func (w *Watcher) Forget() {
-	Running.mu.Lock()
-	defer Running.mu.Unlock()
-	there := make(map[webhook.Endpoint]bool)
-	for _, other := range Running.list {
-		for _, o := range other.observers {
-			there[o.Endpoint] = true
+	Running.View(func(all []*Watcher) {
+		there := make(map[webhook.Endpoint]bool)
+		for _, other := range all {
+			for _, o := range other.observers {
+				there[o.Endpoint] = true
+			}
 		}
-	}
-	for _, o := range w.observers {
-		if !there[o.Endpoint] {
-			Collectors().forget(o.Endpoint)
+		for _, o := range w.observers {
+			if !there[o.Endpoint] {
+				Collectors().forget(o.Endpoint)
+			}
 		}
-	}
+	})
 }

@@ -33,7 +33,7 @@ func (w *Watcher) Every(f func()) { w.every = append(w.every, f) }
 
 // Start takes over from the configuration before this one.
 func (w *Watcher) Start() {
-	Running.add(w)
+	Running.Add(w)
 	if len(w.refusals) == 0 && len(w.every) == 0 {
 		return
 	}
@@ -81,7 +81,7 @@ func (w *Watcher) Look(at time.Time) {
 
 // Stop leaves the endpoints to the configuration that still runs.
 func (w *Watcher) Stop() {
-	Running.remove(w)
+	Running.Remove(w)
 	if w.quit == nil {
 		return
 	}

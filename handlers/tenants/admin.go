@@ -58,9 +58,9 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	rest := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, adminPrefix), "/")
 	name, id, one := strings.Cut(rest, "/")
 	if name == "" {
-		return show(w, r, running.current().describe())
+		return show(w, r, current().describe())
 	}
-	source, err := running.current().Find(name)
+	source, err := current().Find(name)
 	if err != nil {
 		return failed(http.StatusNotFound, err)
 	}

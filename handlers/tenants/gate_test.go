@@ -31,8 +31,8 @@ func newGate(t *testing.T) (*Gate, string) {
 	must(t, err)
 	verifier, err := verify.New(spec, &nobody)
 	must(t, err)
-	running.add(set)
-	t.Cleanup(func() { running.remove(set) })
+	started.Add(set)
+	t.Cleanup(func() { started.Remove(set) })
 	return NewGate(source, spec, nobody, verifier, nil), root
 }
 

@@ -1,37 +1,14 @@
 package tenants
 
-import (
-	"slices"
-	"sync"
-)
+import "github.com/caddy-webhooks/caddy-webhooks/internal/running"
 
-// running are the sets that have started, the latest last: while a configuration
-// replaces another one, both run, and either may stay.
-var running sets
-
-type sets struct {
-	mu   sync.Mutex
-	list []*Set
-}
-
-func (s *sets) add(set *Set) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = append(s.list, set)
-}
-
-func (s *sets) remove(set *Set) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = slices.DeleteFunc(s.list, func(other *Set) bool { return other == set })
-}
+// started are the sets of the configurations that have started.
+var started running.List[*Set]
 
 // current returns the set whose configuration counts; an empty one if none does.
-func (s *sets) current() *Set {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.list) == 0 {
-		return new(Set)
+func current() *Set {
+	if set := started.Current(); set != nil {
+		return set
 	}
-	return s.list[len(s.list)-1]
+	return new(Set)
 }

@@ -115,7 +115,7 @@ func (s *Set) Start() error {
 	}
 	s.quit, s.done = make(chan struct{}), make(chan struct{})
 	go s.run()
-	running.add(s)
+	started.Add(s)
 	return nil
 }
 
@@ -141,7 +141,7 @@ func (s *Set) run() {
 
 // Stop ends that. Requests may still ask, until Cleanup.
 func (s *Set) Stop() {
-	running.remove(s)
+	started.Remove(s)
 	if s.quit != nil {
 		close(s.quit)
 		<-s.done

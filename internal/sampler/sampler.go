@@ -1,6 +1,7 @@
 package sampler
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -15,6 +16,9 @@ const (
 
 // Sampler decides which refusals of one endpoint are told of.
 type Sampler struct {
+	// Size is how many of a reason are told of in a minute. Default: 10.
+	Size int
+
 	mu      sync.Mutex
 	samples map[string]*sample
 }
@@ -42,7 +46,7 @@ func (s *Sampler) Take(reason string, at time.Time) (leftOut int, tell bool) {
 	if age := at.Sub(current.began); age >= sampleInterval || age < 0 {
 		current.began, current.told = at, 0
 	}
-	if current.told >= sampleSize {
+	if current.told >= cmp.Or(s.Size, sampleSize) {
 		current.leftOut++
 		return 0, false
 	}
