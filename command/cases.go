@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -23,6 +24,7 @@ type tester struct {
 	out     io.Writer
 	config  string
 	files   []string
+	format
 }
 
 func testCommand(samples fs.FS) *cobra.Command {
@@ -38,6 +40,7 @@ Exit codes: 0 all cases passed, 1 some did not, 2 they could not be run.`,
 		Args: cobra.ArbitraryArgs,
 	}
 	cmd.Flags().StringVar(&t.config, "config", "Caddyfile", "Configuration: a Caddyfile, or JSON if its name ends in .json")
+	t.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t.out, t.files = cmd.OutOrStdout(), args
 		return run(t.run)(cmd, args)
@@ -62,9 +65,7 @@ func (t *tester) run() (int, error) {
 	}
 	defer simulation.Close()
 
-	table := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "RESULT\tCASE\tOUTCOME\tROUTE\tUPSTREAM")
-	var failures []string
+	results := []*result{}
 	for _, file := range files {
 		h, err := readHook(file)
 		if err != nil {
@@ -74,25 +75,48 @@ func (t *tester) run() (int, error) {
 		if err != nil {
 			return exitUsage, fmt.Errorf("%s: %w", file, err)
 		}
-		result := "pass"
-		if missed := h.missed(trace); len(missed) > 0 {
-			result = "FAIL"
-			for _, text := range missed {
-				failures = append(failures, file+": "+text)
-			}
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", result, h.name, trace.Outcome(), branch(trace), describeSent(trace))
+		results = append(results, &result{
+			Case: h.name, File: file, Outcome: trace.Outcome(), Route: branch(trace), Upstream: describeSent(trace), Missed: h.missed(trace),
+		})
 	}
-	if err := table.Flush(); err != nil {
+	if err := t.print(t.out, results, func(w io.Writer) error { return writeResults(w, results) }); err != nil {
 		return exitUsage, err
 	}
-	for _, text := range failures {
-		fmt.Fprintln(t.out, text)
-	}
-	if len(failures) > 0 {
+	if slices.ContainsFunc(results, func(r *result) bool { return len(r.Missed) > 0 }) {
 		return exitNo, nil
 	}
 	return 0, nil
+}
+
+// result is how a case went.
+type result struct {
+	Case     string   `json:"case"`
+	File     string   `json:"file"`
+	Outcome  string   `json:"outcome"`
+	Route    string   `json:"route"`
+	Upstream string   `json:"upstream"`
+	Missed   []string `json:"missed,omitempty"` // the expectations that do not hold
+}
+
+func writeResults(w io.Writer, results []*result) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "RESULT\tCASE\tOUTCOME\tROUTE\tUPSTREAM")
+	for _, r := range results {
+		verdict := "pass"
+		if len(r.Missed) > 0 {
+			verdict = "FAIL"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", verdict, r.Case, r.Outcome, r.Route, r.Upstream)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, r := range results {
+		for _, text := range r.Missed {
+			fmt.Fprintln(w, r.File+": "+text)
+		}
+	}
+	return nil
 }
 
 // branch names the block that took a request.

@@ -3,6 +3,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -12,6 +13,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -23,12 +25,17 @@ func New(samples fs.FS) caddycmd.Command {
 		Short: "Lists providers; sends, verifies, tests, explains and follows webhooks; shows what waits",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
+			group(cmd)
+			cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: " + docs + "\n")
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
 				strict(tailCommand()), strict(inspectCommand()), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
 }
+
+// docs is where these commands, and the directives, are described.
+const docs = "https://github.com/caddy-webhooks/caddy-webhooks#readme"
 
 // The exit codes of the subcommands.
 const (
@@ -145,6 +152,32 @@ func strict(cmd *cobra.Command) *cobra.Command {
 		}
 		return nil
 	}
+	return cmd
+}
+
+// group makes a command that only has subcommands print its help, and take
+// anything else for a mistake.
+func group(cmd *cobra.Command) *cobra.Command {
+	unknown := func(cmd *cobra.Command, name string) error {
+		var known []string
+		for _, sub := range cmd.Commands() {
+			known = append(append(known, sub.Name()), sub.Aliases...)
+		}
+		return exit(cmd, exitUsage, fmt.Errorf("unknown command %q for %q%s", name, cmd.CommandPath(), suggest.DidYouMean(name, known)))
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return unknown(cmd, args[0])
+		}
+		return nil
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if args := cmd.Flags().Args(); len(args) > 0 && cmd.HasSubCommands() {
+			return unknown(cmd, args[0]) // whose flag is unknown, too
+		}
+		return exit(cmd, exitUsage, err)
+	})
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd
 }
 

@@ -18,11 +18,9 @@ import (
 
 // inspector is one run of caddy webhooks inspect.
 type inspector struct {
-	out     io.Writer
-	address string
-	config  string
-	adapter string
-	listen  string
+	out    io.Writer
+	admin  adminFlags
+	listen string
 }
 
 func inspectCommand() *cobra.Command {
@@ -38,9 +36,7 @@ A browser cannot open the administration endpoint itself: Caddy answers no page
 that is navigated to. What this command serves is for reading only.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&i.address, "address", "", "Address of the administration endpoint (default: as the configuration says, else localhost:2019)")
-	cmd.Flags().StringVar(&i.config, "config", "", "Configuration that says where the administration endpoint is")
-	cmd.Flags().StringVar(&i.adapter, "adapter", "", "Adapter of that configuration")
+	i.admin.add(cmd)
 	cmd.Flags().StringVar(&i.listen, "listen", "localhost:2020", "Loopback address to serve the page at; port 0 is any that is free")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		i.out = cmd.OutOrStdout()
@@ -54,10 +50,15 @@ that is navigated to. What this command serves is for reading only.`,
 }
 
 func (i *inspector) run(ctx context.Context) (int, error) {
-	admin, err := caddycmd.DetermineAdminAPIAddress(i.address, nil, i.config, i.adapter)
+	admin, err := i.admin.find()
 	if err != nil {
 		return exitUsage, err
 	}
+	answer, err := adminRequest(admin, http.MethodGet, inspectorPath, nil)
+	if err != nil {
+		return exitUsage, err
+	}
+	_ = answer.Body.Close()
 	listener, err := net.Listen("tcp", i.listen)
 	if err != nil {
 		return exitUsage, err

@@ -50,6 +50,9 @@ func providersCommand() *cobra.Command {
 
 // exitCode is the exit code of a command that prints and nothing else.
 func exitCode(err error) (int, error) {
+	if errors.Is(err, errNo) {
+		return exitNo, nil
+	}
 	if err != nil {
 		return exitUsage, err
 	}

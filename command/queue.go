@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -21,7 +22,7 @@ import (
 
 // queueCommand is "caddy webhooks queue": what webhook_deliver keeps.
 func queueCommand() *cobra.Command {
-	admin := new(adminFlags)
+	admin := new(queueAdmin)
 	cmd := strict(&cobra.Command{
 		Use:   "queue",
 		Short: "Shows how many webhooks wait for each destination, and for how long",
@@ -30,80 +31,56 @@ func queueCommand() *cobra.Command {
 	})
 	admin.add(cmd)
 	cmd.RunE = admin.ask(func(w io.Writer) error {
-		var queues []delivery.Queue
-		if err := admin.get("", nil, &queues); err != nil {
+		queues := []delivery.Queue{}
+		if err := admin.request(http.MethodGet, "", nil, &queues); err != nil {
 			return err
 		}
-		return writeQueues(w, queues)
+		return admin.print(w, queues, func(w io.Writer) error { return writeQueues(w, queues) })
 	})
 	cmd.AddCommand(
 		entriesCommand("list", "Lists deliveries that wait", deliver.Waiting),
-		changeCommand("purge", "Deletes deliveries, waiting and dead, for good", "drop", ""),
-		changeCommand("retry", "Makes waiting deliveries due at once, with the attempts they have had", "retry", deliver.Waiting),
-		namedCommand("pause", "Has nothing attempted at a destination, until it is resumed", "destination"),
-		namedCommand("resume", "Has a destination that was paused attempted again", "destination"),
-		namedCommand("move", "Gives what is kept for one destination to another, such as one that was renamed", "from", "to"),
+		change{"purge", "deleted", "drop", ""}.command("Deletes deliveries, waiting and dead, for good"),
+		change{"retry", "made due", "retry", deliver.Waiting}.command("Makes waiting deliveries due at once, with the attempts they have had"),
+		namedCommand("pause", "destination paused", "Has nothing attempted at a destination, until it is resumed", "destination"),
+		namedCommand("resume", "destination resumed", "Has a destination that was paused attempted again", "destination"),
+		namedCommand("move", "moved", "Gives what is kept for one destination to another, such as one that was renamed", "from", "to"),
 	)
 	return cmd
 }
 
 // deadCommand is "caddy webhooks dead": dead letters.
 func deadCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "dead",
 		Short: "Lists, shows, requeues and deletes dead letters",
 		Long: "Asks a running Caddy, by its admin API, for the webhooks that webhook_deliver has given up. " +
 			"They are kept until they are requeued, dropped or too old.",
-		Args: cobra.NoArgs,
-	}
-	requeue := changeCommand("requeue", "Makes dead letters due at once", "requeue", deliver.Dead)
+	})
+	requeue := change{"requeue", "requeued", "requeue", deliver.Dead}.command("Makes dead letters due at once")
 	requeue.Aliases = []string{"replay"} // its name of old, which also means copies that are refused
 	cmd.AddCommand(
 		entriesCommand("list", "Lists dead letters", deliver.Dead),
 		showCommand(),
 		requeue,
-		changeCommand("drop", "Deletes dead letters for good", "drop", deliver.Dead),
+		change{"drop", "dropped", "drop", deliver.Dead}.command("Deletes dead letters for good"),
 	)
 	return cmd
 }
 
-// adminFlags say where the admin API is.
-type adminFlags struct{ address, config, adapter string }
-
-func (f *adminFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.address, "address", "", "The address of the admin API")
-	cmd.Flags().StringVarP(&f.config, "config", "c", "", "The configuration to take the address from")
-	cmd.Flags().StringVarP(&f.adapter, "adapter", "a", "", "The adapter of the configuration")
+// queueAdmin asks the part of the admin API that knows what webhook_deliver keeps.
+type queueAdmin struct {
+	adminFlags
+	format
 }
 
-// ask makes a cobra function of one that prints what the admin API answers.
-func (f *adminFlags) ask(print func(io.Writer) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, args []string) error {
-		return run(func() (int, error) { return exitCode(print(cmd.OutOrStdout())) })(cmd, args)
-	}
+func (a *queueAdmin) add(cmd *cobra.Command) {
+	a.adminFlags.add(cmd)
+	a.format.add(cmd)
 }
 
-func (f *adminFlags) get(path string, query url.Values, answer any) error {
-	return f.request(http.MethodGet, path, query, answer)
-}
-
-// request asks for a path under /webhooks/queue, and reads the JSON that is the
-// answer.
-func (f *adminFlags) request(method, path string, query url.Values, answer any) error {
-	address, err := caddycmd.DetermineAdminAPIAddress(f.address, nil, f.config, f.adapter)
-	if err != nil {
-		return err
-	}
-	uri := "/webhooks/queue" + path
-	if len(query) > 0 {
-		uri += "?" + query.Encode()
-	}
-	response, err := caddycmd.AdminAPIRequest(address, method, uri, nil, nil)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	return json.NewDecoder(response.Body).Decode(answer)
+// request asks for a path under /webhooks/queue.
+func (a *queueAdmin) request(method, path string, query url.Values, answer any) error {
+	return a.call(method, "/webhooks/queue"+path, query, nil, answer)
 }
 
 // filterFlags choose deliveries.
@@ -166,7 +143,7 @@ func momentOf(text string) (string, error) {
 
 // entriesCommand lists deliveries in a state.
 func entriesCommand(name, short string, state deliver.State) *cobra.Command {
-	admin, filter := new(adminFlags), new(filterFlags)
+	admin, filter := new(queueAdmin), new(filterFlags)
 	var limit int
 	cmd := strict(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs})
 	admin.add(cmd)
@@ -177,11 +154,11 @@ func entriesCommand(name, short string, state deliver.State) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		var entries []deliver.Entry
+		entries := []deliver.Entry{}
 		for len(entries) < limit {
 			query.Set("limit", fmt.Sprint(min(limit-len(entries), 1000)))
 			var page []deliver.Entry
-			if err := admin.get("/entries", query, &page); err != nil {
+			if err := admin.request(http.MethodGet, "/entries", query, &page); err != nil {
 				return err
 			}
 			if len(page) == 0 {
@@ -190,36 +167,71 @@ func entriesCommand(name, short string, state deliver.State) *cobra.Command {
 			entries = append(entries, page...)
 			query.Set("after", page[len(page)-1].Ref)
 		}
-		return writeEntries(w, entries)
+		return admin.print(w, entries, func(w io.Writer) error { return writeEntries(w, entries) })
 	})
 	return cmd
 }
 
-// changeCommand changes deliveries in a state, or in any.
-func changeCommand(name, short, path string, state deliver.State) *cobra.Command {
-	admin, filter := new(adminFlags), new(filterFlags)
-	cmd := strict(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs})
+// change is a command that changes deliveries in a state, or in any.
+type change struct {
+	name, done, path string // done is what it says that was done to them
+	state            deliver.State
+}
+
+func (c change) command(short string) *cobra.Command {
+	admin, filter := new(queueAdmin), new(filterFlags)
+	cmd := strict(&cobra.Command{
+		Use:   c.name + " [<ref>...]",
+		Short: short,
+		Long:  short + ": those with the refs, as listed, or those that the flags choose.\n\nExit codes: 0 it was done, 1 nothing was found, 2 it could not be asked for.",
+		Args:  cobra.ArbitraryArgs,
+	})
 	admin.add(cmd)
 	filter.add(cmd)
 	cmd.Flags().BoolVar(&filter.all, "all", false, "All there are")
-	cmd.RunE = admin.ask(func(w io.Writer) error {
-		query, err := filter.query(state)
-		if err != nil {
-			return err
-		}
-		var change delivery.QueueChange
-		if err := admin.request(http.MethodPost, "/"+path, query, &change); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w, change.Count)
-		return err
-	})
+	cmd.RunE = func(cmd *cobra.Command, refs []string) error {
+		return admin.ask(func(w io.Writer) error {
+			if len(refs) == 0 {
+				refs = []string{filter.ref}
+			} else if filter.ref != "" {
+				return errors.New("give refs or --ref, not both")
+			}
+			total := 0
+			for _, filter.ref = range refs {
+				query, err := filter.query(c.state)
+				if err != nil {
+					return err
+				}
+				var changed delivery.QueueChange
+				if err := admin.request(http.MethodPost, "/"+c.path, query, &changed); err != nil {
+					return err
+				}
+				if changed.Count == 0 && len(refs) > 1 {
+					cmd.PrintErrf("%s: there is no such delivery\n", filter.ref)
+				}
+				total += changed.Count
+			}
+			return admin.tell(w, total, c.done)
+		})(cmd, refs)
+	}
 	return cmd
 }
 
-// namedCommand changes what it is given names for, and prints how many that were.
-func namedCommand(name, short string, parameters ...string) *cobra.Command {
-	admin := new(adminFlags)
+// tell prints how many there were. None is a no.
+func (a *queueAdmin) tell(w io.Writer, count int, done string) error {
+	err := a.print(w, delivery.QueueChange{Count: count}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "%d %s\n", count, done)
+		return err
+	})
+	if err == nil && count == 0 {
+		return errNo
+	}
+	return err
+}
+
+// namedCommand changes what it is given names for, and says how many that were.
+func namedCommand(name, done, short string, parameters ...string) *cobra.Command {
+	admin := new(queueAdmin)
 	cmd := strict(&cobra.Command{
 		Use: name + " <" + strings.Join(parameters, "> <") + ">", Short: short, Args: cobra.ExactArgs(len(parameters)),
 	})
@@ -230,31 +242,47 @@ func namedCommand(name, short string, parameters ...string) *cobra.Command {
 			for i, parameter := range parameters {
 				query.Set(parameter, args[i])
 			}
-			var change delivery.QueueChange
-			if err := admin.request(http.MethodPost, "/"+name, query, &change); err != nil {
+			var changed delivery.QueueChange
+			if err := admin.request(http.MethodPost, "/"+name, query, &changed); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(w, change.Count)
-			return err
+			return admin.tell(w, changed.Count, done)
 		})(cmd, args)
 	}
 	return cmd
 }
 
+// shownRecord is a stored webhook with what became of it.
+type shownRecord struct {
+	deliver.Entry
+	Record delivery.QueueRecord `json:"record"`
+}
+
 // showCommand prints one delivery with its payload.
 func showCommand() *cobra.Command {
-	admin := new(adminFlags)
+	admin := new(queueAdmin)
 	cmd := strict(&cobra.Command{
 		Use: "show <ref>", Short: "Shows a delivery with its payload, by its ref", Args: cobra.ExactArgs(1),
 	})
 	admin.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return admin.ask(func(w io.Writer) error {
-			var record delivery.QueueRecord
-			if err := admin.get("/record", url.Values{"ref": args}, &record); err != nil {
+			var shown shownRecord
+			query := url.Values{"ref": args}
+			if err := admin.request(http.MethodGet, "/record", query, &shown.Record); err != nil {
 				return err
 			}
-			return writeRecord(w, &record)
+			if shown.Record.Record == nil {
+				return errors.New("the answer holds no webhook")
+			}
+			var entries []deliver.Entry
+			if err := admin.request(http.MethodGet, "/entries", query, &entries); err != nil {
+				return err
+			}
+			if len(entries) == 1 {
+				shown.Entry = entries[0]
+			}
+			return admin.print(w, shown, func(w io.Writer) error { return writeRecord(w, &shown) })
 		})(cmd, args)
 	}
 	return cmd
@@ -291,24 +319,54 @@ func writeEntries(w io.Writer, entries []deliver.Entry) error {
 	fmt.Fprintln(table, "REF\tSTORED\tDESTINATION\tPROVIDER\tEVENT\tID\tATTEMPTS\tSIZE\tLAST FAILURE")
 	for i := range entries {
 		e := &entries[i]
-		failure := e.Reason
-		if e.Status != 0 {
-			failure = fmt.Sprintf("%d %s", e.Status, e.Reason)
-		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", e.Ref, e.Stored.UTC().Format(time.RFC3339),
-			e.Destination, e.Provider, printable(e.Event), printable(e.ID), e.Attempts, e.Size, printable(failure))
+			e.Destination, e.Provider, printable(e.Event), printable(e.ID), e.Attempts, e.Size, failure(e))
 	}
 	return table.Flush()
 }
 
-// writeRecord prints a webhook as it is stored: what is known, an empty line,
-// and the payload as it is.
-func writeRecord(w io.Writer, record *delivery.QueueRecord) error {
-	if record.Record == nil {
-		return errors.New("the answer holds no webhook")
+// failure says how the last attempt ended.
+func failure(e *deliver.Entry) string {
+	if e.Status == 0 {
+		return printable(e.Reason)
 	}
-	fmt.Fprintf(w, "id        %s\nprovider  %s\nevent     %s\nreceived  %s\nrequest   %s\n\n", printable(record.ID), record.Provider,
-		printable(record.Event), record.Received.UTC().Format(time.RFC3339), printable(string(record.Request)))
+	return printable(fmt.Sprintf("%d %s", e.Status, e.Reason))
+}
+
+// writeRecord prints a webhook as it is stored: what is known, the request with
+// its headers, an empty line, and the payload as it is.
+func writeRecord(w io.Writer, shown *shownRecord) error {
+	record := &shown.Record
+	for _, row := range [][2]string{
+		{"id", record.ID},
+		{"provider", record.Provider},
+		{"event", record.Event},
+		{"received", record.Received.UTC().Format(time.RFC3339)},
+		{"destination", shown.Destination},
+		{"state", string(shown.State)},
+		{"attempts", fmt.Sprint(shown.Attempts)},
+		{"last failure", failure(&shown.Entry)},
+	} {
+		if row[1] != "" {
+			fmt.Fprintf(w, "%-13s %s\n", row[0], printable(row[1]))
+		}
+	}
+	var request struct {
+		Method string
+		URL    string
+		Host   string
+		Header http.Header
+	}
+	if err := json.Unmarshal(record.Request, &request); err != nil {
+		return fmt.Errorf("the stored request cannot be read: %w", err)
+	}
+	fmt.Fprintf(w, "\n%s %s\nHost: %s\n", printable(request.Method), printable(request.URL), printable(request.Host))
+	for _, name := range slices.Sorted(maps.Keys(request.Header)) {
+		for _, value := range request.Header[name] {
+			fmt.Fprintf(w, "%s: %s\n", printable(name), printable(value))
+		}
+	}
+	fmt.Fprintln(w)
 	_, err := w.Write(record.Body)
 	return err
 }

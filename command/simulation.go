@@ -2,7 +2,7 @@ package command
 
 import (
 	"bytes"
-	"errors"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net"
@@ -24,23 +24,32 @@ import (
 // senderPort is the port that simulated requests come from.
 const senderPort = "50000"
 
-// openConfig provisions a configuration file for simulations. A file that ends
-// in .json is taken as it is; others are adapted as Caddyfiles.
+// openConfig provisions a configuration file for simulations.
 func openConfig(file string) (*simulate.Simulation, error) {
+	adapted, err := adapt(file, "")
+	if err != nil {
+		return nil, err
+	}
+	return simulate.New(adapted)
+}
+
+// adapt reads a configuration file as JSON, with the adapter that is named. If none
+// is, a file that ends in .json is taken as it is, and others as Caddyfiles.
+func adapt(file, name string) ([]byte, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
-	if filepath.Ext(file) != ".json" {
-		adapter := caddyconfig.GetAdapter("caddyfile")
-		if adapter == nil {
-			return nil, errors.New("this build of Caddy has no Caddyfile adapter")
-		}
-		if content, _, err = adapter.Adapt(content, map[string]any{"filename": file}); err != nil {
-			return nil, err
-		}
+	if name == "" && filepath.Ext(file) == ".json" {
+		return content, nil
 	}
-	return simulate.New(content)
+	name = cmp.Or(name, "caddyfile")
+	adapter := caddyconfig.GetAdapter(name)
+	if adapter == nil {
+		return nil, fmt.Errorf("this build of Caddy has no adapter %s", name)
+	}
+	adapted, _, err := adapter.Adapt(content, map[string]any{"filename": file})
+	return adapted, err
 }
 
 // play sends the request of a test case.

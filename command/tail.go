@@ -14,7 +14,6 @@ import (
 	"time"
 	"unicode"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
@@ -22,10 +21,9 @@ import (
 
 // tail is one run of caddy webhooks tail.
 type tail struct {
-	out     io.Writer
-	address string
-	config  string
-	adapter string
+	out   io.Writer
+	notes io.Writer // where it tells of what it cannot show
+	admin adminFlags
 
 	provider, endpoint, tenant, event, outcome string
 
@@ -37,6 +35,7 @@ type tail struct {
 
 	instance string // of the Caddy that was asked last
 	after    uint64 // the latest delivery that was printed
+	away     bool   // Caddy did not answer the last time
 }
 
 // tailInterval is how often a running Caddy is asked for more.
@@ -52,13 +51,12 @@ about them, and why. It asks the administration endpoint, and shows what is
 kept there: the configuration has to say inspect.
 
 It goes on until it is interrupted, also while Caddy is reloaded or started anew.
+Where some may have come that it cannot show, it says so on the standard error.
 
 Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answer.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&t.address, "address", "", "Address of the administration endpoint (default: as the configuration says, else localhost:2019)")
-	cmd.Flags().StringVar(&t.config, "config", "", "Configuration that says where the administration endpoint is")
-	cmd.Flags().StringVar(&t.adapter, "adapter", "", "Adapter of that configuration")
+	t.admin.add(cmd)
 	cmd.Flags().StringVar(&t.provider, "provider", "", "Only webhooks of this provider")
 	cmd.Flags().StringVar(&t.tenant, "tenant", "", "Only webhooks of the tenant with this id")
 	cmd.Flags().StringVar(&t.endpoint, "endpoint", "", "Only webhooks that came to the endpoint of this name")
@@ -68,7 +66,7 @@ Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answ
 	cmd.Flags().BoolVar(&t.once, "once", false, "Print those, and do not wait for more")
 	cmd.Flags().BoolVar(&t.json, "json", false, "Print a JSON object for each")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		t.out = cmd.OutOrStdout()
+		t.out, t.notes = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		return run(func() (int, error) {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
@@ -82,7 +80,7 @@ func (t *tail) run(ctx context.Context) (int, error) {
 	if t.lines < 0 {
 		return exitUsage, fmt.Errorf("--lines cannot be negative")
 	}
-	address, err := caddycmd.DetermineAdminAPIAddress(t.address, nil, t.config, t.adapter)
+	address, err := t.admin.find()
 	if err != nil {
 		return exitUsage, err
 	}
@@ -97,7 +95,11 @@ func (t *tail) run(ctx context.Context) (int, error) {
 			return 0, nil
 		case <-ticker.C:
 			// A Caddy that is being restarted answers again soon.
-			_ = t.print(address, false)
+			err := t.print(address, false)
+			if err != nil && !t.away {
+				t.note(err.Error())
+			}
+			t.away = err != nil
 		}
 	}
 }
@@ -113,11 +115,15 @@ func exitOn(err error) int {
 func (t *tail) print(address string, first bool) error {
 	list, err := t.ask(address)
 	if err == nil && list.Instance != t.instance && !first {
-		t.after = 0 // Caddy was started anew and counts from 1
+		t.note("Caddy was started anew; what it had not shown until then is lost")
+		t.after = 0 // it counts from 1
 		list, err = t.ask(address)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case !first && list.Forgotten > t.after:
+		t.note("more came than are kept, so some are not shown")
 	}
 	t.instance = list.Instance
 	found := list.Deliveries
@@ -135,9 +141,18 @@ func (t *tail) print(address string, first bool) error {
 	return nil
 }
 
+// note tells of what cannot be shown.
+func (t *tail) note(text string) {
+	fmt.Fprintf(t.notes, "%s  -- %s\n", time.Now().Format(tailTime), printable(text))
+}
+
+// tailTime is how moments are written: with the date and the zone.
+const tailTime = "2006-01-02 15:04:05 -07:00"
+
 // deliveryList is what the administration endpoint answers.
 type deliveryList struct {
 	Instance   string            `json:"instance"`
+	Forgotten  uint64            `json:"forgotten"`
 	Deliveries []inspect.Summary `json:"deliveries"`
 }
 
@@ -153,7 +168,7 @@ func (t *tail) ask(address string) (*deliveryList, error) {
 	if t.after > 0 {
 		query.Set("after", fmt.Sprint(t.after))
 	}
-	answer, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/webhooks/deliveries?"+query.Encode(), nil, nil)
+	answer, err := adminRequest(address, http.MethodGet, "/webhooks/deliveries?"+query.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -169,7 +184,7 @@ func (t *tail) show(d *inspect.Summary) error {
 	if t.json {
 		return writeJSON(t.out, d, "")
 	}
-	line := []string{d.Received.Local().Format("15:04:05"), d.Provider}
+	line := []string{d.Received.Local().Format(tailTime), d.Provider}
 	if d.Endpoint != d.Provider {
 		line = append(line, "at "+d.Endpoint)
 	}

@@ -31,6 +31,7 @@ func TestTailFollows(t *testing.T) {
 		{"4", `{"instance": "two", "deliveries": []}`},
 		{"", `{"instance": "two", "deliveries": [` + kept(1) + `]}`},
 		{"1", `{"instance": "two", "deliveries": [` + kept(2) + `]}`},
+		{"2", `{"instance": "two", "forgotten": 4, "deliveries": [` + kept(5) + `]}`},
 	}
 	var asked atomic.Int64
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -49,8 +50,8 @@ func TestTailFollows(t *testing.T) {
 		fmt.Fprint(w, answers[n].list)
 	}))
 	defer admin.Close()
-	var out bytes.Buffer
-	tail := &tail{out: &out, address: strings.TrimPrefix(admin.URL, "http://"), provider: "github", lines: 10, interval: time.Millisecond}
+	var out, notes bytes.Buffer
+	tail := &tail{out: &out, notes: &notes, admin: adminFlags{address: strings.TrimPrefix(admin.URL, "http://")}, provider: "github", lines: 10, interval: time.Millisecond}
 	if code, err := tail.run(ctx); code != 0 || err != nil {
 		t.Errorf("it ends with %d, %v", code, err)
 	}
@@ -60,8 +61,14 @@ func TestTailFollows(t *testing.T) {
 		id, _, _ = strings.Cut(id, "  ")
 		ids = append(ids, id)
 	}
-	if got := strings.Join(ids, " "); got != "1 2 3 4 1 2" {
+	if got := strings.Join(ids, " "); got != "1 2 3 4 1 2 5" {
 		t.Errorf("it shows %s:\n%s", got, out.String())
+	}
+	told := notes.String()
+	for _, text := range []string{"cannot reach Caddy's admin endpoint", "started anew", "more came than are kept"} {
+		if strings.Count(told, text) != 1 {
+			t.Errorf("it does not tell once that %s:\n%s", text, told)
+		}
 	}
 }
 
@@ -70,8 +77,8 @@ func TestTailBegins(t *testing.T) {
 	admin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"instance": "one", "deliveries": [`+kept(3)+`, `+kept(2)+`, `+kept(1)+`]}`)
 	}))
-	var out bytes.Buffer
-	tail := &tail{out: &out, address: strings.TrimPrefix(admin.URL, "http://"), lines: 1, once: true}
+	var out, notes bytes.Buffer
+	tail := &tail{out: &out, notes: &notes, admin: adminFlags{address: strings.TrimPrefix(admin.URL, "http://")}, lines: 1, once: true}
 	if code, err := tail.run(t.Context()); code != 0 || err != nil || strings.Count(out.String(), "\n") != 1 || !strings.Contains(out.String(), "id 3") {
 		t.Errorf("it shows %q, %d, %v", out.String(), code, err)
 	}

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +14,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
@@ -26,38 +23,30 @@ import (
 
 // tenantCommand is "caddy webhooks tenant": the customers whose webhooks arrive.
 func tenantCommand() *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := group(&cobra.Command{
 		Use:   "tenant",
 		Short: "Sets, removes, lists and checks tenants, and shows which are noisiest",
 		Long: "Asks a running Caddy, by its admin API, for the tenants of a source, and changes them where the source can be " +
 			"written (storage, or a directory). No credential is ever printed.",
-		Args: cobra.NoArgs,
-	}
+	})
 	cmd.AddCommand(tenantSetCommand(), tenantRemoveCommand(), tenantListCommand(), tenantCheckCommand(), tenantTopCommand())
 	return cmd
 }
 
 // tenantAdmin asks the part of the admin API that knows tenants.
-type tenantAdmin struct{ adminFlags }
+type tenantAdmin struct {
+	adminFlags
+	format
+}
 
-func (a *tenantAdmin) call(method, path string, body []byte, answer any) error {
-	address, err := caddycmd.DetermineAdminAPIAddress(a.address, nil, a.config, a.adapter)
-	if err != nil {
-		return err
-	}
-	var content io.Reader
-	if body != nil {
-		content = bytes.NewReader(body)
-	}
-	response, err := caddycmd.AdminAPIRequest(address, method, "/webhooks/tenants"+path, nil, content)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if answer == nil {
-		return nil
-	}
-	return json.NewDecoder(response.Body).Decode(answer)
+func (a *tenantAdmin) add(cmd *cobra.Command) {
+	a.adminFlags.add(cmd)
+	a.format.add(cmd)
+}
+
+// request asks for a path under /webhooks/tenants.
+func (a *tenantAdmin) request(method, path string, query url.Values, body []byte, answer any) error {
+	return a.call(method, "/webhooks/tenants"+path, query, body, answer)
 }
 
 // path is that of a tenant. Its id cannot be another path.
@@ -78,7 +67,7 @@ func tenantSetCommand() *cobra.Command {
 			"list of processes or the history of a shell.",
 		Args: cobra.ExactArgs(3),
 	})
-	admin.add(cmd)
+	admin.adminFlags.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "Also if it can be verified at no endpoint")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
@@ -93,10 +82,11 @@ func tenantSetCommand() *cobra.Command {
 			if err != nil {
 				return exitUsage, err
 			}
+			query := make(url.Values)
 			if force {
-				path += "?force=true"
+				query.Set("force", "true")
 			}
-			return exitCode(admin.call(http.MethodPut, path, document, nil))
+			return exitCode(admin.request(http.MethodPut, path, query, document, nil))
 		})(cmd, args)
 	}
 	return cmd
@@ -145,14 +135,14 @@ func tenantRemoveCommand() *cobra.Command {
 	cmd := strict(&cobra.Command{
 		Use: "rm <source> <id>", Short: "Ends a tenant: its webhooks are refused from then on", Args: cobra.ExactArgs(2),
 	})
-	admin.add(cmd)
+	admin.adminFlags.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			path, err := tenantPath(args[0], args[1])
 			if err != nil {
 				return exitUsage, err
 			}
-			return exitCode(admin.call(http.MethodDelete, path, nil, nil))
+			return exitCode(admin.request(http.MethodDelete, path, nil, nil, nil))
 		})(cmd, args)
 	}
 	return cmd
@@ -169,6 +159,14 @@ func tenantListCommand() *cobra.Command {
 			if len(args) == 0 {
 				return writeSources(w, admin)
 			}
+			if admin.json {
+				ids := []string{}
+				err := admin.each(args[0], func(id string) error {
+					ids = append(ids, id)
+					return nil
+				})
+				return errors.Join(err, writeJSON(w, ids, "  "))
+			}
 			return admin.each(args[0], func(id string) error {
 				_, err := fmt.Fprintln(w, id)
 				return err
@@ -179,10 +177,14 @@ func tenantListCommand() *cobra.Command {
 }
 
 func writeSources(w io.Writer, admin *tenantAdmin) error {
-	var sources []tenants.Description
-	if err := admin.call(http.MethodGet, "", nil, &sources); err != nil {
+	sources := []tenants.Description{}
+	if err := admin.request(http.MethodGet, "", nil, nil, &sources); err != nil {
 		return err
 	}
+	return admin.print(w, sources, func(w io.Writer) error { return writeSourceTable(w, sources) })
+}
+
+func writeSourceTable(w io.Writer, sources []tenants.Description) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SOURCE\tMODULE\tCAN BE WRITTEN\tCAN BE LISTED")
 	for _, s := range sources {
@@ -203,7 +205,7 @@ func (a *tenantAdmin) each(source string, f func(id string) error) error {
 	query := url.Values{"limit": {"1000"}}
 	for {
 		var ids []string
-		if err := a.call(http.MethodGet, "/"+url.PathEscape(source)+"?"+query.Encode(), nil, &ids); err != nil {
+		if err := a.request(http.MethodGet, "/"+url.PathEscape(source), query, nil, &ids); err != nil {
 			return err
 		}
 		for _, id := range ids {
@@ -243,22 +245,11 @@ func checkOne(w io.Writer, admin *tenantAdmin, source, id string) (int, error) {
 		return exitUsage, err
 	}
 	var state tenants.State
-	if err := admin.call(http.MethodGet, path, nil, &state); err != nil {
+	if err := admin.request(http.MethodGet, path, nil, nil, &state); err != nil {
 		return exitUsage, err
 	}
-	fmt.Fprintf(w, "tenant       %s\ndisabled     %s\n", state.ID, yesNo(state.Disabled))
-	for _, name := range slices.Sorted(maps.Keys(state.Credentials)) {
-		var kinds []string
-		for _, kind := range slices.Sorted(maps.Keys(state.Credentials[name])) {
-			kinds = append(kinds, fmt.Sprintf("%s: %d", kind, state.Credentials[name][kind]))
-		}
-		fmt.Fprintf(w, "credentials  %s (%s)\n", printable(name), strings.Join(kinds, ", "))
-	}
-	for _, name := range slices.Sorted(maps.Keys(state.Vars)) {
-		fmt.Fprintf(w, "var          %s = %s\n", name, printable(state.Vars[name]))
-	}
-	for _, problem := range state.Problems {
-		fmt.Fprintf(w, "problem      %s\n", printable(problem))
+	if err := admin.print(w, state, func(w io.Writer) error { return writeState(w, &state) }); err != nil {
+		return exitUsage, err
 	}
 	if len(state.Problems) > 0 {
 		return exitNo, nil
@@ -266,33 +257,67 @@ func checkOne(w io.Writer, admin *tenantAdmin, source, id string) (int, error) {
 	return 0, nil
 }
 
-func checkAll(w io.Writer, admin *tenantAdmin, source string) (int, error) {
-	checked, wrong := 0, 0
-	err := admin.each(source, func(id string) error {
-		checked++
-		var state tenants.State
-		var problems []string
-		if path, err := tenantPath(source, id); err != nil {
-			return err
-		} else if err := admin.call(http.MethodGet, path, nil, &state); err != nil {
-			problems = []string{err.Error()}
-		} else {
-			problems = state.Problems
+func writeState(w io.Writer, state *tenants.State) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "tenant       %s\ndisabled     %s\n", state.ID, yesNo(state.Disabled))
+	for _, name := range slices.Sorted(maps.Keys(state.Credentials)) {
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(state.Credentials[name])) {
+			kinds = append(kinds, fmt.Sprintf("%s: %d", kind, state.Credentials[name][kind]))
 		}
-		if len(problems) > 0 {
-			wrong++
-			fmt.Fprintf(w, "%s: %s\n", id, printable(strings.Join(problems, "; ")))
+		fmt.Fprintf(&out, "credentials  %s (%s)\n", printable(name), strings.Join(kinds, ", "))
+	}
+	for _, name := range slices.Sorted(maps.Keys(state.Vars)) {
+		fmt.Fprintf(&out, "var          %s = %s\n", name, printable(state.Vars[name]))
+	}
+	for _, problem := range state.Problems {
+		fmt.Fprintf(&out, "problem      %s\n", printable(problem))
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// checked is how the tenants of a source are.
+type checked struct {
+	Tenants  int                 `json:"tenants"`
+	Problems map[string][]string `json:"problems"` // by tenant; only of those that have some
+}
+
+func checkAll(w io.Writer, admin *tenantAdmin, source string) (int, error) {
+	found := checked{Problems: make(map[string][]string)}
+	err := admin.each(source, func(id string) error {
+		found.Tenants++
+		path, err := tenantPath(source, id)
+		if err != nil {
+			return err
+		}
+		var state tenants.State
+		if err := admin.request(http.MethodGet, path, nil, nil, &state); err != nil {
+			state.Problems = []string{err.Error()}
+		}
+		if len(state.Problems) > 0 {
+			found.Problems[id] = state.Problems
 		}
 		return nil
 	})
 	if err != nil {
 		return exitUsage, err
 	}
-	fmt.Fprintf(w, "%d tenants, %d with problems\n", checked, wrong)
-	if wrong > 0 {
+	if err := admin.print(w, found, found.write); err != nil {
+		return exitUsage, err
+	}
+	if len(found.Problems) > 0 {
 		return exitNo, nil
 	}
 	return 0, nil
+}
+
+func (c *checked) write(w io.Writer) error {
+	for _, id := range slices.Sorted(maps.Keys(c.Problems)) {
+		fmt.Fprintf(w, "%s: %s\n", id, printable(strings.Join(c.Problems[id], "; ")))
+	}
+	_, err := fmt.Fprintf(w, "%d tenants, %d with problems\n", c.Tenants, len(c.Problems))
+	return err
 }
 
 func tenantTopCommand() *cobra.Command {
@@ -308,22 +333,26 @@ func tenantTopCommand() *cobra.Command {
 	cmd.Flags().StringVar(&order, "order", "noisiest", "noisiest, refused or silent")
 	cmd.Flags().IntVar(&limit, "limit", 20, "How many to show at most")
 	cmd.RunE = admin.ask(func(w io.Writer) error {
-		var top []tenants.Activity
+		top := []tenants.Activity{}
 		query := url.Values{"order": {order}, "limit": {fmt.Sprint(limit)}}
-		if err := admin.call(http.MethodGet, "-top?"+query.Encode(), nil, &top); err != nil {
+		if err := admin.request(http.MethodGet, "-top", query, nil, &top); err != nil {
 			return err
 		}
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "TENANT\tSOURCE\tVERIFIED\tREFUSED\tLAST VERIFIED\tLAST REFUSED FOR\tLAST AT")
-		for i := range top {
-			a := &top[i]
-			last := "never"
-			if !a.Last.IsZero() {
-				last = a.Last.UTC().Format(time.RFC3339)
-			}
-			fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", a.Tenant, a.Source, a.Verified, a.Refused, last, a.Reason, printable(a.Endpoint))
-		}
-		return table.Flush()
+		return admin.print(w, top, func(w io.Writer) error { return writeTop(w, top) })
 	})
 	return cmd
+}
+
+func writeTop(w io.Writer, top []tenants.Activity) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "TENANT\tSOURCE\tVERIFIED\tREFUSED\tLAST VERIFIED\tLAST REFUSED FOR\tLAST AT")
+	for i := range top {
+		a := &top[i]
+		last := "never"
+		if !a.Last.IsZero() {
+			last = a.Last.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%s\t%s\t%s\n", a.Tenant, a.Source, a.Verified, a.Refused, last, a.Reason, printable(a.Endpoint))
+	}
+	return table.Flush()
 }

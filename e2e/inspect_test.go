@@ -305,7 +305,7 @@ func TestInspectorEndpoint(t *testing.T) {
 	}
 	for path, want := range map[string]int{
 		"/webhooks/deliveries/0": 404, "/webhooks/deliveries/99999": 404, "/webhooks/deliveries/x": 404,
-		"/webhooks/deliveries?after=x": 400, "/webhooks/../config/": 200, "/webhooks/elsewhere": 404,
+		"/webhooks/deliveries?after=x": 400, "/webhooks/deliveries?outcome=acceptd": 400, "/webhooks/../config/": 200, "/webhooks/elsewhere": 404,
 		"/webhooks/inspector/index.html": 404,
 	} {
 		if got := ask(t, admin, path, nil).StatusCode; got != want {

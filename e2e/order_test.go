@@ -149,7 +149,7 @@ func TestMove(t *testing.T) {
 	if output := k.run("queue", "move", "old", "nwe"); !strings.Contains(output, "no destination") {
 		t.Errorf("to a destination that does not exist: %s", output)
 	}
-	if output := k.run("queue", "move", "old", "new"); output != "1\n" {
+	if output := k.run("queue", "move", "old", "new"); output != "1 moved\n" {
 		t.Errorf("move says %s", output)
 	}
 	k.run("queue", "retry", "--all")

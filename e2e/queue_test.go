@@ -88,22 +88,28 @@ func TestQueueCommands(t *testing.T) {
 	list := k.run("dead", "list", "--provider", "github", "--event", "push", "--since", "1h")
 	has(list, `never +github +push +dead-1 +1 +28 +400 Bad Request`)
 	ref := strings.Fields(strings.Split(list, "\n")[1])[0]
-	has(k.run("dead", "show", ref), "id +dead-1", `\{"secret": "in the payload"\}$`)
-	has(k.run("dead", "show", "77.7"), "error:.*404.*there is no such delivery")
-	has(k.run("dead", "drop"), "error:.*400.*nothing is chosen")
+	has(k.run("dead", "show", ref), "id +dead-1", "destination +never", "attempts +1", "last failure +400 Bad Request", `(?m)^POST /hook$`,
+		`(?m)^X-Github-Event: push$`, `\{"secret": "in the payload"\}$`)
+	has(k.run("dead", "show", ref, "--json"), `"destination": "never"`, `"attempts": 1`)
+	has(k.run("queue", "--json"), `"destination": "later",\n +"waiting": 1`)
+	has(k.run("dead", "list", "--json"), `"ref": "`+ref+`"`)
+	has(k.run("dead", "show", "77.7"), "error:.*there is no such delivery .HTTP 404")
+	has(k.run("dead", "drop"), "error:.*nothing is chosen.*HTTP 400")
 	has(k.run("dead", "list", "--since", "yesterday"), "error: --since: \"yesterday\" is neither a time")
-	has(k.run("dead", "drop", "--id", "other"), `^0\n$`)
-	has(k.run("dead", "drop", "--until", time.Now().Add(-time.Hour).Format(time.RFC3339)), `^0\n$`)
+	has(k.run("dead", "drop", "--id", "other"), `^0 dropped\n(?s:.*)error: `)
+	has(k.run("dead", "drop", "--until", time.Now().Add(-time.Hour).Format(time.RFC3339)), `^0 dropped\n`)
+	has(k.run("dead", "requeue", "77.7", "77.8"), `77.7: there is no such delivery`, `0 requeued`)
+	has(k.run("dead", "requeue", "77.7", "--ref", "77.8"), `error: give refs or --ref`)
 
 	k.up.Only()
-	has(k.run("dead", "requeue", "--destination", "never"), `^1\n$`)
+	has(k.run("dead", "requeue", ref), `^1 requeued\n$`)
 	if again := reaches(t, k.up, 1)[0]; again.Header.Get("Webhook-Delivery-Id") != "dead-1" || again.Header.Get("Webhook-Attempt") != "2" {
 		t.Errorf("the requeued one has the headers %v", again.Header)
 	}
 	eventually(t, "the requeued one is done", func() bool {
 		return regexp.MustCompile(`(?m)^never +0 +- +0`).MatchString(k.run("queue"))
 	})
-	has(k.run("queue", "purge", "--all"), `^1\n$`)
+	has(k.run("queue", "purge", "--all"), `^1 deleted\n$`)
 	eventually(t, "nothing is kept", func() bool {
 		return regexp.MustCompile(`(?m)^later +0 +- +0`).MatchString(k.run("queue"))
 	})

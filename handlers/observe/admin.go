@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 )
 
 // Admin is a module that shows what webhooks have come, below `/webhooks/` of
@@ -102,7 +103,8 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 
 // deliveryList is a page of the list.
 type deliveryList struct {
-	Instance   string            `json:"instance"` // numbers count anew with another one
+	Instance   string            `json:"instance"`            // numbers count anew with another one
+	Forgotten  uint64            `json:"forgotten,omitempty"` // the latest one that was kept, and is not any more
 	Deliveries []inspect.Summary `json:"deliveries"`
 }
 
@@ -122,7 +124,10 @@ func serveDeliveries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("after and limit are numbers: %w", err)}
 	}
-	list := deliveryList{Instance: deliveries.Instance(), Deliveries: []inspect.Summary{}}
+	if filter.Outcome != "" && !slices.Contains(Outcomes, filter.Outcome) {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("there is no outcome %.80q%s", filter.Outcome, suggest.DidYouMean(filter.Outcome, Outcomes))}
+	}
+	list := deliveryList{Instance: deliveries.Instance(), Forgotten: deliveries.Forgotten(filter), Deliveries: []inspect.Summary{}}
 	for _, d := range deliveries.List(filter) {
 		list.Deliveries = append(list.Deliveries, d.Summary)
 	}

@@ -50,6 +50,11 @@ func TestRecorder(t *testing.T) {
 	check(inspect.Filter{Event: "order.3"}, "4")
 	check(inspect.Filter{After: 4}, "6 5")
 	check(inspect.Filter{Limit: 2}, "6 5")
+	for f, want := range map[inspect.Filter]uint64{{}: 2, {Provider: "a"}: 2, {Endpoint: "/b"}: 0} {
+		if got := r.Forgotten(f); got != want {
+			t.Errorf("%+v has forgotten %d, want %d", f, got, want)
+		}
+	}
 	if d, ok := r.Get(4); !ok || d.Event != "order.3" {
 		t.Errorf("delivery 4 is %v", d)
 	}

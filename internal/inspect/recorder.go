@@ -107,6 +107,7 @@ func (r *Recorder) Keep(sizes map[Endpoint]int) {
 	for endpoint, size := range sizes {
 		rings[endpoint] = &ring{size: size}
 		if old := r.rings[endpoint]; old != nil {
+			rings[endpoint].forgotten = old.forgotten
 			for _, d := range old.deliveries {
 				rings[endpoint].add(d)
 			}
@@ -151,6 +152,20 @@ func (r *Recorder) List(f Filter) []*Delivery {
 	return found
 }
 
+// Forgotten is the number of the latest delivery that was kept, and is not any
+// more, of the endpoints that a filter selects; 0 if there is none.
+func (r *Recorder) Forgotten(f Filter) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var latest uint64
+	for endpoint, ring := range r.rings {
+		if (f.Provider == "" || f.Provider == endpoint.Provider) && (f.Endpoint == "" || f.Endpoint == endpoint.Name) {
+			latest = max(latest, ring.forgotten)
+		}
+	}
+	return latest
+}
+
 // Get returns a delivery by its number.
 func (r *Recorder) Get(number uint64) (*Delivery, bool) {
 	for _, d := range r.List(Filter{After: number - 1}) {
@@ -172,11 +187,13 @@ func (r *Recorder) Keeps(endpoint Endpoint) bool {
 type ring struct {
 	size       int
 	deliveries []*Delivery
+	forgotten  uint64 // the number of the latest one that is not kept any more
 }
 
 func (r *ring) add(d *Delivery) {
-	if len(r.deliveries) >= r.size {
-		r.deliveries = slices.Delete(r.deliveries, 0, len(r.deliveries)-r.size+1)
+	if over := len(r.deliveries) - r.size + 1; over > 0 {
+		r.forgotten = r.deliveries[over-1].Number
+		r.deliveries = slices.Delete(r.deliveries, 0, over)
 	}
 	r.deliveries = append(r.deliveries, d)
 }
