@@ -10,7 +10,7 @@ import (
 // json.Number that keeps its digits; a fraction or an exponent is a float64,
 // or a json.Number where a float64 would overflow. A name that stands twice in
 // an object is an error, wherever it does. What is decoded must not be changed:
-// empty objects are one and the same.
+// small objects of the same text are one and the same.
 func Decode(document []byte) (any, error) {
 	value, _, err := DecodeWithin(document, unlimited)
 	return value, err
@@ -48,10 +48,11 @@ const (
 type decoder struct {
 	scan
 	size    int
-	granted int    // how large size may be
-	memory  Memory // gives more; nil: there is none
-	open    []any  // the elements of the arrays that are being read
-	ahead   int    // how many bytes were read ahead to count elements
+	granted int                       // how large size may be
+	memory  Memory                    // gives more; nil: there is none
+	open    []any                     // the elements of the arrays that are being read
+	ahead   int                       // how many bytes were read ahead to count elements
+	small   map[uint64]map[string]any // the small objects, by their text
 }
 
 // all decodes the whole document.
@@ -121,6 +122,53 @@ func (d *decoder) object(i, depth int) (any, int) {
 	if i = space(d.doc, i+1); i < len(d.doc) && d.doc[i] == '}' {
 		return emptyObject, i + 1
 	}
+	text, end := smallObject(d.doc, i)
+	if object := d.small[text]; object != nil {
+		return object, end
+	}
+	object, next := d.members(i, depth)
+	if next == end && next != failed {
+		d.share(text, object)
+	}
+	return object, next
+}
+
+// smallObject returns the text of an object whose first name stands at i, and where
+// the object ends, if there is nothing in it but a short name and a scalar. Such
+// objects are one and the same where they have the same text: a document of nothing
+// else would take fifty times its size. If a brace within a name ends the text, no
+// object has that text, so none is found or remembered.
+func smallObject(doc []byte, i int) (text uint64, end int) {
+	for shift := 0; shift < 64 && i < len(doc); shift += 8 {
+		switch c := doc[i]; c {
+		case '}':
+			return text, i + 1
+		case '{', '[', 0:
+			return 0, failed
+		default:
+			text |= uint64(c) << shift
+		}
+		i++
+	}
+	return 0, failed
+}
+
+// mostSmall is how many small objects are remembered.
+const mostSmall = 4096
+
+// share remembers a small object.
+func (d *decoder) share(text uint64, object map[string]any) {
+	if len(d.small) == mostSmall {
+		return
+	}
+	if d.small == nil {
+		d.small = make(map[uint64]map[string]any)
+	}
+	d.small[text] = object
+}
+
+// members reads an object from its first name on.
+func (d *decoder) members(i, depth int) (map[string]any, int) {
 	object := make(map[string]any)
 	if !d.take(sizeOfObject) {
 		return nil, failed

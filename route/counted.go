@@ -240,7 +240,7 @@ func (c *counter) loop(node *ast.Node, n *ast.BuiltinNode) {
 	}
 	switch n.Name {
 	case "map", "filter":
-		cost.made += 2 * madeElement
+		cost.made += 5 * madeElement / 2 // of the result, and of the machine's stack, which grows by copying
 		cost.steps += 8
 	case "sum", "reduce":
 		cost.steps += 8

@@ -11,7 +11,7 @@ import (
 const (
 	stepsPerByte = 20        // of the payload
 	stepsAtLeast = 1_000_000 // beside them
-	madePerByte  = 7         // bytes that are made for each byte of the payload
+	madePerByte  = 10        // bytes that are made for each byte of the payload
 	jsonPerByte  = 4         // of the result, as JSON
 	madeAtLeast  = 4 << 20   // beside either
 	maxDepth     = 10_000    // of nested values, as of JSON documents
