@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -63,13 +64,20 @@ func head(t *testing.T, name string) (env map[string]string, sends []string) {
 			if !ok {
 				t.Errorf("this does not run the example %s: %s", name, line)
 			}
-			for variable := range strings.FieldsSeq(variables) {
-				name, value, _ := strings.Cut(variable, "=")
-				env[name] = value
-			}
+			maps.Copy(env, assignments(variables))
 		}
 	}
 	return env, sends
+}
+
+// assignments reads variables as they stand before a command.
+func assignments(text string) map[string]string {
+	env := make(map[string]string)
+	for variable := range strings.FieldsSeq(text) {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	return env
 }
 
 // runCommand runs a line "caddy webhooks …" at the root of the repository, and
@@ -88,13 +96,13 @@ func runCommand(t *testing.T, line string) string {
 	return output.String()
 }
 
-// TestCases runs the test cases of the quickstart. The README shows the output.
+// TestCases runs the test cases of the quickstart. The tour shows the output.
 func TestCases(t *testing.T) {
-	readme := read(t, "../README.md")
+	tour := read(t, "../docs/tour.md")
 	t.Chdir("..")
 	const line = "caddy webhooks test --config examples/quickstart/Caddyfile"
-	if output := runCommand(t, line); !strings.Contains(readme, "$ "+line+"\n"+output) {
-		t.Errorf("the README does not show this:\n%s", output)
+	if output := runCommand(t, line); !strings.Contains(tour, "$ "+line+"\n"+output) {
+		t.Errorf("the tour does not show this:\n%s", output)
 	}
 }
 
@@ -151,25 +159,86 @@ func TestQuotedFiles(t *testing.T) {
 	}
 }
 
-// TestQuotedOutput makes sure that the README shows what the quickstart answers
+// configuration is a block of a Caddyfile, with the comment before it.
+var configuration = regexp.MustCompile("(?s)(?:<!-- ([^>]*) -->\n+)?```caddyfile\n(.*?)```\n")
+
+// generated is the page that a command writes, without marks.
+const generated = "../docs/providers.md"
+
+// TestFragments adapts the configurations that documents show and that no file
+// holds. They are marked, so that nothing is left out by mistake.
+func TestFragments(t *testing.T) {
+	global := regexp.MustCompile(`^(\{|\()`)
+	for _, document := range documents(t) {
+		for _, block := range configuration.FindAllStringSubmatch(read(t, document), -1) {
+			mark, text := block[1], block[2]
+			switch {
+			case strings.HasPrefix(mark, "examples/"), strings.HasPrefix(mark, "testdata/"):
+			case strings.HasPrefix(mark, "fragment of "):
+				if file := strings.TrimPrefix(mark, "fragment of "); !strings.Contains(read(t, filepath.Join("..", file)), text) {
+					t.Errorf("%s: this is not in %s:\n%s", document, file, text)
+				}
+			case mark == "fragment", document == generated:
+				if !global.MatchString(text) {
+					text = "http://localhost:8080 {\n" + text + "}\n"
+				}
+				if _, err := webhooktest.Adapt(text); err != nil {
+					t.Errorf("%s: %v\n%s", document, err, text)
+				}
+			default:
+				t.Errorf("%s shows a configuration without a mark, <!-- examples/… --> or <!-- fragment -->:\n%s", document, text)
+			}
+		}
+	}
+}
+
+// TestReadmeCommands runs what the README tells to send to Stripe's and GitHub's
+// endpoints.
+func TestReadmeCommands(t *testing.T) {
+	e := find(t, "stripe-github")
+	var sends []string
+	for line := range strings.Lines(read(t, "../README.md")) {
+		line = strings.TrimSpace(line)
+		if variables, ok := strings.CutSuffix(line, "./caddy run"); ok {
+			e.env = assignments(variables)
+		}
+		if strings.HasPrefix(line, "./caddy webhooks send ") {
+			sends = append(sends, line)
+		}
+	}
+	srv := start(t, e)
+	t.Chdir("..") // where users stand
+	_, port, _ := strings.Cut(srv.Addr(), ":")
+	for _, line := range sends {
+		line = strings.ReplaceAll(line, "localhost:8080", "localhost:"+port)
+		if output := runCommand(t, line); !strings.Contains(output, "HTTP/1.1 200 ") {
+			t.Errorf("%s\n%s", line, output)
+		}
+	}
+	if len(sends) != 2 {
+		t.Errorf("the README has %d commands that send", len(sends))
+	}
+}
+
+// TestQuotedOutput makes sure that the tour shows what the quickstart answers
 // and logs.
 func TestQuotedOutput(t *testing.T) {
-	readme := read(t, "../README.md")
+	tour := read(t, "../docs/tour.md")
 	e := find(t, "quickstart")
-	if answer := e.steps[0].want; !strings.Contains(readme, answer) {
-		t.Errorf("the README lacks the answer\n%s", answer)
+	if answer := e.steps[0].want; !strings.Contains(tour, answer) {
+		t.Errorf("the tour lacks the answer\n%s", answer)
 	}
-	_, quote, ok := strings.Cut(readme, "webhook refused\t")
+	_, quote, ok := strings.Cut(tour, "webhook refused\t")
 	var fields map[string]string
 	if err := json.NewDecoder(strings.NewReader(quote)).Decode(&fields); !ok || err != nil {
-		t.Fatalf("the README has no line of the log: %v", err)
+		t.Fatalf("the tour has no line of the log: %v", err)
 	}
 	srv := start(t, e)
 	srv.Do(e.steps[len(e.steps)-1].send.request(t, srv)) // the tampered one
 	entry := srv.Log.Wait(t, webhooktest.Message("webhook refused"))
 	for name, value := range fields {
 		if entry.Text(name) != value {
-			t.Errorf("the README says %s is %q, the log %q", name, value, entry.Text(name))
+			t.Errorf("the tour says %s is %q, the log %q", name, value, entry.Text(name))
 		}
 	}
 }

@@ -2,6 +2,7 @@ package examples_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -148,18 +149,31 @@ func start(t *testing.T, e example, edits ...webhooktest.Edit) *webhooktest.Serv
 	t.Setenv("XDG_DATA_HOME", t.TempDir()) // where webhooks are stored
 	var ports freePorts
 	srv := webhooktest.Start(t, read(t, e.name+"/Caddyfile"), append(edits, ports.edit)...)
+	// Caddy looks the variable up when it dials.
 	if ports.app != "" {
-		// Caddy looks the variable up when it dials.
 		t.Setenv(appVariable, srv.AddrOf(ports.app))
+	} else {
+		t.Setenv(appVariable, answeringApp(t))
 	}
 	return srv
+}
+
+// answeringApp starts the app of an example that does not play it itself. Its
+// answer tells what it got.
+func answeringApp(t *testing.T) (addr string) {
+	t.Helper()
+	app := webhooktest.NewUpstream(t)
+	app.Answer(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintln(w, r.Method, r.RequestURI, r.Header.Get("Webhook-Event"))
+	})
+	return app.Addr()
 }
 
 // appVariable is the environment variable that holds the address of the app.
 const appVariable = "EXAMPLE_APP"
 
-// freePorts replaces the ports of an example, 8080 for Caddy and 8081 for its
-// app, with free ones.
+// freePorts replaces the ports of an example, 8080 for Caddy and 8081 or 3000
+// for its app, with free ones.
 type freePorts struct{ app string }
 
 func (p *freePorts) edit(config map[string]any) {
@@ -181,7 +195,7 @@ func (p *freePorts) edit(config map[string]any) {
 func redirect(value any) {
 	switch v := value.(type) {
 	case map[string]any:
-		if v["dial"] == "localhost:8081" {
+		if v["dial"] == "localhost:8081" || v["dial"] == "localhost:3000" {
 			v["dial"] = "{env." + appVariable + "}"
 		}
 		for _, child := range v {

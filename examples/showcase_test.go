@@ -14,16 +14,16 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// shown is what the app of the example delivery-status gets, as the README
+// shown is what the app of the example delivery-status gets, as the tour
 // shows it.
 var shown = regexp.MustCompile("(?s)```\n(POST /deliveries\n.*?)\n\n(\\{.*?\n\\})\n```\n")
 
-// TestShowcase makes sure that the README shows what the example
+// TestShowcase makes sure that the tour shows what the example
 // delivery-status makes of the request that stands beside it.
 func TestShowcase(t *testing.T) {
-	found := shown.FindStringSubmatch(read(t, "../README.md"))
+	found := shown.FindStringSubmatch(read(t, "../docs/tour.md"))
 	if found == nil {
-		t.Fatal("the README does not show what the app gets")
+		t.Fatal("the tour does not show what the app gets")
 	}
 	var body bytes.Buffer
 	if err := json.Compact(&body, []byte(found[2])); err != nil {
@@ -38,7 +38,7 @@ func TestShowcase(t *testing.T) {
 	masked := regexp.MustCompile(`(webhook-(timestamp|signature): ).*`)
 	want := masked.ReplaceAllString(found[1]+"\n\n"+body.String(), "$1")
 	if got := masked.ReplaceAllString(strings.TrimSpace(answer.Body), "$1"); got != want {
-		t.Errorf("the app gets\n%s\nand the README shows\n%s", got, want)
+		t.Errorf("the app gets\n%s\nand the tour shows\n%s", got, want)
 	}
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(e.env["APP_SECRET"], "whsec_"))
 	if err != nil {
@@ -66,23 +66,23 @@ func checkSignature(t *testing.T, key []byte, text string) {
 	}
 }
 
-// TestExplain makes sure that the README shows what the command says.
+// TestExplain makes sure that the tour shows what the command says.
 func TestExplain(t *testing.T) {
-	readme := read(t, "../README.md")
+	tour := read(t, "../docs/tour.md")
 	setHead(t, find(t, "delivery-status"))
 	t.Chdir("..")
 	const line = "caddy webhooks explain --config examples/delivery-status/Caddyfile examples/delivery-status/captured.http"
-	if output := runCommand(t, line); !strings.Contains(readme, "$ "+line+"\n"+output+"```\n") {
-		t.Errorf("the README does not show this:\n%s", output)
+	if output := runCommand(t, line); !strings.Contains(tour, "$ "+line+"\n"+output+"```\n") {
+		t.Errorf("the tour does not show this:\n%s", output)
 	}
 }
 
-// TestSnippets makes sure that the README's part of an example stands in it.
+// TestSnippets makes sure that the tour's part of an example stands in it.
 func TestSnippets(t *testing.T) {
-	_, snippet, ok := strings.Cut(read(t, "../README.md"), "```caddyfile\n(delivery_status) {\n")
+	_, snippet, ok := strings.Cut(read(t, "../docs/tour.md"), "```caddyfile\n(delivery_status) {\n")
 	snippet, _, closed := strings.Cut(snippet, "```\n")
 	if !ok || !closed || !strings.Contains(read(t, "delivery-status/Caddyfile"), "(delivery_status) {\n"+snippet) {
-		t.Errorf("examples/delivery-status/Caddyfile lacks what the README shows of it:\n%s", snippet)
+		t.Errorf("examples/delivery-status/Caddyfile lacks what the tour shows of it:\n%s", snippet)
 	}
 }
 

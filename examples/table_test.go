@@ -35,6 +35,19 @@ func table(t *testing.T) []example {
 			{"signed", stored(t, "github/requests/signed.http"), 200, "push 6d1f7a52-11d4-4c0e-9f43-8c2b7f30a911"},
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 		}},
+		{"stripe-github", map[string]string{"STRIPE_SECRET": "whsec_test", "GITHUB_SECRET": "test-secret-github"}, []step{
+			{"Stripe", stripe(t, "whsec_test", "invoice.paid", 4200), 200, "POST /stripe invoice.paid\n"},
+			{"GitHub", stored(t, "github/requests/signed.http"), 200, "POST /github push\n"},
+			{"Stripe's with GitHub's secret", stripe(t, "test-secret-github", "invoice.paid", 4200), 401, ""},
+			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+		}},
+		{"stripe", map[string]string{"STRIPE_SECRET": "whsec_test"}, []step{
+			{"large", stripe(t, "whsec_test", "invoice.paid", 1001), 200, "POST /large-invoices invoice.paid\n"},
+			{"small", stripe(t, "whsec_test", "invoice.paid", 1000), 200, "POST /stripe invoice.paid\n"},
+			{"failed", stripe(t, "whsec_test", "invoice.payment_failed", 0), 200, "POST /stripe invoice.payment_failed\n"},
+			{"other event", stripe(t, "whsec_test", "charge.refunded", 4200), 204, ""},
+			{"tampered", stripe(t, "whsec_test", "invoice.paid", 4200).but("4200", "42"), 401, ""},
+		}},
 		{"inspector", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
 			{"signed", stored(t, "github/requests/signed.http"), 202, ""},
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},

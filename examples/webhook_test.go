@@ -113,6 +113,14 @@ func github(t *testing.T, secret, event string) webhook {
 	return w.with("X-Hub-Signature-256", "sha256="+webhooktest.HMAC(secret, w.body))
 }
 
+// stripe returns a signed webhook with an event, of an amount in cents.
+func stripe(t *testing.T, secret, event string, amount int) webhook {
+	seconds := strconv.FormatInt(time.Now().Unix(), 10)
+	body := fmt.Sprintf(`{"id":"evt_1","object":"event","type":%q,"data":{"object":{"amount_paid":%d}}}`, event, amount)
+	return webhook{t: t, method: "POST", path: "/stripe", body: body}.
+		with("Stripe-Signature", "t="+seconds+",v1="+webhooktest.HMAC(secret, seconds, ".", body))
+}
+
 // acme returns a signed webhook of the provider in the example custom-provider.
 func acme(t *testing.T, secret, body string, sent time.Time) webhook {
 	seconds := strconv.FormatInt(sent.Unix(), 10)
