@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/caddy-webhooks/caddy-webhooks/archive/segment"
 	"github.com/caddy-webhooks/caddy-webhooks/command"
 	deliverbolt "github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
@@ -56,6 +57,8 @@ func init() {
 
 	caddy.RegisterModule(memory.Engine{})     // webhooks.replay.memory
 	caddy.RegisterModule(replaybolt.Engine{}) // webhooks.replay.bolt
+
+	caddy.RegisterModule(segment.Engine{}) // webhooks.archives.segments
 
 	caddy.RegisterModule(tenants.File{})    // webhooks.tenants.file
 	caddy.RegisterModule(tenants.Storage{}) // webhooks.tenants.storage
