@@ -60,7 +60,7 @@ func (p *parser) patterns(b *Branch, may bool) route.Patterns {
 
 // signedOnly returns what refuses to read what the provider does not sign.
 func (p *parser) signedOnly() (func(name string) error, error) {
-	config := &p.webhook.Config
+	config := &p.webhook.Endpoint.Config
 	provider, err := verify.Compile(config.Effective(p.spec))
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 var writtenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$`)
 
 // endpointName reads "name <endpoint>".
-func endpointName(d *caddyfile.Dispenser, c *verify.Config) error {
+func endpointName(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	name, err := oneArg(d)
 	if err != nil {
 		return err
@@ -26,18 +26,18 @@ func endpointName(d *caddyfile.Dispenser, c *verify.Config) error {
 }
 
 // setEndpoint gives an endpoint a name, unless it has another one.
-func setEndpoint(d *caddyfile.Dispenser, c *verify.Config, name string) error {
-	if c.Endpoint != "" && c.Endpoint != name {
-		return d.Errf("the endpoint has two names, %s and %s; write one, by name", c.Endpoint, name)
+func setEndpoint(d *caddyfile.Dispenser, c *verify.Endpoint, name string) error {
+	if c.Name != "" && c.Name != name {
+		return d.Errf("the endpoint has two names, %s and %s; write one, by name", c.Name, name)
 	}
-	c.Endpoint = name
+	c.Name = name
 	return nil
 }
 
 // checkEndpoint refuses a name that means all endpoints of another provider.
 func (p *parser) checkEndpoint(d *caddyfile.Dispenser) error {
-	name := p.webhook.Config.Endpoint
-	if name == "" || name == p.webhook.Config.Provider {
+	name := p.webhook.Endpoint.Name
+	if name == "" || name == p.webhook.Endpoint.Provider {
 		return nil
 	}
 	if _, err := verify.Resolve(name, p.own); err == nil {

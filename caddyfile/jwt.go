@@ -12,7 +12,7 @@ import (
 var jwtOptions = []string{"key", "jwks_url", "algorithms", "issuer", "audience", "header", "require"}
 
 // parseJWT reads a jwt block.
-func parseJWT(d *caddyfile.Dispenser, c *verify.Config) error {
+func parseJWT(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	if c.JWT != nil {
 		return d.Err("jwt is already specified; a key that replaces another one is a further key in the same block")
 	}

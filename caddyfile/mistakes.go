@@ -56,7 +56,7 @@ var likeMatcher = regexp.MustCompile(`^(?:\*|/[a-z0-9/_.*-]*|@[A-Za-z_][A-Za-z0-
 
 // checkSecrets looks at the secrets on a directive's own line.
 func (p *parser) checkSecrets(directive string) error {
-	secrets := p.webhook.Config.Secrets
+	secrets := p.webhook.Endpoint.Secrets
 	for _, secret := range secrets {
 		switch {
 		case secret == "secret" && len(secrets) > 1:
@@ -70,7 +70,7 @@ func (p *parser) checkSecrets(directive string) error {
 				"write %s %s %s <secret> (a secret that does look so stands in the block)", secret, directive, secret, p.spec.Name)
 		}
 	}
-	return p.webhook.Config.CheckWritten(p.isOwn)
+	return p.webhook.Endpoint.CheckWritten(p.isOwn)
 }
 
 // directives are those of Caddy that do something with a request. Others are

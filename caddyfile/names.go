@@ -25,8 +25,8 @@ type eventNames struct {
 // checkNames warns of events and categories that no webhook of the endpoint can
 // have. They are no errors: catalogues grow.
 func (p *parser) checkNames(start *caddyfile.Dispenser) {
-	names := newEventNames(p.spec, &p.webhook.Config)
-	if own := p.webhook.Config.Event; len(own) > 0 && names.fixed != "" {
+	names := newEventNames(p.spec, &p.webhook.Endpoint.Config)
+	if own := p.webhook.Endpoint.Event; len(own) > 0 && names.fixed != "" {
 		names.warnUnknown(start, names.fixed)
 	}
 	for i := range p.webhook.Branches {
@@ -194,7 +194,7 @@ func noPersonal(provider string) string {
 func (w *Webhook) CheckPersonal(rewrite *route.Rewrite) error {
 	deletes := func(edit route.Edit) bool { return edit.Delete == verify.PersonalData }
 	if !w.NamesPersonal && slices.ContainsFunc(rewrite.Edits, deletes) {
-		return fmt.Errorf("delete personal: %s", noPersonal(w.Config.Provider))
+		return fmt.Errorf("delete personal: %s", noPersonal(w.Endpoint.Provider))
 	}
 	return nil
 }

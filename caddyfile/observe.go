@@ -10,7 +10,7 @@ import (
 )
 
 // expectEvery reads "expect_every <duration>".
-func expectEvery(d *caddyfile.Dispenser, c *verify.Config) error {
+func expectEvery(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	text, err := oneArg(d)
 	if err != nil {
 		return err

@@ -10,17 +10,17 @@ import (
 )
 
 // setter reads the arguments of one subdirective into a configuration.
-type setter func(d *caddyfile.Dispenser, c *verify.Config) error
+type setter func(d *caddyfile.Dispenser, c *verify.Endpoint) error
 
 // credentials may be repeated: values of one kind are alternatives.
 var credentials = map[string]setter{
-	"secret": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"secret": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		return appendArgs(d, &c.Secrets)
 	},
-	"token": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"token": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		return appendArgs(d, &c.Tokens)
 	},
-	"token_header": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"token_header": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		args := d.RemainingArgs()
 		if len(args) < 2 {
 			return d.Err("token_header needs the name of a header and at least one value")
@@ -38,7 +38,7 @@ var credentials = map[string]setter{
 		c.TokenHeaders = append(c.TokenHeaders, verify.TokenHeader{Name: args[0], Values: args[1:]})
 		return noBlock(d, "token_header")
 	},
-	"basic": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"basic": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		args := d.RemainingArgs()
 		if len(args) != 2 {
 			return d.Err("basic needs a user name and a password")
@@ -52,52 +52,52 @@ var credentials = map[string]setter{
 // options may be given once.
 var options = map[string]setter{
 	"issued": issued,
-	"unverified": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"unverified": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.Unverified = true
 		return noArgs(d)
 	},
 	"tenant": tenant,
-	"require_signed": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"require_signed": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.RequireSigned = true
 		return noArgs(d)
 	},
-	"synchronous": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"synchronous": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.Synchronous = true
 		return noArgs(d)
 	},
-	"diagnose": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"diagnose": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.Diagnose = true
 		return noArgs(d)
 	},
-	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.ConfirmSubscription = true
 		return noArgs(d)
 	},
-	"sources": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"sources": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		if c.Sources = d.RemainingArgs(); len(c.Sources) == 0 {
 			c.Sources = []string{verify.Published}
 		}
 		return noBlock(d, "sources")
 	},
-	"methods": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"methods": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		err := appendArgs(d, &c.Methods)
 		for i, method := range c.Methods {
 			c.Methods[i] = strings.ToUpper(method)
 		}
 		return err
 	},
-	"content": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"content": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		segment, err := contentSegment(d)
 		c.Content = verify.Content{segment}
 		return err
 	},
-	"event": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"event": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		return appendArgs(d, &c.Event)
 	},
-	"id": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"id": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		return appendArgs(d, &c.ID)
 	},
-	"tolerance": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"tolerance": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		text, err := oneArg(d)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ var options = map[string]setter{
 		}
 		return nil
 	},
-	"payload": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"payload": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		var err error
 		c.Payload, err = oneArg(d)
 		return err
@@ -116,17 +116,17 @@ var options = map[string]setter{
 	"replay":       replay,
 	"map_status":   mapStatus,
 	"expect_every": expectEvery,
-	"inspect": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"inspect": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		var err error
 		c.Inspect, err = ParseInspect(d)
 		return err
 	},
-	"public_url": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"public_url": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		var err error
 		c.PublicURL, err = oneArg(d)
 		return err
 	},
-	"max_size": func(d *caddyfile.Dispenser, c *verify.Config) error {
+	"max_size": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		var err error
 		c.MaxSize, err = sizeArg(d)
 		return err

@@ -8,7 +8,7 @@ import (
 
 // replay reads "replay <duration>|off [<endpoint>]". The endpoint's name is that
 // of the subdirective name, which came later.
-func replay(d *caddyfile.Dispenser, c *verify.Config) error {
+func replay(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
 		return d.Err("replay takes how long deliveries are remembered, such as 24h, or off")
@@ -29,6 +29,6 @@ func replay(d *caddyfile.Dispenser, c *verify.Config) error {
 }
 
 // mapStatus reads "map_status <status...>|off".
-func mapStatus(d *caddyfile.Dispenser, c *verify.Config) error {
+func mapStatus(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	return appendArgs(d, (*[]string)(&c.MapStatus))
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // tenant reads "tenant <placeholder> [from <source>]".
-func tenant(d *caddyfile.Dispenser, c *verify.Config) error {
+func tenant(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 1:

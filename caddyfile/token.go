@@ -123,7 +123,7 @@ func tokenNames(d *caddyfile.Dispenser) (*token.Names, error) {
 }
 
 // issued reads "issued [<issuer>] [{ header <name> [<prefix>]; key <value...> }]".
-func issued(d *caddyfile.Dispenser, c *verify.Config) error {
+func issued(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 	c.Issued = new(verify.Issued)
 	switch args := d.RemainingArgs(); {
 	case len(args) == 1:

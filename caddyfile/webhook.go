@@ -12,7 +12,7 @@ import (
 
 // Webhook is what a handle_webhook block says.
 type Webhook struct {
-	Config    verify.Config
+	Endpoint  verify.Endpoint
 	Branches  []Branch             // the on blocks, in their order
 	Otherwise *caddyfile.Dispenser // the otherwise block; nil: pass
 	pass      bool                 // otherwise pass
@@ -86,12 +86,12 @@ type Branch struct {
 //	        redact <path...>
 //	    }
 //	}
-func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Config, error) {
+func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Endpoint, error) {
 	p := parser{own: own}
 	if err := p.parse(d); err != nil {
 		return nil, err
 	}
-	return &p.webhook.Config, nil
+	return &p.webhook.Endpoint, nil
 }
 
 // ParseWebhook reads a handle_webhook directive: all that ParseAuth reads, and
@@ -120,7 +120,7 @@ func ParseWebhook(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*Webhook
 		return nil, d.Err("handle_webhook has no otherwise, so other events would be acknowledged and lost; " +
 			"write an otherwise block (with respond 204 to drop them), or otherwise pass for the next directives")
 	}
-	w.NamesEvents = len(w.Config.Effective(p.spec).Event) > 0
+	w.NamesEvents = len(w.Endpoint.Effective(p.spec).Event) > 0
 	return w, nil
 }
 
@@ -142,7 +142,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		return err
 	}
 	start := *d
-	p.webhook.Config.Secrets = d.RemainingArgs()
+	p.webhook.Endpoint.Secrets = d.RemainingArgs()
 	if err := p.checkSecrets(directive); err != nil {
 		return start.WrapErr(err)
 	}
@@ -155,19 +155,19 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 	if err := p.checkEndpoint(&start); err != nil {
 		return err
 	}
-	if err := p.webhook.Config.Check(p.spec); err != nil {
+	if err := p.webhook.Endpoint.Check(p.spec); err != nil {
 		return start.WrapErr(err)
 	}
-	if err := compile(p.webhook.Config.Effective(p.spec)); err != nil {
+	if err := compile(p.webhook.Endpoint.Effective(p.spec)); err != nil {
 		return start.WrapErr(err)
 	}
-	if p.webhook.Config.RequireSigned {
+	if p.webhook.Endpoint.RequireSigned {
 		if err := p.checkSigned(); err != nil {
 			return err
 		}
 	}
 	p.webhook.NamesPersonal = len(p.spec.Personal)+len(p.spec.Secrets) > 0
-	if inspect := p.webhook.Config.Inspect; inspect != nil && slices.Contains(inspect.Redact, verify.PersonalData) && !p.webhook.NamesPersonal {
+	if inspect := p.webhook.Endpoint.Inspect; inspect != nil && slices.Contains(inspect.Redact, verify.PersonalData) && !p.webhook.NamesPersonal {
 		return start.Errf("redact personal: %s", noPersonal(p.spec.Name))
 	}
 	p.checkNames(&start)
@@ -175,7 +175,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 		p.webhook.paths = newKnownPaths(p.spec)
 	}
 	p.webhook.paths.checkRules(p.webhook.Branches)
-	if inspect := p.webhook.Config.Inspect; inspect != nil {
+	if inspect := p.webhook.Endpoint.Inspect; inspect != nil {
 		p.webhook.paths.checkRedactions(&start, inspect.Redact)
 	}
 	p.checkReachable(&start)
@@ -184,7 +184,7 @@ func (p *parser) parse(d *caddyfile.Dispenser) error {
 
 // provider finds the description of the provider that d names.
 func (p *parser) provider(d *caddyfile.Dispenser, directive string) error {
-	p.webhook.Config.Provider = d.Val()
+	p.webhook.Endpoint.Provider = d.Val()
 	var err error
 	if p.spec, err = verify.Resolve(d.Val(), p.own); err != nil {
 		return d.WrapErr(p.misplaced(d, directive, err))
@@ -214,20 +214,20 @@ func (p *parser) subdirective(d *caddyfile.Dispenser) error {
 		return d.Errf("the matcher %s cannot be defined here; define it in the site or inside an on block", name)
 	case credentials[name] != nil:
 		line := *d
-		if err := credentials[name](d, &p.webhook.Config); err != nil {
+		if err := credentials[name](d, &p.webhook.Endpoint); err != nil {
 			return err
 		}
-		return wrap(&line, p.webhook.Config.CheckWritten(p.isOwn))
+		return wrap(&line, p.webhook.Endpoint.CheckWritten(p.isOwn))
 	case options[name] != nil:
 		if p.seen[name] {
 			return d.Errf("%s is already specified", name)
 		}
 		p.seen[name] = true
 		line := *d
-		if err := options[name](d, &p.webhook.Config); err != nil {
+		if err := options[name](d, &p.webhook.Endpoint); err != nil {
 			return err
 		}
-		return wrap(&line, p.webhook.Config.CheckWritten(p.isOwn)) // issued has keys
+		return wrap(&line, p.webhook.Endpoint.CheckWritten(p.isOwn)) // issued has keys
 	default:
 		return p.unrecognized(d)
 	}

@@ -91,7 +91,7 @@ func TestDecodedValuesAreDropped(t *testing.T) {
 // cannot read.
 func TestNoRoomForDecodedValues(t *testing.T) {
 	up := webhooktest.NewUpstream(t)
-	body := `{"items":[` + strings.Repeat(`{"a":1},`, 1<<15) + `{}]}`
+	body := `{"items":[` + strings.Repeat(`{"amount":1},`, 1<<15) + `{}]}`
 	for name, blocks := range map[string]string{
 		"a rule":            "on when `any(body.items ?? [], .price > 10)` {\nrespond 418\n}\notherwise {\nwebhook_proxy " + up.Addr() + "\n}",
 		"a negated rule":    "on when `not any(body.items ?? [], .price > 10)` {\nwebhook_proxy " + up.Addr() + "\n}",

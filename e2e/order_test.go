@@ -98,7 +98,7 @@ func TestPauseAndRetry(t *testing.T) {
 	}
 	reaches(t, k.up, 2)
 	eventually(t, "it is put off", func() bool { return strings.Contains(k.run("queue", "list"), "503") })
-	if output := k.run("queue", "retry", "--destination", "app"); output != "1\n" {
+	if output := k.run("queue", "retry", "--destination", "app"); output != "1 made due\n" {
 		t.Errorf("retry says %s", output)
 	}
 	if again := reaches(t, k.up, 3)[2]; again.Header.Get("Webhook-Attempt") != "2" {

@@ -48,7 +48,7 @@ import (
 // memory for the body. An event that passes but that no other handler answers is
 // not acknowledged: it ends as a 503.
 type Auth struct {
-	verify.Config
+	verify.Endpoint
 
 	// The longest time that reading a body may take. Default: 10s.
 	ReadBody caddy.Duration `json:"read_body,omitempty"`
@@ -86,79 +86,105 @@ func (Auth) CaddyModule() caddy.ModuleInfo {
 // Provision finds the provider, fills in the credentials and compiles both.
 func (a *Auth) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	app, err := ctx.App(webhook.AppName)
+	module, err := ctx.App(webhook.AppName)
 	if err != nil {
 		return err
 	}
-	if a.observer, err = observe.NewObserver(ctx, &a.Config); err != nil {
+	app := module.(*App)
+	if a.observer, err = observe.NewObserver(ctx, &a.Endpoint); err != nil {
 		return err
 	}
-	app.(*App).watch.Add(a.observer)
-	if err := app.(*App).claimName(a); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
-	}
-	a.budget = app.(*App).budget()
-	spec, err := app.(*App).spec(a.Provider)
+	app.watch.Add(a.observer)
+	spec, err := app.spec(a.Provider)
 	if err != nil {
 		return err
 	}
-	if err := a.CheckWritten(app.(*App).isProvider); err != nil {
+	if err := a.provision(ctx, app, spec); err != nil {
 		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	}
+	return nil
+}
+
+// provision makes all that a request is held against, and what tells of it.
+func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
+	if err := app.claimName(a); err != nil {
+		return err
+	}
+	a.budget = app.budget()
+	a.provisionLimits()
+	config, err := a.provisionVerifier(app, spec)
+	if err != nil {
+		return err
+	}
+	if err := a.Endpoint.Validate(spec); err != nil {
+		return err
+	}
+	a.renew(app, config)
+	a.observer.ExpectKeys(&a.Config)
+	if err := a.provisionTenants(app, spec, config); err != nil {
+		return err
+	}
+	a.shown = app.hideCredentials(ctx, a.observer.Endpoint.Field(), a.verifier.Credentials(), a.verifier.Tokens())
+	a.secrets = credentialPlaces(a.verifier.Provider().Spec, config)
+	a.challenge = challenges(spec, config)
+	if a.gate == nil {
+		a.warn(ctx, app, spec, config)
+		a.near = newNearMiss(app, spec, &a.Endpoint, config)
+	}
+	if a.observer.Inspector, err = observe.NewInspector(a.EndpointName(), app.inspection(a.Inspect), a.verifier); err != nil {
+		return err
+	}
+	if a.replay, err = app.replayGate(a); err != nil {
+		return err
+	}
+	if a.withhold = a.MapStatus; a.verifier.Provider().Spec.Synchronous {
+		a.withhold = passAll
+		app.noteSynchronous(a.observer.Endpoint)
+	}
+	return nil
+}
+
+// provisionVerifier makes the verifier, of the credentials as they are now, which it
+// returns with the configuration: those of nobody where there are tenants.
+func (a *Auth) provisionVerifier(app *App, spec *verify.Spec) (*verify.Config, error) {
+	if err := a.CheckWritten(app.isProvider); err != nil {
+		return nil, err
 	}
 	config, err := expandCredentials(a.Config, a.logger)
 	if err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+		return nil, err
 	}
 	if a.Tenant != nil {
 		if config, err = config.Nobody(spec); err != nil {
-			return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+			return nil, err
 		}
 	}
 	a.pending = awaitSecret(spec, &config)
-	if a.receiver, err = app.(*App).issuers.receiving(a.observer.Endpoint, config.Issued); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+	if a.receiver, err = app.issuers.receiving(a.observer.Endpoint, config.Issued); err != nil {
+		return nil, err
 	}
 	options, err := a.tokenOptions(spec, &config)
 	if err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+		return nil, err
 	}
 	if a.verifier, err = verify.New(spec, &config, append(options, verify.WithIssued(a.receiver.decide))...); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+		return nil, err
 	}
 	a.current = new(atomic.Pointer[verify.Verifier])
 	a.current.Store(a.verifier)
-	a.renew(app.(*App), &config)
-	a.observer.ExpectKeys(&a.Config)
-	if err := a.provisionTenants(app.(*App), spec, &config); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
-	}
-	a.shown = app.(*App).hideCredentials(ctx, a.observer.Endpoint.Field(), a.verifier.Credentials(), a.verifier.Tokens())
 	if a.identity, err = route.NewIdentity(a.verifier.Provider()); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
+		return nil, err
 	}
 	a.identity.Endpoint = a.EndpointName()
-	if a.observer.Inspector, err = observe.NewInspector(a.EndpointName(), app.(*App).inspection(a.Inspect), a.verifier); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
-	}
 	a.ownHeader = make(map[string]bool)
 	for _, name := range a.verifier.Provider().HeaderNames() {
 		a.ownHeader[name] = true
 	}
-	a.challenge = challenges(spec, &config)
-	if a.gate == nil {
-		a.warn(ctx, app.(*App), spec, &config)
-	}
-	if a.replay, err = app.(*App).replayGate(a); err != nil {
-		return fmt.Errorf("webhook_auth for %s: %w", a.Provider, err)
-	}
-	if a.withhold = a.MapStatus; a.verifier.Provider().Spec.Synchronous {
-		a.withhold = passAll
-		app.(*App).noteSynchronous(a.observer.Endpoint)
-	}
-	if a.gate == nil {
-		a.near = newNearMiss(app.(*App), spec, &config)
-	}
-	a.secrets = credentialPlaces(a.verifier.Provider().Spec, &config)
+	return &config, nil
+}
+
+// provisionLimits sets the limits of a body that are not said.
+func (a *Auth) provisionLimits() {
 	if a.MaxSize == 0 {
 		a.MaxSize = verify.DefaultMaxSize
 	}
@@ -169,7 +195,6 @@ func (a *Auth) Provision(ctx caddy.Context) error {
 	if a.ReadBody == 0 {
 		a.ReadBody = defaultReadBody
 	}
-	return nil
 }
 
 // Verifier returns what decides about the requests of this handler.

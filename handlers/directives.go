@@ -23,20 +23,20 @@ func ParseAuth(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := fromcaddyfile.ParseAuth(h.Dispenser, app.resolved)
+	endpoint, err := fromcaddyfile.ParseAuth(h.Dispenser, app.resolved)
 	if err != nil {
 		return nil, err
 	}
-	if err := place.name(h, config); err != nil {
+	if err := place.name(h, endpoint); err != nil {
 		return nil, err
 	}
-	if matcher == nil && asks(app, config) {
+	if matcher == nil && asks(app, &endpoint.Config) {
 		h.BlockState[webhook.AsksHere] = h.Line()
 		if h.BlockState[delivery.DeliversHere] != nil {
 			return nil, h.Err(webhook.ErrSynchronous.Error())
 		}
 	}
-	return h.NewRoute(matcher, &Auth{Config: *config}), nil
+	return h.NewRoute(matcher, &Auth{Endpoint: *endpoint}), nil
 }
 
 // ParseRewrite sets up a handler from the directive webhook_rewrite. See
@@ -141,7 +141,7 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
-	if err := place.name(h, &block.Config); err != nil {
+	if err := place.name(h, &block.Endpoint); err != nil {
 		return nil, err
 	}
 	h.BlockState[webhookHere] = block
@@ -151,7 +151,7 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 		defer delete(h.BlockState, signedOnly)
 	}
 	inside := h
-	if asks(app, &block.Config) {
+	if asks(app, &block.Endpoint.Config) {
 		inside.BlockState = maps.Clone(h.BlockState)
 		inside.BlockState[webhook.AsksHere] = h.Line()
 	}
@@ -159,7 +159,7 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
-	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Config: block.Config}), rawHandlers(h, routes)...)}
+	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Endpoint: block.Endpoint}), rawHandlers(h, routes)...)}
 	if matcher == nil {
 		// A named route that is just one without matchers keeps its first handler only.
 		return h.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{both}}), nil
@@ -188,12 +188,12 @@ func rawHandlers(h httpcaddyfile.Helper, handler caddyhttp.MiddlewareHandler) []
 
 // branchRoutes makes one route of each block.
 func branchRoutes(h httpcaddyfile.Helper, block *fromcaddyfile.Webhook) (*Routes, error) {
-	routes := &Routes{Provider: block.Config.Provider, Endpoint: block.Config.Endpoint}
+	routes := &Routes{Provider: block.Endpoint.Provider, Endpoint: block.Endpoint.Name}
 	state := make(map[string]any)
 	maps.Copy(state, h.BlockState)
 	delete(state, namelessHere)
 	if !block.NamesEvents {
-		state[namelessHere] = block.Config.Provider
+		state[namelessHere] = block.Endpoint.Provider
 	}
 	add := func(name string, block *caddyfile.Dispenser, matcher caddy.ModuleMap) error {
 		inside := h.WithDispenser(block)

@@ -16,7 +16,7 @@ func (a *App) claimName(auth *Auth) error {
 	if a.hasProvider(name) && name != auth.Provider {
 		return fmt.Errorf("the endpoint's name %s is that of a provider; write another one: name <endpoint>", name)
 	}
-	config, err := json.Marshal(auth.Config)
+	config, err := json.Marshal(auth.Endpoint)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ type nearMiss struct {
 
 // newNearMiss remembers the secrets of an endpoint for the others, and returns
 // what diagnoses its refusals; it is nil if that is switched off.
-func newNearMiss(app *App, spec *verify.Spec, config *verify.Config) *nearMiss {
+func newNearMiss(app *App, spec *verify.Spec, endpoint *verify.Endpoint, config *verify.Config) *nearMiss {
 	app.secrets = append(app.secrets, diagnose.Secrets{Provider: spec.Name, Values: config.Secrets})
-	if !config.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
+	if !endpoint.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
 		return nil
 	}
 	n := &nearMiss{app: app, own: len(app.secrets) - 1, spec: spec}

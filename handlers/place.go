@@ -53,11 +53,11 @@ type writtenEndpoint struct {
 
 // name gives an endpoint the name of its place, unless it has one of its own,
 // which no other endpoint may have.
-func (at place) name(h httpcaddyfile.Helper, config *verify.Config) error {
-	if config.Endpoint == "" {
-		config.Endpoint = at.matcher
+func (at place) name(h httpcaddyfile.Helper, endpoint *verify.Endpoint) error {
+	if endpoint.Name == "" {
+		endpoint.Name = at.matcher
 	}
-	if !config.IsNamed() {
+	if !endpoint.IsNamed() {
 		return nil
 	}
 	known, _ := h.State[writtenEndpoints].(map[string]writtenEndpoint)
@@ -65,13 +65,13 @@ func (at place) name(h httpcaddyfile.Helper, config *verify.Config) error {
 		known = make(map[string]writtenEndpoint)
 		h.State[writtenEndpoints] = known
 	}
-	this := writtenEndpoint{at, config.Provider, string(moduleJSON(config))}
-	other, taken := known[config.Endpoint]
+	this := writtenEndpoint{at, endpoint.Provider, string(moduleJSON(endpoint))}
+	other, taken := known[endpoint.Name]
 	if taken && other.config != this.config {
 		return at.directive.Errf("two endpoints are called %s, this one for %s and the one for %s in line %d of %s, and "+
 			"their configurations differ; give each a name of its own: name <endpoint>",
-			config.Endpoint, this.provider, other.provider, other.directive.Line(), other.directive.File())
+			endpoint.Name, this.provider, other.provider, other.directive.Line(), other.directive.File())
 	}
-	known[config.Endpoint] = this
+	known[endpoint.Name] = this
 	return nil
 }

@@ -40,7 +40,7 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 	if auth.Replay <= 0 {
 		return nil, nil
 	}
-	name := auth.Provider + " " + auth.Endpoint
+	name := auth.Provider + " " + auth.Endpoint.Name
 	config, err := json.Marshal(auth.Config)
 	if err != nil {
 		return nil, err

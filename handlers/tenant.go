@@ -26,7 +26,7 @@ func (a *Auth) provisionTenants(app *App, spec *verify.Spec, config *verify.Conf
 	if err != nil {
 		return err
 	}
-	a.gate = tenants.NewGate(source, spec, *config, a.verifier, func(id string) []verify.Option {
+	a.gate = tenants.NewGate(source, spec, a.EndpointName(), *config, a.verifier, func(id string) []verify.Option {
 		if a.receiver == nil {
 			return nil
 		}

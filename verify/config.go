@@ -1,12 +1,7 @@
 package verify
 
 import (
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Config is what an operator says of one endpoint: whose webhooks arrive
@@ -78,24 +73,6 @@ type Config struct {
 	// The clock window, both directions, or "off". Default: the provider's.
 	Tolerance Duration `json:"tolerance,omitempty"`
 
-	// How long deliveries are remembered, so that copies of them do not reach
-	// the app, or "off". It needs credentials. Default: off.
-	Replay Duration `json:"replay,omitempty"`
-
-	// The name of this endpoint, which tells it from others in metrics, logs and
-	// the inspector, by which its deliveries are remembered and tokens can be for
-	// it alone. It should stay the same when a configuration is replaced. Two
-	// endpoints with one name and different configurations are an error, unless
-	// the name begins with / or @, as those do that the Caddyfile adapter makes of
-	// the matcher. At most 128 bytes. Default: the provider.
-	Endpoint string `json:"endpoint,omitempty"`
-
-	// The statuses of the app's answers that the sender gets as a 502, because
-	// providers disable an endpoint that answers so: codes such as "404" and
-	// classes such as "3xx", from 300 on. "off" stands for none. Default: 3xx,
-	// 401, 404, 410.
-	MapStatus Statuses `json:"map_status,omitempty"`
-
 	// The requests are questions: the sender wants the app's own answer, which goes
 	// back as it is, whatever its status. Neither `replay` nor `map_status` nor
 	// webhook_deliver can be used. Default: what the provider's description says.
@@ -107,35 +84,9 @@ type Config struct {
 	// client asked for.
 	PublicURL string `json:"public_url,omitempty"`
 
-	// Nothing can be read but what the provider signs: by matchers, routes,
-	// rewrites, placeholders and the headers that the upstream gets. What a
-	// Caddyfile shows to read more is an error while it is adapted; else a rule
-	// fails, a rewrite is a 500, and a placeholder is empty. Default: false.
-	RequireSigned bool `json:"require_signed,omitempty"`
-
 	// Answer Amazon SNS's verified request to confirm the subscription of an
 	// allowed topic, instead of forwarding it. Default: false.
 	ConfirmSubscription bool `json:"confirm_subscription,omitempty"`
-
-	// When a signature is refused, try what may be wrong, and log what would
-	// have verified: another secret, encoding, URL, provider or form of the body.
-	// At most every 10 seconds for an endpoint, and only for bodies of up to 64
-	// KiB. Neither the answer nor the log shows a secret or a right signature.
-	// Default: false, unless the app says so for all.
-	Diagnose bool `json:"diagnose,omitempty"`
-
-	// The largest body in bytes. Default: 1048576 (1 MiB).
-	MaxSize int64 `json:"max_size,omitempty"`
-
-	// The longest time in which at least one webhook of the provider should
-	// arrive and be verified. If none does, the source has fallen silent: that
-	// is logged, counted and raised as the event `webhook_silent`. At least 10s.
-	// Default: none is expected.
-	ExpectEvery Duration `json:"expect_every,omitempty"`
-
-	// What is kept of requests for the inspector. Default: what the webhooks
-	// app says, else nothing.
-	Inspect *Inspect `json:"inspect,omitempty"`
 }
 
 // TokenHeader is a header with the tokens it may hold.
@@ -155,9 +106,6 @@ type Account struct {
 	// The password in plain text, usually a placeholder.
 	Password string `json:"password,omitempty"`
 }
-
-// DefaultMaxSize is the largest body, in bytes, where nothing else is said.
-const DefaultMaxSize = 1 << 20
 
 // Effective returns a provider's description with the corrections of config.
 func (c *Config) Effective(provider *Spec) *Spec {
@@ -199,54 +147,6 @@ func (c *Config) Effective(provider *Spec) *Spec {
 		}
 	}
 	return &spec
-}
-
-// EndpointName is the name of the endpoint.
-func (c *Config) EndpointName() string {
-	if c.Endpoint != "" {
-		return c.Endpoint
-	}
-	return c.Provider
-}
-
-// IsNamed reports whether somebody has given the endpoint a name: it is neither
-// the provider's, nor made of a matcher.
-func (c *Config) IsNamed() bool {
-	return c.Endpoint != "" && c.Endpoint != c.Provider && c.Endpoint[0] != '/' && c.Endpoint[0] != '@'
-}
-
-// maxEndpoint is how long an endpoint's name may be, in bytes.
-const maxEndpoint = 128
-
-// validateEndpoint refuses names that no metric can have, or that nobody can read.
-func (c *Config) validateEndpoint() error {
-	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
-	switch {
-	case len(c.Endpoint) > maxEndpoint:
-		return fmt.Errorf("the endpoint's name is longer than %d bytes; write a shorter one: name <endpoint>", maxEndpoint)
-	case !utf8.ValidString(c.Endpoint) || strings.ContainsFunc(c.Endpoint, unprintable):
-		return fmt.Errorf("the endpoint's name %q has characters that cannot be printed; write another one: name <endpoint>", c.Endpoint)
-	}
-	return nil
-}
-
-// validateSynchronous refuses what would give a question another answer than the
-// app's.
-func (c *Config) validateSynchronous(spec *Spec) error {
-	if !c.Synchronous && !spec.Synchronous {
-		return nil
-	}
-	why := "synchronous means that the sender gets the app's own answer"
-	if !c.Synchronous {
-		why = "the requests of " + spec.Name + " are questions, and the sender gets the app's own answer"
-	}
-	switch {
-	case c.Replay > 0:
-		return errors.New(why + ", but replay answers to copies itself; remove replay")
-	case len(c.MapStatus) > 0 && c.MapStatus[0] != "off":
-		return errors.New(why + ", whatever its status; remove map_status")
-	}
-	return nil
 }
 
 // hasCredentials reports whether anything proves who sends.

@@ -173,29 +173,30 @@ func TestDeliveryEitherPort(t *testing.T) {
 	}
 }
 
-func TestReplayConfig(t *testing.T) {
+func TestEndpointCheck(t *testing.T) {
 	spec, _ := verify.Builtin("github")
+	unverified, secret := verify.Config{Unverified: true}, verify.Config{Secrets: []string{"s"}}
 	for _, test := range []struct {
-		config verify.Config
-		want   string
+		endpoint verify.Endpoint
+		want     string
 	}{
-		{verify.Config{Unverified: true, Replay: 1}, "replay remembers verified deliveries"},
-		{verify.Config{Unverified: true, Replay: verify.Off}, ""},
-		{verify.Config{Secrets: []string{"s"}, Replay: 1}, ""},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"off"}}, ""},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"3xx", "404", "5xx", "599"}}, ""},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"off", "404"}}, `"off" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"204"}}, `"204" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"2xx"}}, `"2xx" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"600"}}, `"600" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"xxx"}}, `"xxx" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"4x4"}}, `"4x4" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{""}}, `"" is not a status`},
-		{verify.Config{Secrets: []string{"s"}, MapStatus: verify.Statuses{"+404"}}, `"+404" is not a status`},
+		{verify.Endpoint{Config: unverified, Replay: 1}, "replay remembers verified deliveries"},
+		{verify.Endpoint{Config: unverified, Replay: verify.Off}, ""},
+		{verify.Endpoint{Config: secret, Replay: 1}, ""},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"off"}}, ""},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"3xx", "404", "5xx", "599"}}, ""},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"off", "404"}}, `"off" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"204"}}, `"204" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"2xx"}}, `"2xx" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"600"}}, `"600" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"xxx"}}, `"xxx" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"4x4"}}, `"4x4" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{""}}, `"" is not a status`},
+		{verify.Endpoint{Config: secret, MapStatus: verify.Statuses{"+404"}}, `"+404" is not a status`},
 	} {
-		err := test.config.Check(spec)
+		err := test.endpoint.Check(spec)
 		if test.want == "" && err != nil || test.want != "" && !strings.Contains(fmt.Sprint(err), test.want) {
-			t.Errorf("%v %v: %v; want %q", test.config.Replay, test.config.MapStatus, err, test.want)
+			t.Errorf("%v %v: %v; want %q", test.endpoint.Replay, test.endpoint.MapStatus, err, test.want)
 		}
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -34,9 +33,6 @@ func (c *Config) Check(spec *Spec) error {
 	return err
 }
 
-// minExpectEvery is the shortest silence that can be noticed.
-const minExpectEvery = Duration(10 * time.Second)
-
 // validate finds configurations that would accept everybody or nobody.
 func (c *Config) validate(spec *Spec) error {
 	proven := c.hasCredentials()
@@ -52,14 +48,9 @@ func (c *Config) validate(spec *Spec) error {
 		return fmt.Errorf("no credentials for %s: write %s, or unverified to accept everybody", spec.Name, spec.wants())
 	case c.ConfirmSubscription && spec.Scheme != "aws_sns":
 		return fmt.Errorf("%s has no subscriptions to confirm; remove confirm_subscription", spec.Name)
-	case c.Unverified && c.Replay > 0:
-		return errors.New("replay remembers verified deliveries; unverified, anybody could have events refused " +
-			"as duplicates: remove replay, or write credentials")
 	case len(c.Basic) > 0 && len(c.Tokens) > 0 && (spec.Token == nil || spec.Token.From == ""):
 		return errors.New("token and basic both read the header Authorization, so nobody could pass; " +
 			"write token_header with the name of another header, or one of them only")
-	case c.ExpectEvery < 0 || c.ExpectEvery > 0 && c.ExpectEvery < minExpectEvery:
-		return fmt.Errorf("expect_every must be at least %s", minExpectEvery)
 	case len(c.Secrets) > 0 && !spec.usesSecret():
 		return fmt.Errorf("%s has no scheme that uses a secret; write %s instead", spec.Name, spec.insteadOfSecret())
 	}
@@ -81,12 +72,7 @@ func (c *Config) validate(spec *Spec) error {
 			return err
 		}
 	}
-	if c.Inspect != nil {
-		if err := c.Inspect.Check(); err != nil {
-			return err
-		}
-	}
-	return errors.Join(c.validateEndpoint(), c.validateSynchronous(spec), c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec), c.MapStatus.validate())
+	return errors.Join(c.validateHeaders(), c.validateAccounts(), c.validateIssued(spec))
 }
 
 func (c *Config) validateHeaders() error {

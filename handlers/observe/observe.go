@@ -41,7 +41,7 @@ type Observer struct {
 	ctx         caddy.Context // of the handler, in whose name events are emitted
 }
 
-func NewObserver(ctx caddy.Context, config *verify.Config) (*Observer, error) {
+func NewObserver(ctx caddy.Context, config *verify.Endpoint) (*Observer, error) {
 	m, err := RegisterMetrics(ctx)
 	if err != nil {
 		return nil, err

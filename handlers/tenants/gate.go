@@ -30,15 +30,15 @@ type compiled struct {
 	err      error
 }
 
-// NewGate returns the gate of an endpoint. The configuration is the endpoint's with the
+// NewGate returns the gate of the endpoint of a name. The configuration is the endpoint's with the
 // credentials of nobody, and so is the verifier. Options, which may be nil, are those of
 // a tenant's verifier.
 func NewGate(
-	source *Source, spec *verify.Spec, config verify.Config, nobody *verify.Verifier, options func(id string) []verify.Option,
+	source *Source, spec *verify.Spec, endpoint string, config verify.Config, nobody *verify.Verifier, options func(id string) []verify.Option,
 ) *Gate {
 	g := &Gate{
 		Source: source, spec: spec, config: config, nobody: nobody, options: options,
-		endpoint: config.EndpointName(), provider: config.Provider,
+		endpoint: endpoint, provider: config.Provider,
 	}
 	g.compiled, _ = lru.New[string, *compiled](tenant.DefaultKnown) // fails for sizes below 1 only
 	source.gates = append(source.gates, g)

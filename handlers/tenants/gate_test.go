@@ -33,7 +33,7 @@ func newGate(t *testing.T) (*Gate, string) {
 	must(t, err)
 	started.Add(set)
 	t.Cleanup(func() { started.Remove(set) })
-	return NewGate(source, spec, nobody, verifier, nil), root
+	return NewGate(source, spec, "shopify", nobody, verifier, nil), root
 }
 
 func write(t *testing.T, root, id, document string) {
