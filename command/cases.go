@@ -22,6 +22,7 @@ import (
 type tester struct {
 	samples fs.FS
 	out     io.Writer
+	notes   io.Writer
 	config  string
 	files   []string
 	format
@@ -42,7 +43,7 @@ Exit codes: 0 all cases passed, 1 some did not, 2 they could not be run.`,
 	cmd.Flags().StringVar(&t.config, "config", "Caddyfile", "Configuration: a Caddyfile, or JSON if its name ends in .json")
 	t.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		t.out, t.files = cmd.OutOrStdout(), args
+		t.out, t.notes, t.files = cmd.OutOrStdout(), cmd.ErrOrStderr(), args
 		return run(t.run)(cmd, args)
 	}
 	return cmd
@@ -74,6 +75,11 @@ func (t *tester) run() (int, error) {
 		trace, _, _, err := play(simulation, h, t.samples)
 		if err != nil {
 			return exitUsage, fmt.Errorf("%s: %w", file, err)
+		}
+		if h.sample != nil && trace.Auth != nil {
+			if note := unknownEvent(trace.Auth.Verifier().Provider().Spec, h.sample.event); note != "" {
+				fmt.Fprintf(t.notes, "note: %s: %s\n", file, note)
+			}
 		}
 		results = append(results, &result{
 			Case: h.name, File: file, Outcome: trace.Outcome(), Route: branch(trace), Upstream: describeSent(trace), Missed: h.missed(trace),

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -46,6 +48,20 @@ type explanation struct {
 	URI      string        `json:"uri,omitempty"`
 	Diff     []string      `json:"rewrite,omitempty"`
 	Status   int           `json:"status"`
+
+	Nearest   string   `json:"nearest_endpoint,omitempty"` // the one that was probably meant, if none takes the request
+	Endpoints []string `json:"endpoints,omitempty"`        // all there are, likewise
+}
+
+// nearestEndpoint names the endpoint that a path probably stands for, and all there
+// are.
+func nearestEndpoint(s *simulate.Simulation, path string) (nearest string, all []string) {
+	for _, auth := range s.Auths() {
+		if auth != nil && !slices.Contains(all, auth.EndpointName()) {
+			all = append(all, auth.EndpointName())
+		}
+	}
+	return suggest.Nearest(path, all), all
 }
 
 // ruleVerdict is what a block made of an event.
@@ -112,6 +128,9 @@ func (e *explainer) run() (int, error) {
 		return exitUsage, err
 	}
 	found := e.explain(trace, captured, at)
+	if trace.Auth == nil {
+		found.Nearest, found.Endpoints = nearestEndpoint(simulation, captured.URL.Path)
+	}
 	if err := e.print(found); err != nil {
 		return exitUsage, err
 	}
@@ -177,6 +196,12 @@ func (e *explainer) print(found *explanation) error {
 	fmt.Fprintf(&out, "%s\nserver %s\n", found.Request, found.Server)
 	if found.Provider == "" {
 		fmt.Fprintf(&out, "\nNo webhook_auth or handle_webhook takes this request; it is answered with %d.\n", found.Status)
+		switch {
+		case found.Nearest != "":
+			fmt.Fprintf(&out, "Did you mean the endpoint %s?\n", found.Nearest)
+		case len(found.Endpoints) > 0:
+			fmt.Fprintf(&out, "The endpoints are %s.\n", strings.Join(found.Endpoints, ", "))
+		}
 		_, err := io.WriteString(e.out, printableLines(out.String()))
 		return err
 	}

@@ -59,7 +59,9 @@ type receiver struct {
 	header http.Header // of the last request
 	body   string
 	method string
+	host   string
 	event  string
+	id     string
 	reason verify.Reason // empty: accepted
 }
 
@@ -82,8 +84,8 @@ func receive(t *testing.T, provider string, config *verify.Config) *receiver {
 	s := new(receiver)
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		s.header, s.body, s.method = r.Header, string(body), r.Method
-		s.event, s.reason = decide(verifier, identity, r, body)
+		s.header, s.body, s.method, s.host = r.Header, string(body), r.Method, r.Host
+		s.event, s.id, s.reason = decide(verifier, identity, r, body)
 		w.Header().Set("X-Answer", "yes")
 		if s.reason != "" {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -94,8 +96,8 @@ func receive(t *testing.T, provider string, config *verify.Config) *receiver {
 	return s
 }
 
-// decide verifies a request and names its event.
-func decide(v *verify.Verifier, identity *route.Identity, r *http.Request, body []byte) (string, verify.Reason) {
+// decide verifies a request, and names its event and delivery.
+func decide(v *verify.Verifier, identity *route.Identity, r *http.Request, body []byte) (event, id string, reason verify.Reason) {
 	request := &verify.Request{
 		Method:   r.Method,
 		URL:      &url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery},
@@ -109,15 +111,15 @@ func decide(v *verify.Verifier, identity *route.Identity, r *http.Request, body 
 		if result, err = v.Verify(request); err == nil {
 			event, eventErr := route.NewEvent(v.Provider(), identity, request, result)
 			if eventErr != nil {
-				return "", verify.Malformed
+				return "", "", verify.Malformed
 			}
-			return event.Name, ""
+			return event.Name, event.ID, ""
 		}
 	}
 	if refused, ok := err.(*verify.Error); ok { //nolint:errorlint // they are not wrapped
-		return "", refused.Reason
+		return "", "", refused.Reason
 	}
-	return "", verify.Reason(err.Error())
+	return "", "", verify.Reason(err.Error())
 }
 
 // file writes a temporary file.

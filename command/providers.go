@@ -17,6 +17,7 @@ import (
 
 func providersCommand() *cobra.Command {
 	var markdown, evidence bool
+	var format format
 	cmd := &cobra.Command{
 		Use:   "providers [name]",
 		Short: "Lists the built-in providers, or describes one",
@@ -24,25 +25,29 @@ func providersCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "Print all of them as a Markdown document")
 	cmd.Flags().BoolVar(&evidence, "evidence", false, "Print where the facts of each come from")
+	format.add(cmd)
+	cmd.ValidArgsFunction = once(verify.BuiltinNames)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			switch {
+			case format.json && markdown:
+				return exitUsage, errors.New("--json and --markdown are two formats; choose one")
 			case markdown && len(args) > 0:
 				return exitUsage, errors.New("--markdown describes all providers; leave the name out")
 			case evidence && (markdown || len(args) > 0):
 				return exitUsage, errors.New("--evidence lists all providers; leave the rest out")
 			case evidence:
-				return exitCode(listEvidence(cmd.OutOrStdout()))
+				return exitCode(listEvidence(cmd.OutOrStdout(), format))
 			case markdown:
 				return exitCode(writeMarkdown(cmd.OutOrStdout()))
 			case len(args) == 0:
-				return exitCode(listProviders(cmd.OutOrStdout()))
+				return exitCode(listProviders(cmd.OutOrStdout(), format))
 			}
 			described, err := describe(args[0])
 			if err != nil {
 				return exitUsage, err
 			}
-			return exitCode(described.write(cmd.OutOrStdout()))
+			return exitCode(format.print(cmd.OutOrStdout(), described.spec, described.write))
 		})(cmd, args)
 	}
 	return cmd
@@ -87,12 +92,20 @@ func all() ([]*description, error) {
 	return found, nil
 }
 
-// listProviders prints a table of the built-in providers.
-func listProviders(out io.Writer) error {
+// listProviders prints a table of the built-in providers, or their descriptions.
+func listProviders(out io.Writer, format format) error {
 	found, err := all()
 	if err != nil {
 		return err
 	}
+	specs := make([]*verify.Spec, len(found))
+	for i, d := range found {
+		specs[i] = d.spec
+	}
+	return format.print(out, specs, func(out io.Writer) error { return writeProviders(out, found) })
+}
+
+func writeProviders(out io.Writer, found []*description) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PROVIDER\tSCHEME\tCREDENTIALS\tSIGNED\tEVENT\tID\tHANDSHAKE\tTOLERANCE\tDOCS")
 	for _, d := range found {
@@ -102,31 +115,50 @@ func listProviders(out io.Writer) error {
 	return table.Flush()
 }
 
+// fact is where facts of a provider come from.
+type fact struct {
+	Provider string `json:"provider"`
+	verify.Evidence
+}
+
 // listEvidence prints a table of where the facts of the built-in providers come
 // from.
-func listEvidence(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PROVIDER\tEVIDENCE\tREAD\tSOURCE")
+func listEvidence(out io.Writer, format format) error {
+	var facts []fact
 	for _, name := range verify.BuiltinNames() {
 		spec, _ := verify.Builtin(name)
 		for _, e := range spec.Evidence {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", name, e.Kind, e.Read, e.Source)
+			facts = append(facts, fact{name, e})
 		}
 	}
-	return table.Flush()
+	return format.print(out, facts, func(out io.Writer) error {
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "PROVIDER\tEVIDENCE\tREAD\tSOURCE")
+		for _, f := range facts {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", f.Provider, f.Kind, f.Read, f.Source)
+		}
+		return table.Flush()
+	})
 }
 
 // short names the first of some sources, and how many there are.
 func short(sources []string) string {
-	switch names := sourceNames(sources); len(names) {
-	case 0:
+	names := sourceNames(sources)
+	if len(names) == 0 {
 		return "none"
-	case 1:
-		return names[0]
-	default:
-		return fmt.Sprintf("%s +%d", names[0], len(names)-1)
 	}
+	first := names[0]
+	if len(first) > shortName {
+		first = first[:shortName] + "…"
+	}
+	if len(names) > 1 {
+		first += fmt.Sprintf(" +%d", len(names)-1)
+	}
+	return first
 }
+
+// shortName is how much of a source a table shows, in bytes.
+const shortName = 32
 
 // sourceNames names sources, of which expressions would be long.
 func sourceNames(sources []string) []string {

@@ -1,6 +1,7 @@
 package command_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -16,6 +17,11 @@ func TestProviders(t *testing.T) {
 	names := verify.BuiltinNames()
 	if len(lines) != len(names)+1 || !strings.HasPrefix(lines[0], "PROVIDER") {
 		t.Fatalf("%d lines for %d providers:\n%s", len(lines), len(names), output)
+	}
+	for i, line := range lines {
+		if before, _, _ := strings.Cut(line, "http"); len(before) > 230 {
+			t.Errorf("line %d is %d wide before the address", i, len(before))
+		}
 	}
 	for i, name := range names {
 		spec, _ := verify.Builtin(name)
@@ -37,6 +43,24 @@ func TestProviders(t *testing.T) {
 				t.Errorf("the line lacks %q: %q", want, line)
 			}
 		}
+	}
+}
+
+func TestProvidersAsJSON(t *testing.T) {
+	for line, want := range map[string]int{"providers": len(verify.BuiltinNames()), "providers --evidence": len(verify.BuiltinNames())} {
+		output, code, err := run(append(strings.Fields(line), "--json")...)
+		var list []map[string]any
+		if code != 0 || err != nil || json.Unmarshal([]byte(output), &list) != nil || len(list) < want {
+			t.Errorf("%s: %d, %v, %d", line, code, err, len(list))
+		}
+	}
+	output, code, err := run("providers", "github", "--json")
+	var spec verify.Spec
+	if code != 0 || err != nil || json.Unmarshal([]byte(output), &spec) != nil || spec.Name != "github" {
+		t.Errorf("%d, %v\n%s", code, err, output)
+	}
+	if _, code, _ := run("providers", "--json", "--markdown"); code != 2 {
+		t.Errorf("two formats: exit code %d", code)
 	}
 }
 

@@ -89,7 +89,7 @@ type filterFlags struct {
 	all                                                 bool
 }
 
-func (f *filterFlags) add(cmd *cobra.Command) {
+func (f *filterFlags) add(cmd *cobra.Command, admin *adminFlags) {
 	cmd.Flags().StringVar(&f.id, "id", "", "Only those with this delivery id")
 	cmd.Flags().StringVar(&f.ref, "ref", "", "Only the one with this ref, as listed")
 	cmd.Flags().StringVar(&f.destination, "destination", "", "Only those for this destination")
@@ -97,6 +97,9 @@ func (f *filterFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.event, "event", "", "Only those of this event")
 	cmd.Flags().StringVar(&f.since, "since", "", "Only those stored at this time (RFC 3339, or how long ago: 24h, 7d) or later")
 	cmd.Flags().StringVar(&f.until, "until", "", "Only those stored before this time (likewise)")
+	completeFlag(cmd, "destination", offer(func([]string) []string { return admin.destinations() }))
+	completeFlag(cmd, "provider", offer(admin.configuredProviders))
+	completeFlag(cmd, "event", offer(func([]string) []string { return eventsOf(f.provider) }))
 }
 
 // query returns what was chosen, of those in a state.
@@ -147,7 +150,7 @@ func entriesCommand(name, short string, state deliver.State) *cobra.Command {
 	var limit int
 	cmd := strict(&cobra.Command{Use: name, Short: short, Args: cobra.NoArgs})
 	admin.add(cmd)
-	filter.add(cmd)
+	filter.add(cmd, &admin.adminFlags)
 	cmd.Flags().IntVar(&limit, "limit", 100, "How many to list at most, the oldest first")
 	cmd.RunE = admin.ask(func(w io.Writer) error {
 		query, err := filter.query(state)
@@ -187,7 +190,7 @@ func (c change) command(short string) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 	})
 	admin.add(cmd)
-	filter.add(cmd)
+	filter.add(cmd, &admin.adminFlags)
 	cmd.Flags().BoolVar(&filter.all, "all", false, "All there are")
 	cmd.RunE = func(cmd *cobra.Command, refs []string) error {
 		return admin.ask(func(w io.Writer) error {
@@ -234,6 +237,7 @@ func namedCommand(name, done, short string, parameters ...string) *cobra.Command
 	admin := new(queueAdmin)
 	cmd := strict(&cobra.Command{
 		Use: name + " <" + strings.Join(parameters, "> <") + ">", Short: short, Args: cobra.ExactArgs(len(parameters)),
+		ValidArgsFunction: offer(func([]string) []string { return admin.destinations() }),
 	})
 	admin.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

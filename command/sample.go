@@ -10,10 +10,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/samples"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -23,42 +25,51 @@ import (
 type sample struct {
 	header http.Header
 	body   []byte
+	of     string // the event that the payload is of, if another one is wanted
 }
 
-// sample finds the webhook to send and gives it the wanted event.
-func (s *sender) sample(spec *verify.Spec) (*sample, error) {
-	if s.payloadFile != "" {
-		content, err := os.ReadFile(s.payloadFile)
+// choice says which webhook of a provider is wanted.
+type choice struct {
+	samples fs.FS
+	event   string // empty: that of the sample
+	file    string // with the payload; empty: a built-in sample
+}
+
+// sample finds the webhook and gives it the wanted event.
+func (c *choice) sample(spec *verify.Spec) (*sample, error) {
+	if c.file != "" {
+		content, err := os.ReadFile(c.file)
 		if err != nil {
 			return nil, err
 		}
-		given, err := samples.Parse(s.payloadFile, content)
+		given, err := samples.Parse(c.file, content)
 		if err != nil {
 			return nil, err
 		}
 		chosen := &sample{header: given.Header, body: given.Body}
-		return chosen, chosen.complete(spec, s.event)
+		return chosen, chosen.complete(spec, c.event)
 	}
-	found, err := s.embedded()
+	found, err := c.embedded(spec)
 	if err != nil {
 		return nil, err
 	}
-	chosen := found[0]
-	if s.event != "" {
-		for _, candidate := range found {
-			if name, err := candidate.event(spec); err == nil && name == s.event {
-				return candidate, candidate.complete(spec, "")
-			}
+	if c.event == "" {
+		return found[0], found[0].complete(spec, "")
+	}
+	for _, candidate := range found {
+		if candidate.event(spec) == c.event {
+			return candidate, candidate.complete(spec, "")
 		}
 	}
-	return chosen, chosen.complete(spec, s.event)
+	found[0].of = found[0].event(spec)
+	return found[0], found[0].complete(spec, c.event)
 }
 
 // embedded returns the provider's samples, the one to send by default first.
-func (s *sender) embedded() ([]*sample, error) {
-	stored, err := samples.Read(s.samples, s.provider)
+func (c *choice) embedded(spec *verify.Spec) ([]*sample, error) {
+	stored, err := samples.Read(c.samples, spec.Origin())
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(stored) == 0 {
-		return nil, fmt.Errorf("no sample of %s is built in; give one with --payload", s.provider)
+		return nil, fmt.Errorf("%w of %s", errNoSample, spec.Name)
 	}
 	found := make([]*sample, len(stored))
 	for i, one := range stored {
@@ -67,26 +78,40 @@ func (s *sender) embedded() ([]*sample, error) {
 	return found, err
 }
 
-// event returns the name of the sample's event.
-func (s *sample) event(spec *verify.Spec) (string, error) {
-	provider, err := verify.Compile(spec)
-	if err != nil {
-		return "", err
+// errNoSample says that a payload has to be given.
+var errNoSample = errors.New("no sample is built in")
+
+// unknownEvent says what may be meant by an event that the provider does not
+// document; it is empty if it does, or documents none.
+func unknownEvent(spec *verify.Spec, event string) string {
+	if event == "" || len(spec.Events) == 0 || slices.Contains(spec.Events, event) {
+		return ""
 	}
-	request := s.request(spec, &url.URL{Scheme: "http", Host: "localhost", Path: "/"})
-	result, err := provider.Identify(request)
+	return fmt.Sprintf("%s documents no event %s%s", spec.Name, event, suggest.DidYouMean(event, spec.Events))
+}
+
+// event returns the name of the sample's event; empty if it has none.
+func (s *sample) event(spec *verify.Spec) string {
+	event, err := identify(spec, s.request(spec, &url.URL{Scheme: "http", Host: "localhost", Path: "/"}))
 	if err != nil {
-		return "", err
+		return ""
 	}
-	identity, err := route.NewIdentity(provider)
-	if err != nil {
-		return "", err
+	return event.Name
+}
+
+// request makes an unsigned request of a sample.
+func (s *sample) request(spec *verify.Spec, target *url.URL) *verify.Request {
+	method := http.MethodPost
+	if len(spec.Methods) > 0 && !slices.Contains(spec.Methods, method) {
+		method = spec.Methods[0]
 	}
-	event, err := route.NewEvent(provider, identity, request, result)
-	if err != nil {
-		return "", err
+	return &verify.Request{
+		Method:   method,
+		URL:      target,
+		Header:   s.header.Clone(),
+		Received: time.Now(),
+		Body:     payload.New(s.body, s.header.Get("Content-Type"), spec.FormField),
 	}
-	return event.Name, nil
 }
 
 // complete adds what the provider would add to each delivery: the event's name
@@ -137,7 +162,7 @@ func (s *sample) nameByExpression(spec *verify.Spec, event string) bool {
 		if named.body, err = changeField(s.body, path, func(string) string { return event }); err != nil {
 			continue
 		}
-		if name, err := named.event(spec); err == nil && name == event {
+		if named.event(spec) == event {
 			s.body = named.body
 			return true
 		}
@@ -153,7 +178,29 @@ func firstHeader(sources []string) (string, bool) {
 	return strings.CutPrefix(sources[0], "header.")
 }
 
-// changeField replaces a text in a JSON document and leaves all other bytes.
+// setID changes the delivery's id where the provider writes it: the first place
+// that the sample has, or a header.
+func (s *sample) setID(spec *verify.Spec, change func(old string) string) error {
+	for _, source := range spec.ID {
+		if inner, ok := strings.CutPrefix(source, "{"); ok { // one that is made of several
+			source, _, _ = strings.Cut(inner, "}")
+		}
+		if header, ok := strings.CutPrefix(source, "header."); ok {
+			s.header.Set(header, change(s.header.Get(header)))
+			return nil
+		}
+		if path, ok := strings.CutPrefix(source, "body."); ok {
+			if changed, err := changeField(s.body, path, change); err == nil {
+				s.body = changed
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("no place is known to write the id of a delivery of %s to", spec.Name)
+}
+
+// changeField replaces a text, or a number by another one, in a JSON document and
+// leaves all other bytes.
 func changeField(document []byte, path string, change func(string) string) ([]byte, error) {
 	parsed, err := payload.ParsePath(path)
 	if err != nil {
@@ -170,9 +217,18 @@ func changeField(document []byte, path string, change func(string) string) ([]by
 		return nil, errors.New("the payload has no field " + path)
 	}
 	old, _ := payload.Text(span.Of(document))
-	replacement, err := json.Marshal(change(old))
+	changed := change(old)
+	replacement, err := json.Marshal(changed)
 	if err != nil {
 		return nil, err
 	}
+	if isNumber(span.Of(document)) && isNumber([]byte(changed)) {
+		replacement = []byte(changed)
+	}
 	return slices.Concat(document[:span.Start], replacement, document[span.End:]), nil
+}
+
+// isNumber reports whether a JSON value is a number.
+func isNumber(value []byte) bool {
+	return len(value) > 0 && (value[0] == '-' || '0' <= value[0] && value[0] <= '9') && json.Valid(value)
 }

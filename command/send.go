@@ -2,20 +2,23 @@ package command
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
+	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/caddy-webhooks/caddy-webhooks/payload"
+	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
@@ -24,12 +27,17 @@ const sendTimeout = 30 * time.Second
 
 // sender is one run of caddy webhooks send.
 type sender struct {
-	samples     fs.FS
 	out         io.Writer
+	notes       io.Writer // where it says what may not be meant
+	choice      choice
 	provider    string
+	config      string
 	to          string
-	event       string
-	payloadFile string
+	id          string
+	headers     []string
+	resolve     []string
+	insecure    bool
+	verbose     bool
 	tamper      bool
 	renew       string
 	client      string
@@ -38,13 +46,17 @@ type sender struct {
 }
 
 func sendCommand(samples fs.FS) *cobra.Command {
-	s := &sender{samples: samples}
+	s := &sender{choice: choice{samples: samples}}
 	cmd := &cobra.Command{
-		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--tenant @FILE] [--renew URL --client ID:SECRET] [--event E] [--payload FILE] [--tamper]",
+		Use:   "send <provider> --to URL [--secret S] [--token [HEADER=]T]... [--basic USER:PASS] [--event E] [flags]",
 		Short: "Sends a sample webhook, signed as the provider would",
-		Long: `Sends a sample webhook, signed as the provider would, and prints what was sent
-and what was answered, with the status line last. Tokens and passwords are not
-printed.
+		Long: `Sends a sample webhook, signed as the provider would, and prints what is
+answered; with --verbose also what is sent. Tokens and passwords are not printed.
+
+Samples show the shape of an event; their values are made up. Each is sent with
+an id of its own, where the id's place is known, so that it is no duplicate of the
+one before; --id sends one again. With --config the provider may be one that a
+configuration describes; where nothing like it is built in, give its --payload.
 
 With --renew it first fetches a token there, as Instaleap does at its RenewURL,
 and sends it as Authorization: Bearer.
@@ -55,37 +67,48 @@ signed field, the body, or else the credential. Such a webhook must be refused.
 Exit codes: 0 the answer's status is below 400, 1 it is not, 2 nothing was sent.`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVar(&s.to, "to", "", "URL to send to (required)")
-	cmd.Flags().StringVar(&s.event, "event", "", "Event to send (default: the sample's)")
-	cmd.Flags().StringVar(&s.payloadFile, "payload", "", "File with the payload (default: the built-in sample)")
-	cmd.Flags().BoolVar(&s.tamper, "tamper", false, "Spoil the webhook after signing it")
-	cmd.Flags().StringVar(&s.renew, "renew", "", "URL to fetch a token from, such as that of webhook_token")
-	cmd.Flags().StringVar(&s.client, "client", "", "Credentials for --renew, as ID:SECRET (@FILE reads them from a file)")
-	cmd.Flags().StringVar(&s.tenant, "tenant", "", "A tenant's JSON, as @FILE, whose first credentials for the provider are used")
+	flags := cmd.Flags()
+	flags.StringVar(&s.to, "to", "", "URL to send to (required)")
+	flags.StringVar(&s.choice.event, "event", "", "Event to send (default: the sample's)")
+	flags.StringVar(&s.choice.file, "payload", "", "File with the payload (default: the built-in sample)")
+	flags.StringVar(&s.id, "id", "", "Delivery id to send (default: a new one)")
+	flags.StringArrayVar(&s.headers, "header", nil, "Further header, as 'NAME: VALUE'")
+	flags.StringVar(&s.config, "config", "", "Configuration that describes the provider")
+	flags.StringArrayVar(&s.resolve, "resolve", nil, "Where a host is to be found, as HOST:PORT:ADDRESS")
+	flags.BoolVar(&s.insecure, "insecure", false, "Take any certificate of the server")
+	flags.BoolVarP(&s.verbose, "verbose", "v", false, "Also print what is sent")
+	flags.BoolVar(&s.tamper, "tamper", false, "Spoil the webhook after signing it")
+	flags.StringVar(&s.renew, "renew", "", "URL to fetch a token from, such as that of webhook_token")
+	flags.StringVar(&s.client, "client", "", "Credentials for --renew, as ID:SECRET (@FILE reads them from a file)")
+	flags.StringVar(&s.tenant, "tenant", "", "A tenant's JSON, as @FILE, whose first credentials for the provider are used")
 	s.credentials.add(cmd)
+	cmd.ValidArgsFunction = once(verify.BuiltinNames)
+	completeFlag(cmd, "event", offer(func(args []string) []string { return eventsOf(strings.Join(args, "")) }))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		s.provider, s.out = args[0], cmd.OutOrStdout()
+		s.provider, s.out, s.notes = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
 		return run(s.run)(cmd, args)
 	}
 	return cmd
 }
 
 func (s *sender) run() (int, error) {
-	request, body, err := s.prepare()
+	client, err := s.httpClient()
 	if err != nil {
 		return exitUsage, err
 	}
-	s.printRequest(request, body)
-	client := &http.Client{
-		Timeout:       sendTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	sent, err := s.prepare()
+	if err != nil {
+		return exitUsage, err
 	}
-	response, err := client.Do(request)
+	if s.verbose {
+		sent.printRequest(s.out)
+	}
+	response, err := client.Do(sent.request)
 	if err != nil {
 		return exitUsage, err
 	}
 	defer response.Body.Close()
-	if err := s.printResponse(response); err != nil {
+	if err := sent.printResponse(s.out, response); err != nil {
 		return exitUsage, err
 	}
 	if response.StatusCode >= http.StatusBadRequest {
@@ -94,217 +117,207 @@ func (s *sender) run() (int, error) {
 	return 0, nil
 }
 
+// note tells of what may not be meant.
+func (s *sender) note(text string) {
+	if text != "" {
+		fmt.Fprintln(s.notes, "note: "+text)
+	}
+}
+
+// httpClient finds hosts and takes certificates as the flags say.
+func (s *sender) httpClient() (*http.Client, error) {
+	addresses := make(map[string]string)
+	for _, text := range s.resolve {
+		parts := strings.SplitN(text, ":", 3)
+		if len(parts) != 3 || parts[2] == "" {
+			return nil, fmt.Errorf("--resolve needs HOST:PORT:ADDRESS, such as hooks.example.com:443:127.0.0.1, not %q", text)
+		}
+		addresses[net.JoinHostPort(parts[0], parts[1])] = net.JoinHostPort(strings.Trim(parts[2], "[]"), parts[1])
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: s.insecure} //nolint:gosec // who says --insecure wants that
+	dialer := new(net.Dialer)
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if instead, ok := addresses[address]; ok {
+			address = instead
+		}
+		return dialer.DialContext(ctx, network, address)
+	}
+	return &http.Client{
+		Timeout:       sendTimeout,
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}, nil
+}
+
 // prepare makes the signed, and perhaps spoilt, request.
-func (s *sender) prepare() (*http.Request, []byte, error) {
-	spec, ok := verify.Builtin(s.provider)
-	if !ok {
-		return nil, nil, verify.UnknownProvider(s.provider, nil)
+func (s *sender) prepare() (*sending, error) {
+	spec, err := s.spec()
+	if err != nil {
+		return nil, err
 	}
 	target, err := url.Parse(s.to)
 	if err != nil || target.Host == "" {
-		return nil, nil, fmt.Errorf("--to needs a URL such as http://localhost:8080/hook, not %q", s.to)
+		return nil, fmt.Errorf("--to needs a URL such as http://localhost:8080/hook, not %q", s.to)
 	}
+	config, err := s.credentialsFor(spec)
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := s.sample(spec)
+	if err != nil {
+		return nil, err
+	}
+	request := chosen.request(spec, target)
+	if err := verify.Sign(spec, config, request); err != nil {
+		return nil, err
+	}
+	sent := &sending{spec: spec, config: config, to: s.to, body: request.Body.Bytes()}
+	sent.event, _ = identify(spec, request) // its name and id are shown where they can be read
+	if s.tamper {
+		if sent.body, err = tamper(spec, config, request, sent.body); err != nil {
+			return nil, err
+		}
+	}
+	if sent.request, err = http.NewRequest(request.Method, request.URL.String(), bytes.NewReader(sent.body)); err != nil {
+		return nil, err
+	}
+	sent.request.Header = request.Header
+	sent.request.Header.Set("User-Agent", userAgent())
+	if host := request.Header.Get("Host"); host != "" {
+		sent.request.Host = host
+		sent.request.Header.Del("Host")
+	}
+	return sent, nil
+}
+
+// spec returns the provider's description: a built-in one, or one of the
+// configuration.
+func (s *sender) spec() (*verify.Spec, error) {
+	own := make(map[string]*verify.Spec)
+	if s.config != "" {
+		var err error
+		if own, err = ownProviders(s.config); err != nil {
+			return nil, err
+		}
+	}
+	return verify.Resolve(s.provider, own)
+}
+
+// ownProviders reads the providers that a configuration describes.
+func ownProviders(file string) (map[string]*verify.Spec, error) {
+	adapted, err := adapt(file, "")
+	if err != nil {
+		return nil, err
+	}
+	var config struct {
+		Apps struct {
+			Webhooks struct {
+				Providers map[string]*verify.Spec `json:"providers"`
+			} `json:"webhooks"`
+		} `json:"apps"`
+	}
+	if err := json.Unmarshal(adapted, &config); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	own := config.Apps.Webhooks.Providers
+	for name, spec := range own {
+		spec.Name = name
+	}
+	return own, nil
+}
+
+// credentialsFor returns the configuration of an endpoint that expects what the
+// flags give.
+func (s *sender) credentialsFor(spec *verify.Spec) (*verify.Config, error) {
 	if err := s.fetchToken(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	config, err := s.credentials.config(s.provider)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if s.tenant != "" {
 		if err := useTenant(s.tenant, spec, config); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	sample, err := s.sample(spec)
-	if err != nil {
-		return nil, nil, err
+	if config.Unverified {
+		s.note("it is sent without any proof, as neither --secret, --token, --basic nor --tenant is given")
 	}
-	request := sample.request(spec, target)
-	if err := verify.Sign(spec, config, request); err != nil {
-		return nil, nil, err
-	}
-	body := request.Body.Bytes()
-	if s.tamper {
-		if body, err = tamper(spec, config, request, body); err != nil {
-			return nil, nil, err
-		}
-	}
-	out, err := http.NewRequest(request.Method, request.URL.String(), bytes.NewReader(body))
-	if err != nil {
-		return nil, nil, err
-	}
-	out.Header = request.Header
-	out.Header.Set("User-Agent", userAgent())
-	return out, body, nil
+	return config, nil
 }
 
-// request makes an unsigned request of a sample.
-func (s *sample) request(spec *verify.Spec, target *url.URL) *verify.Request {
-	method := http.MethodPost
-	if len(spec.Methods) > 0 && !slices.Contains(spec.Methods, method) {
-		method = spec.Methods[0]
+// sample chooses the webhook, and gives it an id and the headers of the flags.
+func (s *sender) sample(spec *verify.Spec) (*sample, error) {
+	chosen, err := s.choice.sample(spec)
+	if errors.Is(err, errNoSample) {
+		return nil, fmt.Errorf("%w; give one with --payload", err)
 	}
-	return &verify.Request{
-		Method:   method,
-		URL:      target,
-		Header:   s.header.Clone(),
-		Received: time.Now(),
-		Body:     payload.New(s.body, s.header.Get("Content-Type"), spec.FormField),
-	}
-}
-
-// tamper spoils what protects a signed request: what is signed, or else the
-// credential.
-func tamper(spec *verify.Spec, config *verify.Config, r *verify.Request, body []byte) ([]byte, error) {
-	provider, err := verify.Compile(spec.Ways()[0]) // in which it was signed
 	if err != nil {
 		return nil, err
+	}
+	s.note(unknownEvent(spec, s.choice.event))
+	if chosen.of != "" {
+		s.note(fmt.Sprintf("no sample of %s is built in; the payload is that of %s", s.choice.event, chosen.of))
 	}
 	switch {
-	case len(config.Secrets) > 0 && provider.Coverage() == verify.SignedBody:
-		return append(slices.Clone(body), ' '), nil
-	case len(config.Secrets) > 0 && provider.Coverage() == verify.SignedFields:
-		return tamperField(provider, r, body)
-	case config.JWT != nil:
-		return body, tamperToken(config.JWT, spec, r)
-	case config.Unverified:
-		return nil, errors.New("nothing protects this webhook, so there is nothing to spoil; give a secret, token or basic")
+	case s.id != "":
+		err = chosen.setID(spec, func(string) string { return s.id })
+	case s.choice.file == "":
+		_ = chosen.setID(spec, freshID) // one that cannot be renewed stays
 	}
-	err = verify.Sign(spec, spoil(config), r)
-	return r.Body.Bytes(), err
-}
-
-// spoil returns credentials that are wrong and otherwise alike.
-func spoil(config *verify.Config) *verify.Config {
-	wrong := &verify.Config{Provider: config.Provider}
-	for _, secret := range config.Secrets {
-		wrong.Secrets = append(wrong.Secrets, secret+"x")
-	}
-	for _, token := range config.Tokens {
-		wrong.Tokens = append(wrong.Tokens, token+"x")
-	}
-	for _, header := range config.TokenHeaders {
-		wrong.TokenHeaders = append(wrong.TokenHeaders, verify.TokenHeader{Name: header.Name, Values: []string{header.Values[0] + "x"}})
-	}
-	for _, account := range config.Basic {
-		account.Password += "x"
-		wrong.Basic = append(wrong.Basic, account)
-	}
-	return wrong
-}
-
-// tamperToken changes the signature of a JSON Web Token.
-func tamperToken(credential *verify.JWTCredential, spec *verify.Spec, r *verify.Request) error {
-	header := credential.HeaderName(spec)
-	token := r.Header.Get(header)
-	at := strings.LastIndexByte(token, '.') + 1
-	if at == 0 || at == len(token) {
-		return fmt.Errorf("%s holds no token that could be spoilt", header)
-	}
-	first := "A"
-	if token[at] == 'A' {
-		first = "B"
-	}
-	r.Header.Set(header, token[:at]+first+token[at+1:])
-	return nil
-}
-
-// tamperField changes the last signed field that stands in the body or in a
-// header.
-func tamperField(provider *verify.Provider, r *verify.Request, body []byte) ([]byte, error) {
-	for _, name := range slices.Backward(provider.SignedFields()) {
-		if path, ok := strings.CutPrefix(name, "body."); ok {
-			return changeField(body, path, func(old string) string { return old + "X" })
-		}
-		if header, ok := strings.CutPrefix(name, "header."); ok {
-			r.Header.Set(header, r.Header.Get(header)+"X")
-			return body, nil
-		}
-		if path, ok := strings.CutPrefix(name, "item."); ok {
-			array := strings.TrimPrefix(provider.Spec.ForEach, "body.")
-			return changeField(body, array+".0."+path, func(old string) string { return old + "X" })
-		}
-		if field, ok := strings.CutPrefix(name, "form."); ok {
-			return changeForm(body, field)
-		}
-	}
-	return nil, errors.New("cannot spoil any of the signed fields")
-}
-
-// changeForm changes a field of a form; where the whole form is signed, it
-// adds one.
-func changeForm(body []byte, field string) ([]byte, error) {
-	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, err
 	}
-	if field == "sorted" || field == "php" {
-		field = "Tampered"
-	}
-	form.Set(field, form.Get(field)+"X")
-	return []byte(form.Encode()), nil
-}
-
-// isCredential reports whether a header of the request holds a credential.
-func isCredential(config *verify.Config, spec *verify.Spec, name string) bool {
-	for _, token := range config.TokenHeaders {
-		if http.CanonicalHeaderKey(token.Name) == name {
-			return true
+	for _, text := range s.headers {
+		name, value, ok := strings.Cut(text, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf("--header needs 'NAME: VALUE', not %q", text)
 		}
+		chosen.header.Set(strings.TrimSpace(name), strings.TrimSpace(value))
 	}
-	if name == "Authorization" {
-		return true
-	}
-	if spec.Token == nil {
-		return false
-	}
-	header, ok := strings.CutPrefix(spec.Token.From, "header.")
-	return ok && http.CanonicalHeaderKey(header) == name
+	return chosen, nil
 }
 
-// printRequest shows what is sent, without tokens and passwords.
-func (s *sender) printRequest(r *http.Request, body []byte) {
-	config, _ := s.credentials.config(s.provider)
-	spec, _ := verify.Builtin(s.provider)
-	fmt.Fprintf(s.out, "> %s %s\n", r.Method, hide(r.URL.String(), config, spec))
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		for _, value := range r.Header[name] {
-			if isCredential(config, spec, name) {
-				value = "(not shown)"
-			}
-			fmt.Fprintf(s.out, "> %s: %s\n", name, value)
-		}
-	}
-	fmt.Fprintf(s.out, "\n%s\n\n", hide(strings.TrimRight(string(body), "\n"), config, spec))
-}
-
-// hide replaces tokens that a provider sends in the body.
-func hide(body string, config *verify.Config, spec *verify.Spec) string {
-	tokens := config.Tokens
-	if spec.Scheme == "token" {
-		tokens = slices.Concat(tokens, config.Secrets)
-	}
-	for _, token := range tokens {
-		body = strings.ReplaceAll(body, token, "(not shown)")
-	}
-	return body
-}
-
-// printResponse shows what was answered.
-func (s *sender) printResponse(r *http.Response) error {
-	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
-		for _, value := range r.Header[name] {
-			fmt.Fprintf(s.out, "< %s: %s\n", name, value)
-		}
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+// identify names the event of a request as its endpoint would.
+func identify(spec *verify.Spec, request *verify.Request) (*route.Event, error) {
+	provider, err := verify.Compile(spec)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if len(body) > 0 {
-		fmt.Fprintf(s.out, "\n%s\n\n", bytes.TrimRight(body, "\n"))
+	result, err := provider.Identify(request)
+	if err != nil {
+		return nil, err
 	}
-	_, err = fmt.Fprintf(s.out, "%s %s\n", r.Proto, r.Status)
-	return err
+	identity, err := route.NewIdentity(provider)
+	if err != nil {
+		return nil, err
+	}
+	return route.NewEvent(provider, identity, request, result)
+}
+
+// freshID makes an id like another one: a UUID, or the same words in front of as
+// many other letters and digits.
+func freshID(old string) string {
+	if old == "" || uuid.Validate(old) == nil {
+		return uuid.NewString()
+	}
+	start := strings.LastIndexAny(old, "_-.:/") + 1
+	if len(old)-start < 4 {
+		start = 0 // what stands behind is too short to differ
+	}
+	digits := strings.Trim(old[start:], "0123456789._-:/") == ""
+	fresh := strings.ReplaceAll(uuid.NewString()+uuid.NewString(), "-", "")
+	id := []byte(old)
+	for i := range min(len(id)-start, len(fresh)) {
+		switch c := fresh[i]; {
+		case strings.IndexByte("_-.:/", id[start+i]) >= 0:
+		case digits:
+			id[start+i] = '1' + c%9
+		default:
+			id[start+i] = c
+		}
+	}
+	return string(id)
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -104,8 +105,10 @@ func (h *hook) useSample(s *simulate.Simulation, samples fs.FS, at time.Time) ([
 	if h.sample.provider != spec.Name && h.sample.provider != spec.Origin() {
 		return nil, fmt.Errorf("the sample is one of %s, but %s expects %s", h.sample.provider, h.target, spec.Name)
 	}
-	from := &sender{samples: samples, provider: spec.Origin(), event: h.sample.event, payloadFile: h.sample.file}
-	chosen, err := from.sample(spec)
+	chosen, err := (&choice{samples, h.sample.event, h.sample.file}).sample(spec)
+	if errors.Is(err, errNoSample) {
+		return nil, fmt.Errorf("%w; name one beside the case: sample %s file payload.json", err, spec.Name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,6 +65,9 @@ Exit codes: 0 it was interrupted, or printed what there is; 2 Caddy did not answ
 	cmd.Flags().IntVar(&t.lines, "lines", 10, "How many of those that came before are printed")
 	cmd.Flags().BoolVar(&t.once, "once", false, "Print those, and do not wait for more")
 	cmd.Flags().BoolVar(&t.json, "json", false, "Print a JSON object for each")
+	completeFlag(cmd, "provider", offer(t.admin.configuredProviders))
+	completeFlag(cmd, "endpoint", offer(t.admin.endpointNames))
+	completeFlag(cmd, "event", offer(func([]string) []string { return eventsOf(t.provider) }))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t.out, t.notes = cmd.OutOrStdout(), cmd.ErrOrStderr()
 		return run(func() (int, error) {

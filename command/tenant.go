@@ -69,6 +69,7 @@ func tenantSetCommand() *cobra.Command {
 	})
 	admin.adminFlags.add(cmd)
 	cmd.Flags().BoolVar(&force, "force", false, "Also if it can be verified at no endpoint")
+	cmd.ValidArgsFunction = once(admin.tenantSources)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			document, err := documentOf(cmd, args[2])
@@ -136,6 +137,7 @@ func tenantRemoveCommand() *cobra.Command {
 		Use: "rm <source> <id>", Short: "Ends a tenant: its webhooks are refused from then on", Args: cobra.ExactArgs(2),
 	})
 	admin.adminFlags.add(cmd)
+	cmd.ValidArgsFunction = once(admin.tenantSources)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			path, err := tenantPath(args[0], args[1])
@@ -154,6 +156,7 @@ func tenantListCommand() *cobra.Command {
 		Use: "list [<source>]", Short: "Lists the sources of tenants, or the tenants of one", Args: cobra.MaximumNArgs(1),
 	})
 	admin.add(cmd)
+	cmd.ValidArgsFunction = once(admin.tenantSources)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return admin.ask(func(w io.Writer) error {
 			if len(args) == 0 {
@@ -228,6 +231,7 @@ func tenantCheckCommand() *cobra.Command {
 		Args:  cobra.RangeArgs(1, 2),
 	})
 	admin.add(cmd)
+	cmd.ValidArgsFunction = once(admin.tenantSources)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return run(func() (int, error) {
 			if len(args) == 2 {

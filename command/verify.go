@@ -78,6 +78,7 @@ Exit codes: 0 verified, 1 refused, 2 the command could not be carried out.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	cmd.Flags().StringVar(&v.provider, "provider", "", "Built-in provider")
+	completeFlag(cmd, "provider", offer(func([]string) []string { return verify.BuiltinNames() }))
 	cmd.Flags().StringVar(&v.specFile, "spec", "", "File with the JSON description of a provider")
 	cmd.Flags().StringVar(&v.publicURL, "public-url", "", "URL under which the provider knows the endpoint")
 	cmd.Flags().StringVar(&v.at, "at", "", "Time of arrival, in seconds since 1970 or RFC 3339 (default: now)")

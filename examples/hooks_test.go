@@ -101,6 +101,37 @@ func TestShownHook(t *testing.T) {
 	}
 }
 
+// A case whose event the provider does not document is told of: it may be misspelt.
+func TestUnknownEventInHook(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "paid.hook")
+	if err := os.WriteFile(file, []byte("POST /github\n\nsample github event pulll_request\n---\noutcome accepted\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GITHUB_SECRET", "s3cret")
+	output, code := runTests("smallest", file)
+	if want := "note: " + file + ": github documents no event pulll_request; did you mean pull_request?\n"; code != 0 || !strings.Contains(output, want) {
+		t.Errorf("exit code %d; %q is not in\n%s", code, want, output)
+	}
+	if output, code := runTests("smallest", file, "--json"); code != 0 || !strings.Contains(output, `"outcome": "accepted"`) {
+		t.Errorf("exit code %d\n%s", code, output)
+	}
+}
+
+// A request that no endpoint takes is told which one there is.
+func TestExplainNearest(t *testing.T) {
+	t.Setenv("GITHUB_SECRET", "s3cret")
+	for path, want := range map[string]string{"/githb": "Did you mean the endpoint /github?\n", "/elsewhere": "The endpoints are /github.\n"} {
+		file := filepath.Join(t.TempDir(), "captured.http")
+		if err := os.WriteFile(file, []byte("POST "+path+" HTTP/1.1\r\nHost: localhost:8080\r\nContent-Length: 2\r\n\r\n{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		output, code := runExample("explain", "smallest", file)
+		if code != 1 || !strings.Contains(output, want) {
+			t.Errorf("exit code %d; %q is not in\n%s", code, want, output)
+		}
+	}
+}
+
 // setHead sets the variables of an example as its head says, where it has one.
 func setHead(t *testing.T, e example) {
 	t.Helper()
@@ -115,12 +146,17 @@ func setHead(t *testing.T, e example) {
 
 // runTests runs "caddy webhooks test" for an example, and returns its exit code.
 func runTests(name string, files ...string) (output string, code int) {
+	return runExample("test", name, files...)
+}
+
+// runExample runs a command for an example, and returns its exit code.
+func runExample(subcommand, name string, files ...string) (output string, code int) {
 	root := &cobra.Command{SilenceUsage: true}
 	command.New(os.DirFS("..")).CobraFunc(root)
 	var out bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&out)
-	root.SetArgs(append([]string{"test", "--config", name + "/Caddyfile"}, files...))
+	root.SetArgs(append([]string{subcommand, "--config", name + "/Caddyfile"}, files...))
 	err := root.Execute()
 	return out.String(), exitCode(err)
 }
