@@ -23,7 +23,7 @@ import (
 // TestCommands runs what the head of an example tells to send, as it stands and
 // with --tamper.
 func TestCommands(t *testing.T) {
-	for _, e := range table(t) {
+	for _, e := range append(table(t), migrations(t)...) {
 		env, sends := head(t, e.name)
 		if sends == nil {
 			continue

@@ -17,7 +17,7 @@ import (
 // TestHooks runs the test cases of every example. At least one has to be
 // accepted, and one refused.
 func TestHooks(t *testing.T) {
-	for _, e := range table(t) {
+	for _, e := range append(table(t), migrations(t)...) {
 		t.Run(e.name, func(t *testing.T) {
 			setHead(t, e)
 			output, code := runTests(e.name)
@@ -52,7 +52,7 @@ func TestWrongHooks(t *testing.T) {
 		"outcome": "outcome handshake", "status": "status 599", "route": "route on 99", "upstream": "upstream nowhere:1",
 		"method": "method BREW", "uri": "uri /elsewhere", "header": "header Webhook-Event other", "that": "that body == 1",
 	}
-	for _, e := range table(t) {
+	for _, e := range append(table(t), migrations(t)...) {
 		t.Run(e.name, func(t *testing.T) {
 			setHead(t, e)
 			files, err := filepath.Glob(e.name + "/*.hook")
