@@ -2,6 +2,7 @@ package verify_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -9,20 +10,24 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// The evidence that is claimed is there: a library that runs in interop/ is
-// named in its README, and a provider with a published signature has one in
-// testdata/vectors.json.
+// The evidence that is claimed is there: a provider whose library runs in
+// interop/ has a test there, and the library is named in its README; a provider
+// with a published signature has one in testdata/vectors.json.
 func TestEvidenceIsThere(t *testing.T) {
 	readme, err := os.ReadFile("../interop/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	tests := readInterop(t)
 	vectors := readVectors(t)
 	for _, name := range verify.BuiltinNames() {
 		spec, _ := verify.Builtin(name)
 		for _, e := range spec.Evidence {
 			switch e.Kind {
 			case verify.EvidenceSDK:
+				if !strings.Contains(tests, "'"+name+"'") && !strings.Contains(tests, `"`+name+`"`) {
+					t.Errorf("%s has no test in interop", name)
+				}
 				for library := range strings.SplitSeq(e.Source, " and ") {
 					if !strings.Contains(string(readme), library) {
 						t.Errorf("%s: interop/README.md does not name %s", name, library)
@@ -35,6 +40,26 @@ func TestEvidenceIsThere(t *testing.T) {
 			}
 		}
 	}
+}
+
+// readInterop returns the tests in interop that run providers' own libraries.
+func readInterop(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, pattern := range []string{"../interop/go/*_test.go", "../interop/node/providers/*.js", "../interop/node/vendors/*.js"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Write(content)
+		}
+	}
+	return all.String()
 }
 
 func TestWrongEvidence(t *testing.T) {

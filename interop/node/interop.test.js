@@ -7,6 +7,7 @@ import { after, test } from 'node:test';
 
 import { startCaddy } from './lib/caddy.js';
 import { runProvider } from './lib/trial.js';
+import { runVendor } from './lib/vendor.js';
 import { startApp } from './lib/wire.js';
 import { signedRoutes, signedWebhooks } from './outgoing/signed.js';
 import { discord, discordPings } from './providers/discord.js';
@@ -19,18 +20,25 @@ import { twilio } from './providers/twilio.js';
 import { accessTokens, issuerRoutes } from './tokens/access.js';
 import { fetchedTokens, oauthTokens, tokenRoutes } from './tokens/instaleap.js';
 import { startIssuer } from './tokens/issuer.js';
+import { bodyVendors } from './vendors/body.js';
+import { otherVendors } from './vendors/other.js';
+import { standardVendors } from './vendors/standard.js';
 
 const providers = [stripe, svix, standardWebhooks, github, twilio, discord, paddle, square];
+const vendors = [...standardVendors, ...bodyVendors, ...otherVendors];
 
 const app = await startApp();
 after(() => app.close());
 const issuer = await startIssuer();
 after(() => issuer.stop());
-const caddy = await startCaddy(providers, signedRoutes, tokenRoutes(app.port) + issuerRoutes(issuer, app), app);
+const caddy = await startCaddy([...providers, ...vendors], signedRoutes, tokenRoutes(app.port) + issuerRoutes(issuer, app), app);
 after(() => caddy.stop());
 
 for (const provider of providers) {
 	test(provider.preset, (t) => runProvider(t, provider, caddy));
+}
+for (const vendor of vendors) {
+	test(vendor.preset, (t) => runVendor(t, vendor, caddy));
 }
 test('all examples of @octokit/webhooks-examples', (t) => githubExamples(t, caddy));
 test('pings of Discord', () => discordPings(caddy));

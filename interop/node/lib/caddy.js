@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { Wire } from './wire.js';
+import { sender } from './vendor.js';
+import { Message, Wire } from './wire.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -68,7 +69,7 @@ async function start(folder, providers, outgoing, more, app) {
 		}
 		await pause(20);
 	}
-	return { wire, stop };
+	return { wire, send: sender(binary, app), stop };
 }
 
 function buildCaddy(folder) {
@@ -83,7 +84,7 @@ function buildCaddy(folder) {
 /** Whether the Caddy that was started answers, and nobody else. */
 async function answers(wire, nonce) {
 	try {
-		const answer = await wire.exchange({ method: 'GET', uri: '/ready', headers: [], body: Buffer.alloc(0) });
+		const answer = await wire.exchange(new Message('GET', '/ready', [], Buffer.alloc(0)));
 		return answer.text === nonce;
 	} catch {
 		return false;

@@ -32,6 +32,30 @@ export class Message {
 		return values.length > 0 ? values.join(', ') : undefined;
 	}
 
+	/** The body as text. */
+	get text() {
+		return this.body.toString();
+	}
+
+	/** The URL as the sender wrote it; Host must be one of the headers. */
+	get url() {
+		return `http://${this.get('Host')}${this.uri}`;
+	}
+
+	/** The bytes that go over the wire. */
+	http() {
+		const headers = this.headers.map(([name, value]) => `${name}: ${value}\r\n`);
+		return Buffer.concat([
+			Buffer.from(`${this.method} ${this.uri} HTTP/1.1\r\n${headers.join('')}Content-Length: ${this.body.length}\r\n\r\n`),
+			this.body,
+		]);
+	}
+
+	/** The message as fetch and its kind have requests. */
+	request() {
+		return new Request(this.url, { method: this.method, headers: this.all(), body: this.body });
+	}
+
 	/** All headers as Node shows them. */
 	all() {
 		return Object.fromEntries(this.headers.map(([name]) => [name.toLowerCase(), this.get(name)]));
@@ -97,13 +121,18 @@ export class Wire {
 
 	/** Sends a message; what the app gets meanwhile is part of the answer. */
 	async exchange(message) {
+		const host = message.get('Host') ?? `127.0.0.1:${this.port}`;
 		const request = http.request({
 			host: '127.0.0.1',
 			port: this.port,
 			agent: this.#agent,
 			method: message.method,
 			path: message.uri,
-			headers: [...message.headers, ['Host', `127.0.0.1:${this.port}`], ['Content-Length', String(message.body.length)]].flat(),
+			headers: [
+				...message.headers.filter(([name]) => name.toLowerCase() !== 'host'),
+				['Host', host],
+				['Content-Length', String(message.body.length)],
+			].flat(),
 		});
 		request.end(message.body);
 		const [response] = await once(request, 'response');
