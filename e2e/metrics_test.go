@@ -121,6 +121,46 @@ func TestMetricsOfOneProvider(t *testing.T) {
 	}
 }
 
+// What the app answers is counted by class, from 0, and of webhook_deliver each attempt.
+func TestAppResponses(t *testing.T) {
+	name := fresh("answered")
+	app := webhooktest.NewUpstream(t)
+	answers(app, 200, 404, 503, 500, 200)
+	srv := webhooktest.Start(t, strings.Replace(measured(name, `route {
+		@gone expression {http.webhook.event} == "gone"
+		@later expression {http.webhook.event} == "later"
+		webhook_proxy @gone 127.0.0.1:1
+		webhook_deliver @later {
+			retry 1ms
+			reverse_proxy `+app.Addr()+`
+		}
+		webhook_proxy `+app.Addr()+`
+	}`), "webhooks {", "webhooks {\n\t\tstore "+filepath.Join(t.TempDir(), "deliveries.db"), 1))
+	class := func(class string) float64 {
+		return metric(t, srv, `caddy_webhook_app_responses_total{class="`+class+`",endpoint="/hook",provider="`+name+`"}`)
+	}
+	check := func(want ...float64) {
+		t.Helper()
+		got := []float64{class("2xx"), class("3xx"), class("4xx"), class("5xx"), class("none")}
+		if !slices.Equal(got, want) {
+			t.Errorf("2xx, 3xx, 4xx, 5xx and none are %v, want %v", got, want)
+		}
+	}
+	check(0, 0, 0, 0, 0)
+	sendKind(srv, `{"kind":"paid"}`)
+	check(1, 0, 0, 0, 0)
+	sendKind(srv, `{"kind":"paid"}`) // withheld from the sender, who gets a 502
+	sendKind(srv, `{"kind":"paid"}`)
+	check(1, 0, 1, 1, 0)
+	sendKind(srv, `{"kind":"gone"}`)
+	check(1, 0, 1, 1, 1)
+	checkStatus(t, sendKind(srv, `{"kind":"later"}`), 202)
+	eventually(t, "the second attempt is counted", func() bool { return class("2xx") == 2 })
+	check(2, 0, 1, 2, 1)
+	srv.Post("/hook", "{}", "Authorization: Bearer other")
+	check(2, 0, 1, 2, 1)
+}
+
 // A webhook that nobody answers is unrouted, not accepted, too.
 func TestUnroutedIsCountedOnce(t *testing.T) {
 	name := fresh("unanswered")

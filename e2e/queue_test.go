@@ -204,24 +204,3 @@ func TestDeliverForgetsTokensInQueries(t *testing.T) {
 		t.Errorf("the store's mode is %v, %v", info.Mode(), err)
 	}
 }
-
-// Alerts read metrics that exist.
-func TestAlerts(t *testing.T) {
-	content, err := os.ReadFile("monitoring/prometheus/alerts.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var docs []byte
-	for _, document := range []string{"docs/delivery.md", "docs/observability.md"} {
-		text, err := os.ReadFile(document)
-		if err != nil {
-			t.Fatal(err)
-		}
-		docs = append(docs, text...)
-	}
-	for _, name := range metricName.FindAllString(string(content), -1) {
-		if family := strings.TrimSuffix(name, "_bucket"); !strings.Contains(string(docs), "`"+family+"`") {
-			t.Errorf("an alert reads %s, which the docs do not have", name)
-		}
-	}
-}

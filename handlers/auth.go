@@ -376,7 +376,10 @@ func (a *Auth) forward(
 	}
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() {
-		end.Status, end.Took = observe.StatusOf(answer.status, err), time.Since(began)
+		end.Status, end.Took, end.App = observe.StatusOf(answer.status, err), time.Since(began), answer.status
+		if v, ok := webhook.VerifiedOf(r); ok {
+			end.Stored = v.Delivered
+		}
 		a.observer.Forwarded(r, &end)
 	}()
 	if err = next.ServeHTTP(answer, r); err != nil {

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -170,6 +171,7 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 		return
 	}
 	a.known = true
+	a.to.of.metrics.AppAnswered(webhook.Endpoint{Provider: a.saved.Event.Provider, Name: cmp.Or(a.saved.Event.Endpoint, a.saved.Event.Provider)}, a.status)
 	a.outcome = deliver.Outcome{Verdict: a.to.of.verdict(status)}
 	cut := a.outcome.Verdict == deliver.Refused && a.ctx.Err() != nil // the proxy calls it 499, and not the app
 	if a.outcome.Verdict == deliver.Delivered && err != nil || cut {

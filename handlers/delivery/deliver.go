@@ -268,6 +268,7 @@ func (d *Deliver) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_deliver works only after webhook_auth or inside handle_webhook"))
 	}
+	v.Delivered = true
 	if v.Event.Synchronous {
 		d.logger.Error(webhook.ErrSynchronous.Error(), webhook.EndpointOf(v.Event).Field())
 		return caddyhttp.Error(http.StatusInternalServerError, errors.New("webhook_deliver cannot answer a question"))

@@ -17,6 +17,7 @@ import (
 // start anew when one is loaded. No label comes out of a request.
 type Metrics struct {
 	requests     *prometheus.CounterVec   // by endpoint and outcome
+	appResponses *prometheus.CounterVec   // by endpoint and class
 	Routed       *prometheus.CounterVec   // by endpoint and route
 	RuleErrors   *prometheus.CounterVec   // by endpoint and reason
 	verification *prometheus.HistogramVec // by endpoint
@@ -69,6 +70,10 @@ var Collectors = sync.OnceValue(func() *Metrics {
 			"Webhook requests by endpoint and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
 				"handshake, unrouted, rewrite_failed, duplicate or the reason of a refusal.",
 			"provider", "endpoint", "outcome"),
+		appResponses: counters("app_responses_total",
+			"Answers of apps to verified webhooks, by endpoint and class: 2xx, 3xx, 4xx, 5xx, or none, if there was no answer. "+
+				"Of webhook_deliver each attempt counts.",
+			"provider", "endpoint", "class"),
 		Routed: counters("routed_total",
 			"Verified webhooks by endpoint and the block of handle_webhook that took them: on 1, on 2, otherwise.",
 			"provider", "endpoint", "route"),
@@ -148,7 +153,7 @@ func histograms(name, help string, buckets []float64, labels []string) *promethe
 func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
-		m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
+		m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
 		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
@@ -174,6 +179,7 @@ func Register(ctx caddy.Context, collector prometheus.Collector) error {
 type endpointMetrics struct {
 	outcomes     map[string]prometheus.Counter
 	others       *prometheus.CounterVec // for outcomes that are not listed
+	answers      [len(classes)]prometheus.Counter
 	Verification prometheus.Observer
 	handling     prometheus.Observer
 	Payload      prometheus.Observer
@@ -194,6 +200,9 @@ func (m *Metrics) Of(e webhook.Endpoint) *endpointMetrics {
 	for _, outcome := range Outcomes {
 		p.outcomes[outcome] = p.others.WithLabelValues(outcome)
 	}
+	for i, class := range classes {
+		p.answers[i] = m.appResponses.WithLabelValues(e.Provider, e.Name, class)
+	}
 	m.RuleErrors.WithLabelValues(e.Provider, e.Name, route.Reason(nil)) // makes it, as 0
 	m.RuleErrors.WithLabelValues(e.Provider, e.Name, route.Reason(route.ErrBudget))
 	m.ReplayEvicted.WithLabelValues()
@@ -210,9 +219,25 @@ func labelsOf(e webhook.Endpoint) prometheus.Labels {
 func (m *Metrics) forget(e webhook.Endpoint) {
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.requests, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed} {
+	}{m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed} {
 		vec.DeletePartialMatch(labelsOf(e))
 	}
+}
+
+// classes are what an app can answer.
+var classes = [...]string{"none", "2xx", "3xx", "4xx", "5xx"}
+
+// classOf returns the class of a status, which is 0 if there was no answer.
+func classOf(status int) int {
+	if class := status/100 - 1; 1 <= class && class < len(classes) {
+		return class
+	}
+	return 0
+}
+
+// AppAnswered counts what an app has answered to an attempt; 0 is no answer.
+func (m *Metrics) AppAnswered(e webhook.Endpoint, status int) {
+	m.appResponses.WithLabelValues(e.Provider, e.Name, classes[classOf(status)]).Inc()
 }
 
 // Count adds one to an outcome.

@@ -106,6 +106,8 @@ type Ending struct {
 	Event   *route.Event // nil unless it was verified
 	Detail  string       // why exactly it was refused
 	Status  int          // of the answer; 0 if unknown
+	App     int          // the status that the app has answered; 0 if it has not
+	Stored  bool         // webhook_deliver has it, whose attempts tell what the app answers
 	Took    time.Duration
 	Arrival *Arrival // the request as it came; nil unless it is to be kept
 }
@@ -145,6 +147,9 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	o.Ended(r, end)
 	if end.Outcome != OutcomeAccepted && end.Outcome != string(verify.Unreadable) {
 		return
+	}
+	if !end.Stored {
+		o.Metrics.answers[classOf(end.App)].Inc()
 	}
 	event := end.Event
 	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {

@@ -58,6 +58,10 @@ type Verified struct {
 	Event  *route.Event
 	Buffer Buffer
 	Body   Body // the request's body, as it came
+
+	// Delivered is set by webhook_deliver, whose attempts tell what apps answer: its
+	// own answer is none of an app.
+	Delivered bool
 }
 
 // String keeps the payload out of {http.vars.webhook}, which shows whatever stands
