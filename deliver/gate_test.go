@@ -168,10 +168,9 @@ func TestConcurrencyWithFirstAttempts(t *testing.T) {
 // Nothing begins at a paused destination, and all goes on afterwards.
 func TestPause(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		controls := b.store.(deliver.Controls)
 		r := b.run(deliver.DefaultSchedule, func(context.Context, int) deliver.Outcome { return taken })
 		synctest.Wait()
-		if err := controls.SetPaused(b.Context(), "app", true); err != nil {
+		if err := b.store.SetPaused(b.Context(), "app", true); err != nil {
 			t.Fatal(err)
 		}
 		b.append(deliver.Target{Destination: "app"})
@@ -179,7 +178,7 @@ func TestPause(t *testing.T) {
 		if b.begun() != 0 {
 			t.Error("an attempt at a paused destination")
 		}
-		if err := controls.SetPaused(b.Context(), "app", false); err != nil {
+		if err := b.store.SetPaused(b.Context(), "app", false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)

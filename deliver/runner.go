@@ -60,7 +60,6 @@ const pause = time.Second
 // it is stopped. Several may share a store, as before and after a reload.
 type Runner struct {
 	store        Store
-	controls     Controls // of the store; nil if it has none
 	destinations []Destination
 	events       Events
 	maxAge       time.Duration // 0: for ever
@@ -78,7 +77,6 @@ type Runner struct {
 // given; 0 is for ever.
 func NewRunner(store Store, destinations []Destination, maxAge time.Duration, events Events) *Runner {
 	r := &Runner{store: store, destinations: slices.Clone(destinations), events: events, maxAge: maxAge}
-	r.controls, _ = store.(Controls)
 	r.claims, r.stop = context.WithCancel(context.Background())
 	r.attempts, r.cut = context.WithCancel(context.Background())
 	for i := range r.destinations {
@@ -142,7 +140,7 @@ func (r *Runner) begin(destination *Destination, d *Delivery) {
 	gate.mu.Lock()
 	pass, may := gate.begin(true)
 	gate.mu.Unlock()
-	if !may || r.claims.Err() != nil || r.controls != nil && r.controls.Paused(destination.Name) {
+	if !may || r.claims.Err() != nil || r.store.Paused(destination.Name) {
 		if may {
 			pass.Cut()
 		}
@@ -206,14 +204,14 @@ func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome, 
 		return
 	}
 	r.events.Attempted(d, outcome)
-	now := r.now()
+	now := r.store.Now()
 	settle := func() error { return r.store.Done(context.Background(), d) }
 	due, more := destination.Schedule.Next(now, d.Attempts+1, outcome.RetryAfter)
 	switch {
 	case outcome.Verdict == Delivered:
-	case outcome.Verdict == Failed && probe && r.controls != nil && now.Sub(d.Stored) < destination.Schedule.Span():
+	case outcome.Verdict == Failed && probe && now.Sub(d.Stored) < destination.Schedule.Span():
 		due := now.Add(max(destination.Gate.breakPause(), min(outcome.RetryAfter, MaxRetryAfter)))
-		settle = func() error { return r.controls.Postpone(context.Background(), d, due, outcome.Failure) }
+		settle = func() error { return r.store.Postpone(context.Background(), d, due, outcome.Failure) }
 	case outcome.Verdict == Failed && more:
 		settle = func() error { return r.store.Retry(context.Background(), d, due, outcome.Failure) }
 	default:
@@ -251,14 +249,6 @@ func (r *Runner) attempt(destination *Destination, d *Delivery) (outcome Outcome
 	return destination.Attempt(r.attempts, d)
 }
 
-// now is the time by which deliveries are due.
-func (r *Runner) now() time.Time {
-	if r.controls != nil {
-		return r.controls.Now()
-	}
-	return time.Now()
-}
-
 // expireEvery is how often what is too old is looked for.
 const expireEvery = time.Hour
 
@@ -284,7 +274,7 @@ func (r *Runner) expire() {
 }
 
 func (r *Runner) expireOf(destination string, state State) {
-	filter := Filter{State: state, Destination: destination, Until: r.now().Add(-r.maxAge)}
+	filter := Filter{State: state, Destination: destination, Until: r.store.Now().Add(-r.maxAge)}
 	removed, err := r.store.Remove(r.claims, filter)
 	if removed > 0 {
 		r.events.Expired(destination, state, removed)

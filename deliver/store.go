@@ -14,6 +14,8 @@ import (
 // Leases are not kept on disk: what was claimed and not settled when the
 // process ended is due again as soon as the store is opened.
 type Store interface {
+	Controls
+
 	// Append stores a record for all targets, or for none. When it returns nil
 	// the record is on disk (or on a quorum of disks), and no crash or loss of
 	// power can lose it. An error says that it must not be acknowledged; it may
@@ -74,7 +76,7 @@ type Store interface {
 	Close() error
 }
 
-// Controls is what operators, and first attempts, need of a Store.
+// Controls is the part of a Store that operators, and first attempts, need.
 //
 // A lane is what has the same Target.Lane at the same destination. Claim hands out
 // the earliest of a lane only, and nothing while one of the lane is leased or

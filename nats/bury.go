@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -24,19 +25,21 @@ func (s *Store) Dead(ctx context.Context, d *deliver.Delivery, failure deliver.F
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return s.bury(ctx, l, failure, l.note.Attempts+1)
+	return s.bury(ctx, l, l.note.tried(1, failure))
 }
 
 // bury makes a dead letter of a message, once, whatever is done twice. If that
 // cannot be done now, such as when there is no room for dead letters, the message
 // stays where it is, given up, and is looked at again later: nobody attempts it,
 // and it keeps nobody from attempting others.
-func (s *Store) bury(ctx context.Context, l *lease, failure deliver.Failure, attempts int) error {
-	n := l.note
-	n.Attempts, n.Due, n.Failure, n.GivenUp = attempts, time.Time{}, failure, false
+func (s *Store) bury(ctx context.Context, l *lease, n note) error {
+	n.Due, n.GivenUp, n.Going = time.Time{}, false, false
+	if n.Lane != "" {
+		n.Place = cmp.Or(n.Place, l.sequence)
+	}
 	if s.mayBury() {
 		err := s.publishDead(ctx, l, n)
-		if err == nil {
+		if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) { // somebody has removed it
 			s.canBury()
 			return s.finish(ctx, l)
 		}
@@ -64,7 +67,7 @@ func (s *Store) publishDead(ctx context.Context, l *lease, n note) error {
 
 // data returns what a leased message holds.
 func (s *Store) data(ctx context.Context, l *lease) ([]byte, error) {
-	if l.message != nil {
+	if l.message != nil && l.lane.isNone() {
 		return l.message.Data(), nil
 	}
 	stored, err := s.waiting.GetMsg(ctx, l.sequence)
@@ -112,6 +115,14 @@ func (s *Store) cannotBury(err error) {
 // been made.
 func (s *Store) putOff(ctx context.Context, l *lease, n note) error {
 	if _, err := s.publish(ctx, s.stateSubject(l.sequence), n, nil); err != nil && !errors.Is(err, deliver.ErrFull) {
+		return err
+	}
+	l.stated = true
+	if !l.lane.isNone() {
+		err := s.pass(ctx, l)
+		if err == nil {
+			s.drop(l)
+		}
 		return err
 	}
 	s.drop(l)

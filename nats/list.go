@@ -19,38 +19,54 @@ func (s *Store) Stats(ctx context.Context) (all []deliver.Stats, err error) {
 	if err != nil {
 		return nil, err
 	}
-	consumers := s.waiting.ListConsumers(ctx)
-	var found []*jetstream.ConsumerInfo
-	for about := range consumers.Info() { // to the end, else the lister waits for ever
-		found = append(found, about)
-	}
-	if err := consumers.Err(); err != nil {
+	consumers, err := s.listConsumers(ctx)
+	if err != nil {
 		return nil, err
 	}
-	for _, about := range found {
-		name := about.Config.Metadata["destination"]
-		stats := deliver.Stats{
-			Destination: name,
-			Waiting:     int(about.NumPending) + about.NumAckPending,   //nolint:gosec // no stream has so many
-			Dead:        int(dead.State.Subjects[s.deadSubject(name)]), //nolint:gosec // likewise
-		}
-		if stats.Waiting > 0 {
-			oldest, err := s.waiting.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(s.waitSubjects(name)))
-			switch {
-			case errors.Is(err, jetstream.ErrMsgNotFound):
-				stats.Waiting = 0
-			case err != nil:
+	waiting := s.pauses.all()
+	for _, about := range consumers {
+		n := int(about.NumPending) + about.NumAckPending //nolint:gosec // no stream has so many
+		name := about.Config.Metadata[destinationOf]
+		stats := waiting[name]
+		if stats.Waiting += n; countsLanes(about) && n > 0 {
+			turns, err := s.waiting.Info(ctx, jetstream.WithSubjectFilter(s.turnSubjects(name)+".*"))
+			if err != nil {
 				return nil, err
-			default:
-				stats.Oldest = oldest.Time
 			}
+			stats.Waiting -= len(turns.State.Subjects)
 		}
-		if stats.Waiting > 0 || stats.Dead > 0 {
+		waiting[name] = stats
+	}
+	for name, stats := range waiting {
+		stats.Destination = name
+		stats.Dead = int(dead.State.Subjects[s.deadSubject(name)]) //nolint:gosec // likewise
+		if err := s.oldest(ctx, &stats); err != nil {
+			return nil, err
+		}
+		if stats.Waiting > 0 || stats.Dead > 0 || stats.Paused {
 			all = append(all, stats)
 		}
 	}
 	slices.SortFunc(all, func(a, b deliver.Stats) int { return cmp.Compare(a.Destination, b.Destination) })
 	return all, nil
+}
+
+// oldest finds out since when something waits.
+func (s *Store) oldest(ctx context.Context, stats *deliver.Stats) error {
+	if stats.Waiting <= 0 {
+		stats.Waiting = 0
+		return nil
+	}
+	oldest, err := s.waiting.GetMsg(ctx, 1, jetstream.WithGetMsgSubject(s.waitSubjects(stats.Destination)))
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		stats.Waiting = 0
+	case err != nil:
+		return err
+	default:
+		stats.Oldest = oldest.Time
+	}
+	return nil
 }
 
 // shelf is one of the streams that hold webhooks. The Ref of a delivery is the
@@ -121,9 +137,8 @@ func (s *Store) each(
 
 func (sh *shelf) entry(m *jetstream.RawStreamMsg) *deliver.Entry {
 	e := &deliver.Entry{Ref: sh.ref(m.Sequence), State: sh.state, Stored: m.Time}
-	if n, err := readNote(m.Header); err == nil {
-		e.Destination, e.Attempts, e.Stored, e.Due, e.Failure = n.Destination, n.Attempts, n.Stored, n.Due, n.Failure
-	}
+	n := noteOf(m)
+	e.Destination, e.Attempts, e.Stored, e.Due, e.Failure = n.Destination, n.Attempts, n.Stored, n.Due, n.Failure
 	if record, size, err := deliver.DecodeHead(m.Data); err == nil {
 		e.ID, e.Provider, e.Event, e.Size = record.ID, record.Provider, record.Event, size
 	}
@@ -134,6 +149,7 @@ func (sh *shelf) entry(m *jetstream.RawStreamMsg) *deliver.Entry {
 func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) (all []deliver.Entry, err error) {
 	defer func() { err = explain(err) }()
 	shelves := s.shelves(&filter)
+	first := make(map[lane]uint64) // its sequence, of the lanes that were come upon
 	for i := range shelves {
 		sh, from := &shelves[i], uint64(1)
 		if after, ok := sh.sequence(filter.After); ok {
@@ -146,11 +162,9 @@ func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) (all
 		}
 		err := s.each(ctx, sh, from, &filter, func(e *deliver.Entry, m *jetstream.RawStreamMsg) (bool, error) {
 			if sh.state == deliver.Waiting {
-				n := note{Attempts: e.Attempts, Due: e.Due, Failure: e.Failure}
-				if _, err := s.readState(ctx, m.Sequence, &n); err != nil {
+				if err := s.complete(ctx, e, m, first); err != nil {
 					return false, err
 				}
-				e.Attempts, e.Due, e.Failure = n.Attempts, n.Due, n.Failure
 			}
 			all = append(all, *e)
 			return len(all) < limit, nil
@@ -160,6 +174,28 @@ func (s *Store) List(ctx context.Context, filter deliver.Filter, limit int) (all
 		}
 	}
 	return all, nil
+}
+
+// complete adds to the entry of a waiting delivery what its message does not say.
+func (s *Store) complete(ctx context.Context, e *deliver.Entry, m *jetstream.RawStreamMsg, firsts map[lane]uint64) error {
+	n := noteOf(m)
+	if _, err := s.readState(ctx, m.Sequence, &n); err != nil {
+		return err
+	}
+	e.Attempts, e.Due, e.Failure = n.Attempts, n.Due, n.Failure
+	l := n.in()
+	if l.isNone() {
+		return nil
+	}
+	if _, known := firsts[l]; !known {
+		first, err := s.first(ctx, l)
+		if first == nil || err != nil {
+			return err
+		}
+		firsts[l] = first.sequence
+	}
+	e.Held = firsts[l] != m.Sequence
+	return nil
 }
 
 // Read implements deliver.Store.
@@ -182,33 +218,6 @@ func (s *Store) Read(ctx context.Context, ref string) (_ *deliver.Record, err er
 	return nil, deliver.ErrNotFound
 }
 
-// Requeue implements deliver.Store. If it is cut short between the two streams,
-// a webhook is in both.
-func (s *Store) Requeue(ctx context.Context, filter deliver.Filter) (n int, err error) {
-	defer func() { err = explain(err) }()
-	filter.State = deliver.Dead
-	dead := s.shelves(&filter)[0]
-	err = s.each(ctx, &dead, 1, &filter, func(e *deliver.Entry, m *jetstream.RawStreamMsg) (bool, error) {
-		record, _, err := deliver.DecodeHead(m.Data)
-		if err != nil {
-			return true, nil // what is damaged stays where it is
-		}
-		if _, err := s.consumer(ctx, e.Destination); err != nil {
-			return false, err
-		}
-		again := note{Destination: e.Destination, Stored: e.Stored}
-		if _, err := s.publish(ctx, s.waitSubject(e.Destination, record.Key), again, m.Data); err != nil {
-			return false, err
-		}
-		if err := s.dead.DeleteMsg(ctx, m.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return false, err
-		}
-		n++
-		return true, nil
-	})
-	return n, err
-}
-
 // Remove implements deliver.Store.
 func (s *Store) Remove(ctx context.Context, filter deliver.Filter) (n int, err error) {
 	defer func() { err = explain(err) }()
@@ -216,7 +225,7 @@ func (s *Store) Remove(ctx context.Context, filter deliver.Filter) (n int, err e
 	for i := range shelves {
 		sh := &shelves[i]
 		err := s.each(ctx, sh, 1, &filter, func(_ *deliver.Entry, m *jetstream.RawStreamMsg) (bool, error) {
-			if err := sh.stream.DeleteMsg(ctx, m.Sequence); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			if err := remove(ctx, sh.stream, m.Sequence); err != nil {
 				return false, err
 			}
 			if sh.state == deliver.Waiting {

@@ -39,7 +39,8 @@ type Options struct {
 
 // Store keeps webhooks in three streams: those that wait, from which each takes
 // what is acknowledged to it; dead letters; and how often what waits was
-// attempted. It is a deliver.Store, and may be shared by several processes.
+// attempted, and which destinations are paused. It is a deliver.Store, and may be
+// shared by several processes.
 type Store struct {
 	conn     *nats.Conn
 	js       jetstream.JetStream
@@ -49,12 +50,13 @@ type Store struct {
 	buryWait time.Duration
 
 	waiting, dead, state jetstream.Stream
+	pauses               *pauses
 
 	life context.Context // ends when the store is closed
 	end  context.CancelFunc
 
 	mu        sync.Mutex
-	consumers map[string]jetstream.Consumer // by destination
+	consumers map[string]jetstream.Consumer // by name
 	leases    map[*lease]bool
 	noBurying time.Time // until when no dead letter is tried; zero if the last one could be stored
 	beating   sync.WaitGroup
@@ -86,7 +88,7 @@ func Open(options Options, observer deliver.Observer) (*Store, error) {
 	}
 	s := &Store{
 		conn: conn, observer: observer, name: options.Name, logger: cmp.Or(options.Logger, zap.NewNop()), buryWait: buryWait,
-		consumers: make(map[string]jetstream.Consumer), leases: make(map[*lease]bool),
+		consumers: make(map[string]jetstream.Consumer), leases: make(map[*lease]bool), pauses: newPauses(),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.open(options); err != nil {
@@ -95,6 +97,7 @@ func Open(options Options, observer deliver.Observer) (*Store, error) {
 		return nil, err
 	}
 	s.beating.Go(s.beat)
+	s.beating.Go(s.sweepAll)
 	return s, nil
 }
 
@@ -113,7 +116,7 @@ func (s *Store) open(options Options) error {
 		return err
 	}
 	s.waiting, s.dead, s.state = all[0], all[1], all[2]
-	return nil
+	return s.watchPauses()
 }
 
 // configure makes the streams, or changes them to what the options say. It leaves
@@ -126,15 +129,16 @@ func (s *Store) configure(options Options) ([]jetstream.Stream, error) {
 		Replicas: cmp.Or(options.Replicas, defaultReplicas), MaxBytes: cmp.Or(options.MaxSize, defaultMaxSize),
 	}
 	waiting, dead, state := common, common, common
-	waiting.Name, waiting.Subjects = s.name, []string{s.name + ".wait.*.*"}
+	waiting.Name, waiting.Subjects = s.name, []string{s.name + ".wait.>", s.name + ".turn.*.*"}
 	waiting.Description = "webhooks that wait for their destinations"
 	waiting.Retention = jetstream.WorkQueuePolicy
 	// One that waits already is not stored again, whenever it comes.
 	waiting.MaxMsgsPerSubject, waiting.DiscardNewPerSubject = 1, true
+	waiting.AllowRollup = true // for what takes another one's place
 	dead.Name, dead.Subjects = s.name+"_DEAD", []string{s.name + ".dead.*"}
 	dead.Description = "webhooks that are not delivered any more"
-	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*"}
-	state.Description = "failed attempts of webhooks that wait"
+	state.Name, state.Subjects = s.name+"_STATE", []string{s.name + ".state.*", s.name + ".paused.*"}
+	state.Description = "failed attempts of webhooks that wait, and paused destinations"
 	state.Discard, state.MaxMsgsPerSubject, state.MaxBytes = jetstream.DiscardOld, 1, -1
 	all := streams{s.js, cmp.Or(options.Logger, s.logger)}
 	said := limits{replicas: options.Replicas, bytes: options.MaxSize}
@@ -156,8 +160,9 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 	began := time.Now()
 	var leases []func()
 	undo := make([]func(), 0, len(targets))
+	key := keyToken(record.Key)
 	for i := range targets {
-		ack, stream, err := s.put(ctx, encoded, record, &targets[i])
+		ack, stream, err := s.put(ctx, encoded, key, &targets[i])
 		if err != nil {
 			for _, takeBack := range undo {
 				takeBack()
@@ -168,7 +173,7 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 			leases = append(leases, func() { s.leaseGoing(&targets[i], record, ack.Sequence) })
 		}
 		if ack != nil {
-			undo = append(undo, func() { _ = stream.DeleteMsg(s.life, ack.Sequence) })
+			undo = append(undo, func() { _ = remove(s.life, stream, ack.Sequence) })
 		}
 	}
 	if s.observer.Synced != nil {
@@ -182,31 +187,59 @@ func (s *Store) Append(ctx context.Context, record *deliver.Record, targets []de
 
 // put stores a record for one target. There is no acknowledgement if it waits
 // there already.
-func (s *Store) put(
-	ctx context.Context, encoded []byte, record *deliver.Record, target *deliver.Target,
-) (*jetstream.PubAck, jetstream.Stream, error) {
+func (s *Store) put(ctx context.Context, encoded []byte, key string, target *deliver.Target) (*jetstream.PubAck, jetstream.Stream, error) {
 	if _, err := s.consumer(ctx, target.Destination); err != nil {
 		return nil, nil, err
 	}
-	n := note{Destination: target.Destination, Attempts: target.Attempts, Stored: time.Now(), Due: target.Due, Failure: target.Failure}
+	in := laneOf(target.Destination, target.Lane)
+	n := note{
+		Destination: target.Destination, Lane: in.token, Attempts: target.Attempts, Made: target.Attempts,
+		Stored: time.Now(), Due: target.Due, Failure: target.Failure,
+	}
 	if target.Dead != nil {
-		n.Failure = *target.Dead
-		ack, err := s.publish(ctx, s.deadSubject(target.Destination), n, encoded)
+		ack, err := s.putDead(ctx, n, *target.Dead, encoded)
 		return ack, s.dead, err
 	}
-	if target.Lease != nil && target.LeaseEnd.After(n.Due) {
-		n.Due = target.LeaseEnd // the servers hand it out to any instance
+	if target.Lease != nil {
+		n.Going = true
+		if target.LeaseEnd.After(n.Due) {
+			n.Due = target.LeaseEnd // the servers hand it out to any instance
+		}
 	}
-	ack, err := s.publish(ctx, s.waitSubject(target.Destination, record.Key), n, encoded)
+	if in.isNone() {
+		ack, err := s.publish(ctx, s.waitSubject(target.Destination, key), n, encoded)
+		return ack, s.waiting, err
+	}
+	ack, err := s.appendTo(ctx, in, n, key, encoded)
+	if err == nil {
+		if err = s.offer(ctx, in); err != nil && ack != nil {
+			_ = remove(s.life, s.waiting, ack.Sequence)
+		}
+	}
 	return ack, s.waiting, err
+}
+
+// putDead stores a dead letter that has never waited. In a lane its place is behind
+// what has been stored by now.
+func (s *Store) putDead(ctx context.Context, n note, failure deliver.Failure, encoded []byte) (*jetstream.PubAck, error) {
+	n.Failure = failure
+	if n.Lane != "" {
+		about, err := s.waiting.Info(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n.Place = about.State.LastSeq
+	}
+	return s.publish(ctx, s.deadSubject(n.Destination), n, encoded)
 }
 
 // leaseGoing leases a message that was stored while an attempt of it is still
 // being made. It does not come from a consumer, so nothing is to be told to one.
 func (s *Store) leaseGoing(target *deliver.Target, record *deliver.Record, sequence uint64) {
 	d := target.Going(record, time.Now())
-	l := &lease{sequence: sequence, note: note{
-		Destination: target.Destination, Attempts: d.Attempts, Stored: d.Stored, Due: target.Due,
+	in := laneOf(target.Destination, target.Lane)
+	l := &lease{sequence: sequence, lane: in, note: note{
+		Destination: target.Destination, Lane: in.token, Attempts: d.Attempts, Made: d.Made, Stored: d.Stored, Due: target.Due,
 	}}
 	d.Lease = l
 	s.mu.Lock()
@@ -220,20 +253,30 @@ func (s *Store) leaseGoing(target *deliver.Target, record *deliver.Record, seque
 func (s *Store) publish(
 	ctx context.Context, subject string, n note, data []byte, options ...jetstream.PublishOpt,
 ) (*jetstream.PubAck, error) {
-	m := &nats.Msg{Subject: subject, Header: n.header(), Data: data}
+	return s.publishMessage(ctx, &nats.Msg{Subject: subject, Header: n.header(), Data: data}, options...)
+}
+
+func (s *Store) publishMessage(ctx context.Context, m *nats.Msg, options ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	ack, err := s.js.PublishMsg(ctx, m, append(options, jetstream.WithRetryAttempts(electionTries), jetstream.WithRetryWait(electionWait))...)
 	if err == nil {
 		return ack, nil
 	}
 	if refused, ok := errors.AsType[*jetstream.APIError](err); ok {
 		switch said := refused.Description; {
-		case strings.Contains(said, "per subject exceeded"):
+		case strings.Contains(said, "per subject exceeded"), isOutrun(refused):
 			return nil, nil
 		case strings.Contains(said, "exceeded"), strings.Contains(said, "insufficient"): // limits, the servers' disks
 			return nil, fmt.Errorf("%w: %s", deliver.ErrFull, said)
 		}
 	}
 	return nil, explain(err)
+}
+
+// isOutrun reports whether a message was to be stored under a condition that does not
+// hold any more.
+func isOutrun(refused *jetstream.APIError) bool {
+	return refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence ||
+		refused.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant
 }
 
 // Close implements deliver.Store. What was leased here is due at once.
@@ -254,4 +297,5 @@ func (s *Store) Close() error {
 	return err
 }
 
+// Interface guard
 var _ deliver.Store = (*Store)(nil)

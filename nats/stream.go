@@ -127,6 +127,8 @@ func (p *plan) settle(config jetstream.StreamConfig) (jetstream.StreamConfig, []
 	differs(&changed, "discard", &config.Discard, want.Discard)
 	differs(&changed, "discard_new_per_subject", &config.DiscardNewPerSubject, want.DiscardNewPerSubject)
 	differs(&changed, "max_msgs_per_subject", &config.MaxMsgsPerSubject, cmp.Or(want.MaxMsgsPerSubject, config.MaxMsgsPerSubject))
+	differs(&changed, "allow_rollup_hdrs", &config.AllowRollup, want.AllowRollup || config.AllowRollup)
+	differs(&changed, "allow_direct", &config.AllowDirect, want.AllowDirect) // a server may answer that has not heard of the latest
 	differs(&changed, "allow_msg_ttl", &config.AllowMsgTTL, want.AllowMsgTTL || config.AllowMsgTTL)
 	differs(&changed, "num_replicas", &config.Replicas, cmp.Or(p.said.replicas, config.Replicas))
 	differs(&changed, "max_bytes", &config.MaxBytes, cmp.Or(p.said.bytes, config.MaxBytes))

@@ -288,8 +288,5 @@ func (s *Store) Close() error {
 	return err
 }
 
-// Interface guards
-var (
-	_ deliver.Store    = (*Store)(nil)
-	_ deliver.Controls = (*Store)(nil)
-)
+// Interface guard
+var _ deliver.Store = (*Store)(nil)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -56,6 +55,7 @@ func Run(t *testing.T, place func(t *testing.T) Opener) {
 		"requeues into a lane":                    (*suite).laneRequeued,
 		"removes from a lane":                     (*suite).laneRemoved,
 		"holds a lane for a first attempt":        (*suite).laneEntered,
+		"holds a lane while a first one is late":  (*suite).laneGoing,
 		"keeps the order of a long lane":          (*suite).laneLong,
 		"pauses and resumes":                      (*suite).pauses,
 		"makes due what waits":                    (*suite).retriesNow,
@@ -209,55 +209,4 @@ func (s *suite) list(filter deliver.Filter) []deliver.Entry {
 func same(a, b *deliver.Record) bool {
 	return a.Key == b.Key && a.ID == b.ID && a.Provider == b.Provider && a.Event == b.Event &&
 		a.Received.Equal(b.Received) && string(a.Request) == string(b.Request) && string(a.Body) == string(b.Body)
-}
-
-// concurrency has many append and many claim.
-func (s *suite) concurrency() {
-	const writers, each, readers = 8, 25, 4
-	ctx, cancel := context.WithTimeout(s.Context(), patience)
-	defer cancel()
-	var mu sync.Mutex
-	seen := make(map[string]int)
-	var group sync.WaitGroup
-	for range readers {
-		group.Go(func() {
-			for {
-				deliveries, err := s.store.Claim(ctx, "app", 3)
-				if err != nil {
-					return
-				}
-				for _, d := range deliveries {
-					mu.Lock()
-					seen[d.Record.ID]++
-					all := len(seen) == writers*each
-					mu.Unlock()
-					if err := s.store.Done(context.WithoutCancel(ctx), d); err != nil {
-						s.Errorf("Done: %v", err)
-					}
-					if all {
-						cancel()
-					}
-				}
-			}
-		})
-	}
-	for w := range writers {
-		group.Go(func() {
-			for i := range each {
-				if err := s.store.Append(s.Context(), record(w*each+i), to("app")); err != nil {
-					s.Errorf("Append: %v", err)
-				}
-			}
-		})
-	}
-	group.Wait()
-	if len(seen) != writers*each {
-		s.Errorf("%d of %d were claimed", len(seen), writers*each)
-	}
-	for id, times := range seen {
-		if times != 1 {
-			s.Errorf("%s was claimed %d times", id, times)
-		}
-	}
-	s.count("app", 0, 0)
 }

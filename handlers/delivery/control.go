@@ -2,40 +2,28 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
-// errNoControls says that an engine cannot do what was asked for.
-var errNoControls = caddy.APIError{
-	HTTPStatus: http.StatusNotImplemented, Err: errors.New("this store cannot do that; it needs the store of a file"),
-}
-
-// controlled returns the controls of the store, and the only parameter of a query.
-func (d *Manager) controlled(query url.Values, names ...string) (deliver.Controls, error) {
-	for name := range query {
-		if known := query[name]; len(known) != 1 || known[0] == "" {
-			return nil, fmt.Errorf("%w: %s needs one value", errQuery, name)
-		}
-	}
+// parametersOf returns the parameters of a query, which must be those that are named.
+func parametersOf(query url.Values, names ...string) (values []string, err error) {
 	for _, name := range names {
 		if !query.Has(name) {
 			return nil, fmt.Errorf("%w: %s is missing", errQuery, name)
 		}
+		if known := query[name]; len(known) != 1 || known[0] == "" {
+			return nil, fmt.Errorf("%w: %s needs one value", errQuery, name)
+		}
+		values = append(values, query.Get(name))
 	}
 	if len(query) != len(names) {
 		return nil, fmt.Errorf("%w: there is a parameter too many", errQuery)
 	}
-	if d.controls == nil {
-		return nil, errNoControls
-	}
-	return d.controls, nil
+	return values, nil
 }
 
 // known is an error for a destination of which nothing is kept, and that the
@@ -59,16 +47,15 @@ func (d *Manager) known(ctx context.Context, destination string) error {
 // setPaused pauses a destination, or resumes it.
 func setPaused(paused bool) func(*Manager, *http.Request) (any, error) {
 	return func(d *Manager, r *http.Request) (any, error) {
-		query := r.URL.Query()
-		controls, err := d.controlled(query, "destination")
+		values, err := parametersOf(r.URL.Query(), "destination")
 		if err != nil {
 			return nil, err
 		}
-		destination := query.Get("destination")
+		destination := values[0]
 		if err := d.known(r.Context(), destination); err != nil {
 			return nil, err
 		}
-		return QueueChange{1}, controls.SetPaused(r.Context(), destination, paused)
+		return QueueChange{1}, d.store.SetPaused(r.Context(), destination, paused)
 	}
 }
 
@@ -82,10 +69,7 @@ func retryNow(d *Manager, r *http.Request) (any, error) {
 	if filter.State == deliver.Dead {
 		return nil, fmt.Errorf("%w: dead letters are requeued, not retried", errQuery)
 	}
-	if d.controls == nil {
-		return nil, errNoControls
-	}
-	count, err := d.controls.RetryNow(r.Context(), *filter)
+	count, err := d.store.RetryNow(r.Context(), *filter)
 	for _, to := range d.destinations() {
 		if filter.Destination == "" || filter.Destination == to.Name {
 			to.Gate.Reset()
@@ -97,18 +81,17 @@ func retryNow(d *Manager, r *http.Request) (any, error) {
 // moveQueue gives what is kept for one destination to another, which the
 // configuration must have.
 func moveQueue(d *Manager, r *http.Request) (any, error) {
-	query := r.URL.Query()
-	controls, err := d.controlled(query, "from", "to")
+	values, err := parametersOf(r.URL.Query(), "from", "to")
 	if err != nil {
 		return nil, err
 	}
-	from, to := query.Get("from"), query.Get("to")
+	from, to := values[0], values[1]
 	if err := d.known(r.Context(), from); err != nil {
 		return nil, err
 	}
 	if !d.serves(to) {
 		return nil, fmt.Errorf("%w: the configuration has no destination %.80q", errQuery, to)
 	}
-	count, err := controls.Move(r.Context(), from, to)
+	count, err := d.store.Move(r.Context(), from, to)
 	return QueueChange{count}, err
 }

@@ -32,8 +32,7 @@ type Manager struct {
 
 	started  chan struct{} // closed when store is set
 	store    *pooledStore
-	controls deliver.Controls // of the store; nil if it has none
-	place    string           // that the pool knows the store by; empty if it is not open
+	place    string // that the pool knows the store by; empty if it is not open
 	runner   *deliver.Runner
 	stranded []strandedStore
 	grace    time.Duration
@@ -145,9 +144,7 @@ func (d *Manager) Start() error {
 			d.grace = grace
 		}
 	}
-	if err := d.control(); err != nil {
-		return err
-	}
+	d.control()
 	d.runner = deliver.NewRunner(d.store.Store, d.destinations(), d.engine.Retention(), d.runnerEvents())
 	close(d.started)
 	d.findStranded()
@@ -157,30 +154,23 @@ func (d *Manager) Start() error {
 }
 
 // control takes what spares the destinations over from the configuration before.
-func (d *Manager) control() error {
-	d.controls, _ = d.store.Store.(deliver.Controls)
+func (d *Manager) control() {
 	for _, deliverer := range d.all {
-		if deliverer.order != nil && d.controls == nil {
-			return fmt.Errorf("webhook_deliver %s: this store keeps no order; it needs the store of a file", deliverer.Name)
-		}
 		for _, to := range deliverer.To {
 			to.gate = d.store.gates.of(to.fullName)
 			to.gate.SetLimits(deliverer.limits(), func(down bool, failure deliver.Failure) { d.turned(to.fullName, down, failure) })
 		}
 	}
-	return nil
 }
 
 // now is the time by which deliveries are due.
 func (d *Manager) now() time.Time {
 	select {
 	case <-d.started:
-		if d.controls != nil {
-			return d.controls.Now()
-		}
+		return d.store.Now()
 	default:
+		return time.Now()
 	}
-	return time.Now()
 }
 
 // opened returns the store. Requests may come before the app has started, since

@@ -57,12 +57,12 @@ func (d *Deliver) enter(ctx context.Context, lane string) (e entered, may bool) 
 
 // at asks for the leave of one destination.
 func (e *entered) at(ctx context.Context, to *Destination, lane string) bool {
-	controls := to.of.delivery.controls
-	if to.hangs() || controls != nil && controls.Paused(to.fullName) {
+	store := to.of.delivery.store
+	if to.hangs() || store.Paused(to.fullName) {
 		return false
 	}
 	if lane != "" {
-		leave, err := controls.Enter(ctx, to.fullName, lane)
+		leave, err := store.Enter(ctx, to.fullName, lane)
 		if err != nil || leave == nil {
 			return false // a store that fails says so when it is to store
 		}
