@@ -63,6 +63,9 @@ func (s *Store) claimOnce(ctx context.Context, destination string, limit int) (c
 			claimed = append(claimed, d)
 		}
 	}
+	if asking.Err() != nil {
+		return claimed, nil
+	}
 	return claimed, err
 }
 

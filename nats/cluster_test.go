@@ -175,6 +175,7 @@ type ledger struct {
 	mu           sync.Mutex
 	acknowledged map[string]bool
 	delivered    map[string]int
+	firsts       []string // ids, as they came first
 	failures     int
 	asked        int
 }

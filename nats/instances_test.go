@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,7 @@ http://` + i.address + ` {
 		otherwise {
 			webhook_deliver orders {
 				mode queue
+				order body.lane
 				retry 10ms 50ms 200ms 1s 1s 1s 1s 1s 1s 1s
 				reverse_proxy ` + strings.TrimPrefix(app, "http://") + `
 			}
@@ -92,15 +94,20 @@ func (i *instance) kill() {
 	_ = i.process.Wait()
 }
 
-// send has one sender send to an instance, whether it is there or not, until ctx
-// ends.
-func (l *ledger) send(ctx context.Context, to *instance, sender string) {
+// send has one sender send to instances by turns, whether they are there or not, until
+// ctx ends. It sends an event when the one before was answered; they are in a lane, if
+// that has a name.
+func (l *ledger) send(ctx context.Context, sender, lane string, to ...*instance) {
 	client := &http.Client{Transport: &http.Transport{}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	for n := 0; ctx.Err() == nil; n++ {
-		id := fmt.Sprintf("%s-%d", sender, n)
+		id := fmt.Sprintf("%s/%d", sender, n)
 		body := `{"id": "` + id + `", "padding": "` + strings.Repeat("x", 6000) + `"}`
-		request, err := http.NewRequest(http.MethodPost, "http://"+to.address+"/hook", strings.NewReader(body))
+		if lane != "" {
+			body = `{"lane": "` + lane + `", ` + body[1:]
+		}
+		address := to[n%len(to)].address
+		request, err := http.NewRequest(http.MethodPost, "http://"+address+"/hook", strings.NewReader(body))
 		if err != nil {
 			return
 		}
@@ -132,11 +139,35 @@ func (l *ledger) app(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	l.delivered[r.Header.Get("Webhook-Delivery-Id")]++
+	id := r.Header.Get("Webhook-Delivery-Id")
+	if l.delivered[id]++; l.delivered[id] == 1 {
+		l.firsts = append(l.firsts, id)
+	}
+}
+
+// disordered returns how many acknowledged events of a sender came after one that it
+// had sent later.
+func (l *ledger) disordered(sender string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	latest, wrong := -1, 0
+	for _, id := range l.firsts {
+		of, text, _ := strings.Cut(id, "/")
+		number, err := strconv.Atoi(text)
+		if err != nil || of != sender || !l.acknowledged[id] {
+			continue
+		}
+		if number < latest {
+			wrong++
+		}
+		latest = max(latest, number)
+	}
+	return wrong
 }
 
 // Whatever one of two instances has acknowledged reaches the app, if the server
-// that leads is killed at any moment and an instance after it, again and again.
+// that leads is killed at any moment and an instance after it, again and again; and
+// that of a lane in its order, whichever instance took it.
 func TestKillThroughCaddy(t *testing.T) {
 	rounds := killRounds(t)
 	nodes := startCluster(t)
@@ -153,8 +184,12 @@ func TestKillThroughCaddy(t *testing.T) {
 		t.Cleanup(func() { i.kill() })
 		instances[n] = i
 		for sender := range 3 {
-			senders.Go(func() { l.send(ctx, i, fmt.Sprintf("%d-%d", n, sender)) })
+			senders.Go(func() { l.send(ctx, fmt.Sprintf("%d-%d", n, sender), "", i) })
 		}
+	}
+	lanes := []string{"lane-a", "lane-b", "lane-c"}
+	for _, lane := range lanes {
+		senders.Go(func() { l.send(ctx, lane, lane, instances...) })
 	}
 	t.Cleanup(senders.Wait)
 	t.Cleanup(stop)
@@ -183,13 +218,25 @@ func TestKillThroughCaddy(t *testing.T) {
 	stop()
 	senders.Wait()
 	reached(t, "all that was acknowledged is delivered", func() bool { return l.waiting() == 0 })
+	for _, lane := range lanes {
+		if n := l.disordered(lane); n > 0 {
+			t.Errorf("%d events of %s came too late", n, lane)
+		}
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	duplicates := 0
 	for _, times := range l.delivered {
 		duplicates += times - 1
 	}
-	t.Logf("%d rounds: %d acknowledged, 0 lost, %d not acknowledged, %d duplicates", rounds, len(l.acknowledged), l.failures, duplicates)
+	inOrder := 0
+	for id := range l.acknowledged {
+		if strings.HasPrefix(id, "lane-") {
+			inOrder++
+		}
+	}
+	t.Logf("%d rounds: %d acknowledged, %d of them in lanes, 0 lost, %d not acknowledged, %d duplicates",
+		rounds, len(l.acknowledged), inOrder, l.failures, duplicates)
 }
 
 // leading returns the server that leads what waits.
