@@ -69,6 +69,10 @@ var options = map[string]setter{
 		c.Diagnose = true
 		return noArgs(d)
 	},
+	"observe": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
+		c.Observe = true
+		return noArgs(d)
+	},
 	"confirm_subscription": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.ConfirmSubscription = true
 		return noArgs(d)

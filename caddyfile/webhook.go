@@ -80,6 +80,7 @@ type Branch struct {
 //	    diagnose
 //	    max_size     <size>
 //	    require_signed
+//	    observe
 //	    expect_every <duration>
 //	    inspect      [<keep>|off] {
 //	        bodies
@@ -198,7 +199,7 @@ func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 // subdirectives are the names that a block may contain.
 var subdirectives = []string{
 	"secret", "token", "token_header", "basic", "issued", "jwt", "tenant", "unverified", "sources", "methods", "content", "event", "id",
-	"payload", "tolerance", "name", "replay", "map_status", "synchronous", "public_url", "require_signed", "confirm_subscription", "max_size", "expect_every",
+	"payload", "tolerance", "name", "replay", "map_status", "synchronous", "public_url", "require_signed", "observe", "confirm_subscription", "max_size", "expect_every",
 	"inspect", "diagnose", "on", "otherwise",
 }
 

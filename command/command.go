@@ -29,7 +29,7 @@ func New(samples fs.FS) caddycmd.Command {
 			cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: " + docs + "\n")
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()), queueCommand(), deadCommand(), tenantCommand())
+				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -78,4 +79,18 @@ func checkAnswer(t *testing.T, got webhooktest.Response, status int, body string
 func checkReason(t *testing.T, got webhooktest.Response, status int, reason string) {
 	t.Helper()
 	checkAnswer(t, got, status, "<"+reason+">")
+}
+
+// exitCode is what Caddy's main function makes of an error. Its type is not
+// exported.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	if value := reflect.ValueOf(err); value.Kind() == reflect.Pointer && value.Elem().Kind() == reflect.Struct {
+		if code := value.Elem().FieldByName("ExitCode"); code.IsValid() && code.CanInt() {
+			return int(code.Int())
+		}
+	}
+	return 1
 }

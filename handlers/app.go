@@ -85,6 +85,7 @@ type App struct {
 	names          map[string][]namedEndpoint
 	resolved       map[string]*verify.Spec   // the providers, as they are
 	synchronous    map[webhook.Endpoint]bool // endpoints whose senders ask
+	observed       map[webhook.Endpoint]bool // endpoints with tenants that only observe
 }
 
 // CaddyModule returns the Caddy module information. Its receiver is a pointer

@@ -47,6 +47,8 @@ import (
 // keys of a token cannot be fetched, deliveries or tenants not be looked up, or there is no
 // memory for the body. An event that passes but that no other handler answers is
 // not acknowledged: it ends as a 503.
+//
+// With `observe` what would be refused is handed on instead, marked as unverified.
 type Auth struct {
 	verify.Endpoint
 
@@ -141,7 +143,7 @@ func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
 		a.withhold = passAll
 		app.noteSynchronous(a.observer.Endpoint)
 	}
-	return nil
+	return a.beginObserving(app)
 }
 
 // provisionVerifier makes the verifier, of the credentials as they are now, which it
@@ -200,25 +202,6 @@ func (a *Auth) provisionLimits() {
 // Verifier returns what decides about the requests of this handler.
 func (a *Auth) Verifier() *verify.Verifier { return a.current.Load() }
 
-// Sign puts the configured credentials into a request, as the provider would.
-// The claims are added to those of a JSON Web Token.
-func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {
-	config, err := expandCredentials(a.Config, nil)
-	if err != nil {
-		return err
-	}
-	client := testClient
-	if a.gate != nil {
-		if client, config, err = a.ofTenant(r); err != nil {
-			return err
-		}
-	}
-	if err := verify.SignWithClaims(a.verifier.Provider().Spec, &config, r, claims); err != nil || a.receiver == nil {
-		return err
-	}
-	return a.receiver.sign(a.Issued, r, client)
-}
-
 // Validate checks the limits.
 func (a *Auth) Validate() error {
 	if a.MaxSize < 0 || a.ReadBody < 0 {
@@ -238,6 +221,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		v.Buffer.End(r.Context())
 	}()
 	event, claim, answer, err := a.authenticate(w, r, repl, v)
+	if err != nil && a.Observe {
+		event, err = a.observe(w, r, v, err)
+	}
 	if err != nil {
 		err = a.refuse(w, r, repl, &v.Buffer, err)
 		v.Buffer.Drop()
@@ -252,11 +238,15 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	v.Event = event
 	caddyhttp.SetVar(r.Context(), webhook.EventVar, v)
 	repl.Delete(webhook.ErrorPlaceholder) // it may be that of a handler before this one
-	if event.Unreadable != nil {
+	if event.Refusal == nil && event.Unreadable != nil {
 		repl.Set(webhook.ErrorPlaceholder, string(verify.Unreadable))
 	}
 	repl.Map(func(key string) (any, bool) { return webhook.EventPlaceholder(v, key) })
-	a.observer.Verified(event)
+	if event.Refusal == nil {
+		a.observer.Verified(event)
+	} else {
+		a.observer.WouldRefuse(r, event)
+	}
 	a.observer.Monitor(r, event)
 	a.observer.Doubt(r, event)
 	if claim != nil {
@@ -341,28 +331,6 @@ func hashLarge(verifier *verify.Verifier, r *http.Request, request *verify.Reque
 	return verifier.Hash(request)
 }
 
-// answerHandshake answers a request by which the provider makes sure that the
-// endpoint is meant to get its webhooks.
-func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
-	a.observer.Ended(r, &observe.Ending{Outcome: observe.OutcomeHandshake, Status: answer.Status, Arrival: a.observer.ArrivalOf(r)})
-	a.handshake(r, answer)
-
-	header := w.Header()
-	for name, value := range answer.Header {
-		header.Set(name, value)
-	}
-	header.Set("X-Content-Type-Options", "nosniff")
-	if answer.ContentType != "" {
-		header.Set("Content-Type", answer.ContentType)
-	}
-	w.WriteHeader(answer.Status)
-	if r.Method == http.MethodHead {
-		return nil
-	}
-	_, err := w.Write(answer.Body) //nolint:gosec // what is echoed is short, printable and never HTML
-	return err
-}
-
 // forward hands the request on, and makes sure that it is not acknowledged
 // unless somebody answered it: Caddy's own answer to a request that no handler
 // takes is an empty 200.
@@ -371,7 +339,10 @@ func (a *Auth) forward(
 ) (err error) {
 	answer := a.newResponseWriter(w, repl)
 	end, began := observe.Ending{Outcome: observe.OutcomeAccepted, Event: event, Arrival: a.observer.ArrivalOf(r)}, time.Now()
-	if event.Unreadable != nil {
+	switch {
+	case event.Refusal != nil:
+		end.Outcome, end.Detail = observe.OutcomeObserved, event.Refusal.Error()
+	case event.Unreadable != nil:
 		end.Outcome, end.Detail = string(verify.Unreadable), event.Unreadable.Error()
 	}
 	// A proxy panics to abort a connection, and that has an outcome, too.
@@ -383,7 +354,7 @@ func (a *Auth) forward(
 		a.observer.Forwarded(r, &end)
 	}()
 	if err = next.ServeHTTP(answer, r); err != nil {
-		if reason := webhook.RefusalReason(r); reason != "" {
+		if reason := webhook.RefusalReason(r); reason != webhook.ReasonOf(event) {
 			end.Outcome = reason
 			a.refusedLater(w, r, verify.Reason(reason))
 		}

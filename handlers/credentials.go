@@ -155,3 +155,22 @@ func challenges(spec *verify.Spec, config *verify.Config) []string {
 	}
 	return values
 }
+
+// Sign puts the configured credentials into a request, as the provider would.
+// The claims are added to those of a JSON Web Token.
+func (a *Auth) Sign(r *verify.Request, claims map[string]any) error {
+	config, err := expandCredentials(a.Config, nil)
+	if err != nil {
+		return err
+	}
+	client := testClient
+	if a.gate != nil {
+		if client, config, err = a.ofTenant(r); err != nil {
+			return err
+		}
+	}
+	if err := verify.SignWithClaims(a.verifier.Provider().Spec, &config, r, claims); err != nil || a.receiver == nil {
+		return err
+	}
+	return a.receiver.sign(a.Issued, r, client)
+}

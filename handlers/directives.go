@@ -159,6 +159,11 @@ func ParseHandleWebhook(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, er
 	if err != nil {
 		return nil, err
 	}
+	if block.Endpoint.Observe && block.Endpoint.Tenant != nil {
+		if err := checkObserved(routes); err != nil {
+			return nil, place.directive.WrapErr(err)
+		}
+	}
 	both := caddyhttp.Route{HandlersRaw: append(rawHandlers(h, &Auth{Endpoint: block.Endpoint}), rawHandlers(h, routes)...)}
 	if matcher == nil {
 		// A named route that is just one without matchers keeps its first handler only.

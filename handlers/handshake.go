@@ -57,3 +57,25 @@ func (a *Auth) handshake(r *http.Request, answer *verify.Answer) {
 	}
 	a.observer.Handshakes.Log(r, observe.OutcomeHandshake, detail, shown)
 }
+
+// answerHandshake answers a request by which the provider makes sure that the
+// endpoint is meant to get its webhooks.
+func (a *Auth) answerHandshake(w http.ResponseWriter, r *http.Request, answer *verify.Answer) error {
+	a.observer.Ended(r, &observe.Ending{Outcome: observe.OutcomeHandshake, Status: answer.Status, Arrival: a.observer.ArrivalOf(r)})
+	a.handshake(r, answer)
+
+	header := w.Header()
+	for name, value := range answer.Header {
+		header.Set(name, value)
+	}
+	header.Set("X-Content-Type-Options", "nosniff")
+	if answer.ContentType != "" {
+		header.Set("Content-Type", answer.ContentType)
+	}
+	w.WriteHeader(answer.Status)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	_, err := w.Write(answer.Body) //nolint:gosec // what is echoed is short, printable and never HTML
+	return err
+}

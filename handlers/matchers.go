@@ -256,7 +256,7 @@ func (m *MatchExpr) MatchWithError(r *http.Request) (bool, error) {
 	if err != nil {
 		m.metrics.RuleErrors.WithLabelValues(event.Provider, event.Endpoint, route.Reason(err)).Inc()
 	}
-	if errors.Is(err, route.ErrAmbiguous) {
+	if errors.Is(err, route.ErrAmbiguous) && (event.Refusal == nil || !m.FailAsFalse) {
 		m.logFailure(event, err)
 		return false, webhook.Ambiguous(r)
 	}

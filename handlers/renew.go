@@ -90,6 +90,7 @@ func (a *Auth) renew(app *App, current *verify.Config) {
 				}
 			}
 			a.current.Store(verifier)
+			a.observer.ObserveAgain()
 			if a.near != nil {
 				a.near.config.Store(&fresh)
 			}

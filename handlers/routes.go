@@ -71,6 +71,9 @@ func (rs *Routes) Provision(ctx caddy.Context) error {
 		return err
 	}
 	rs.ruleErrors = m.RuleErrors
+	if err := rs.checkObserved(ctx); err != nil {
+		return err
+	}
 	if ctx, err = rs.withSynchronous(ctx); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ import (
 // rewrite has to come before. The id is the provider's delivery id, or a hash
 // of the event where there is none or where it has other characters than
 // letters, digits, hyphens and underscores, so that a retry has the same one.
+//
+// What passes unverified, because its endpoint has `observe`, is not signed: it
+// goes upstream without these headers.
 type Sign struct {
 	// Keys in the form whsec_<base64> (symmetric, 24 to 64 bytes) or
 	// whsk_<base64> (Ed25519). Each adds a signature. Placeholders such as
@@ -90,6 +93,13 @@ func (s *Sign) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if !ok {
 		return caddyhttp.Error(http.StatusInternalServerError,
 			errors.New("webhook_sign works only after webhook_auth or inside handle_webhook"))
+	}
+	if v.Event.Refusal != nil {
+		// The endpoint only observes. The app shall not take for genuine what nobody has verified.
+		for _, name := range []string{verify.StandardID, verify.StandardTimestamp, verify.StandardSignature} {
+			r.Header.Del(name)
+		}
+		return next.ServeHTTP(w, r)
 	}
 	// Not the event's payload: another handler may have changed the body.
 	if err := webhook.BufferBody(r, v); err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// Event is a verified webhook: what is known of one request from its
-// verification to the rules, the rewriting and the log. It belongs to that
-// request and is not safe for concurrent use.
+// Event is a verified webhook, or one that an endpoint only observes: what is
+// known of one request from its verification to the rules, the rewriting and the
+// log. It belongs to that request and is not safe for concurrent use.
 type Event struct {
 	Provider  string          // the provider's name in the configuration
 	Endpoint  string          // the name of the endpoint where it arrived
@@ -29,6 +29,10 @@ type Event struct {
 	// to be changed.
 	Tenant string
 	Vars   map[string]string
+
+	// Refusal is why it would have been refused, where an endpoint only observes: it
+	// is not verified then. It is nil for an event that is.
+	Refusal *verify.Error
 
 	// Used says which of the configured credentials were right.
 	Used verify.Used
@@ -145,6 +149,7 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 		Timestamp: result.Timestamp,
 		Received:  r.Received,
 		Signed:    result.Signed,
+		Refusal:   result.Refusal,
 		Used:      result.Used,
 		Body:      r.Body,
 
@@ -167,14 +172,20 @@ func NewEvent(p *verify.Provider, identity *Identity, r *verify.Request, result 
 	if e.Timestamp.IsZero() {
 		e.Timestamp = r.Received
 	}
-	if err := e.identify(&e.Name, identity.event); err != nil {
-		return nil, err
-	}
-	if err := e.identify(&e.ID, identity.id); err != nil {
-		return nil, err
-	}
-	if len(e.Name) > verify.MaxName || len(e.ID) > verify.MaxName {
-		return nil, fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
+	for _, found := range []struct {
+		name *string
+		from *Value
+	}{{&e.Name, identity.event}, {&e.ID, identity.id}} {
+		err := e.identify(found.name, found.from)
+		if err == nil && len(*found.name) > verify.MaxName {
+			err = fmt.Errorf("the event's name or the delivery's id is longer than %d bytes", verify.MaxName)
+		}
+		if err != nil && e.Refusal == nil {
+			return nil, err
+		}
+		if err != nil {
+			*found.name, e.Unreadable = "", err
+		}
 	}
 	e.categories, e.categorized = nil, false
 	e.env, e.facts = nil, [len(facts)]any{} // made before the name and the id were known

@@ -25,6 +25,7 @@ type Snapshot struct {
 	Timestamp    time.Time         `json:"timestamp"`
 	Received     time.Time         `json:"received"`
 	Signed       verify.Coverage   `json:"signed"`
+	Refusal      verify.Reason     `json:"refusal,omitempty"`       // Event.Refusal; empty if it was verified
 	SignedFields []string          `json:"signed_fields,omitempty"` // those that signed() is true for, if Signed is not none
 	Personal     []string          `json:"personal,omitempty"`      // paths, where the provider is not built in
 	Categories   []string          `json:"categories,omitempty"`
@@ -70,6 +71,7 @@ func (e *Event) Snapshot() Snapshot {
 		Timestamp:    e.Timestamp,
 		Received:     e.Received,
 		Signed:       e.Signed,
+		Refusal:      e.refused(),
 		SignedFields: e.identity.signedFields,
 		Personal:     e.ownPersonal(),
 		Categories:   e.Categories(),
@@ -83,6 +85,22 @@ func (e *Event) Snapshot() Snapshot {
 		finder:       e.finder,
 		rewritten:    e.rewritten,
 	}
+}
+
+// refused is the word for why an event would have been refused.
+func (e *Event) refused() verify.Reason {
+	if e.Refusal == nil {
+		return ""
+	}
+	return e.Refusal.Reason
+}
+
+// refusal is what an event has of that word again.
+func (s *Snapshot) refusal() *verify.Error {
+	if s.Refusal == "" {
+		return nil
+	}
+	return &verify.Error{Reason: s.Refusal, Detail: "this was found when it arrived"}
 }
 
 // Event makes the event of a request that has header and body. It shares
@@ -102,6 +120,7 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 		Timestamp:    s.Timestamp,
 		Received:     s.Received,
 		Signed:       s.Signed,
+		Refusal:      s.refusal(),
 		Body:         payload.New(body, header.Get("Content-Type"), s.FormField),
 		StaleHeaders: s.Signatures,
 		method:       s.Method,

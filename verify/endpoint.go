@@ -38,6 +38,14 @@ type Endpoint struct {
 	// fails, a rewrite is a 500, and a placeholder is empty. Default: false.
 	RequireSigned bool `json:"require_signed,omitempty"`
 
+	// Nothing is refused for its credentials, sender, method, time or payload: what
+	// would be is handed on unverified, with the header `Webhook-Verified: false` and
+	// the reason in `{http.webhook.error}`, and is counted. It is for the time before
+	// refusals begin at an app that is live. What protects Caddy itself still refuses:
+	// limits of size, time and memory. It allows neither `replay` nor `issued` nor
+	// `require_signed`. Default: false.
+	Observe bool `json:"observe,omitempty"`
+
 	// The largest body in bytes. Default: 1048576 (1 MiB).
 	MaxSize int64 `json:"max_size,omitempty"`
 
@@ -116,7 +124,7 @@ func (e *Endpoint) Validate(spec *Spec) error {
 			return err
 		}
 	}
-	return errors.Join(e.validateName(), e.validateSynchronous(spec), e.MapStatus.validate())
+	return errors.Join(e.validateName(), e.validateSynchronous(spec), e.validateObserve(), e.MapStatus.validate())
 }
 
 // validateSynchronous refuses what would give a question another answer than the
@@ -134,6 +142,24 @@ func (e *Endpoint) validateSynchronous(spec *Spec) error {
 		return errors.New(why + ", but replay answers to copies itself; remove replay")
 	case len(e.MapStatus) > 0 && e.MapStatus[0] != "off":
 		return errors.New(why + ", whatever its status; remove map_status")
+	}
+	return nil
+}
+
+// validateObserve refuses what an unverified request must not have a part in.
+func (e *Endpoint) validateObserve() error {
+	switch {
+	case !e.Observe:
+		return nil
+	case e.Replay > 0:
+		return errors.New("observe lets unverified requests pass, and replay would remember them, so that anybody could have events " +
+			"refused as duplicates; remove replay until you remove observe")
+	case e.Issued != nil:
+		return errors.New("observe lets unverified requests pass, so that a sender never learns that it has to fetch a token; " +
+			"remove observe: a token that was issued here can be enforced at once")
+	case e.RequireSigned:
+		return errors.New("observe lets unverified requests pass, of which nothing is signed, so that require_signed would keep all of " +
+			"them from their routes; remove require_signed until you remove observe")
 	}
 	return nil
 }

@@ -59,6 +59,10 @@ type Result struct {
 	// cannot be read, or it cannot be right. Its text holds no payload.
 	NoTime error
 
+	// Refusal is why the request would have been refused, where an endpoint only
+	// observes; nil for one that is verified.
+	Refusal *Error
+
 	// Used says which credentials were right.
 	Used Used
 

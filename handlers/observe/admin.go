@@ -29,6 +29,7 @@ import (
 // -----|--------
 // `/webhooks/` | A page for browsers, which open it by `caddy webhooks inspect`
 // `/webhooks/providers` | The endpoints that are configured, by their providers and names, with their counters
+// `/webhooks/observe` | The endpoints with `observe`: what would have been refused, and whether that can begin
 // `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `tenant`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
 // `/webhooks/deliveries/<number>` | One of them, with its headers, what was decided and what a rewrite has changed
 type Admin struct{}
@@ -83,6 +84,8 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	switch name {
 	case "providers":
 		return showJSON(w, endpointStates())
+	case "observe":
+		return showJSON(w, observedStates())
 	case "deliveries":
 		return serveDeliveries(w, r)
 	case "":

@@ -76,13 +76,21 @@ type Arrival struct {
 // String keeps the request out of logs and answers that print all variables.
 func (*Arrival) String() string { return "webhook" }
 
-// Arrived notes a request as it came, if it is to be kept.
+// Arrived notes a request as it came, if it is to be kept or counted.
 func (o *Observer) Arrived(r *http.Request, request *verify.Request) {
+	o.observation.arrived(r)
 	if o.Inspector != nil {
 		header := r.Header.Clone()
 		caddyhttp.SetVar(r.Context(), arrivalVar, &Arrival{
 			request: request, header: header, path: request.URL.Path, lines: o.Inspector.redactor.Headers(header),
 		})
+	}
+}
+
+// ArrivedAgain notes what a request is described by from now on, if it is to be kept.
+func (o *Observer) ArrivedAgain(r *http.Request, request *verify.Request) {
+	if s := o.ArrivalOf(r); s != nil {
+		s.request = request
 	}
 }
 

@@ -27,6 +27,7 @@ type Metrics struct {
 	silent       *prometheus.GaugeVec     // by endpoint
 	Tokens       *prometheus.CounterVec   // by issuer and outcome
 	keyUsed      *prometheus.GaugeVec     // by endpoint, kind and number of a key
+	wouldRefuse  *prometheus.CounterVec   // by endpoint and reason
 	buffered     prometheus.GaugeFunc
 
 	TenantLookups *prometheus.CounterVec // by source and result
@@ -49,6 +50,7 @@ const (
 	OutcomeAccepted  = "accepted"  // verified, and handed on
 	OutcomeHandshake = "handshake" // answered here
 	OutcomeUnrouted  = "unrouted"  // verified, but no directive answered it
+	OutcomeObserved  = "observed"  // not verified, and handed on, because the endpoint only observes
 
 	OutcomeRewriteFailed = "rewrite_failed" // verified, but webhook_rewrite could not make of it what it says
 )
@@ -56,7 +58,7 @@ const (
 // Outcomes are all ends that a request can come to. Each has a counter from
 // the start, so that a first refusal shows as an increase.
 var Outcomes = []string{
-	OutcomeAccepted, string(verify.Unreadable), OutcomeHandshake, OutcomeUnrouted, OutcomeRewriteFailed, string(verify.Duplicate),
+	OutcomeAccepted, string(verify.Unreadable), OutcomeHandshake, OutcomeUnrouted, OutcomeObserved, OutcomeRewriteFailed, string(verify.Duplicate),
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
 	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
@@ -68,7 +70,7 @@ var Collectors = sync.OnceValue(func() *Metrics {
 	return &Metrics{
 		requests: counters("requests_total",
 			"Webhook requests by endpoint and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
-				"handshake, unrouted, rewrite_failed, duplicate or the reason of a refusal.",
+				"handshake, unrouted, observed (it would be refused), rewrite_failed, duplicate or the reason of a refusal.",
 			"provider", "endpoint", "outcome"),
 		appResponses: counters("app_responses_total",
 			"Answers of apps to verified webhooks, by endpoint and class: 2xx, 3xx, 4xx, 5xx, or none, if there was no answer. "+
@@ -99,6 +101,9 @@ var Collectors = sync.OnceValue(func() *Metrics {
 			"When a configured credential was right last, in Unix time, by endpoint, kind and its number; 0 if it was not since the process began. "+
 				"Those of tenants are not counted.",
 			[]string{"provider", "endpoint", "kind", "key"}),
+		wouldRefuse: counters("would_refuse_total",
+			"Webhooks that were handed on although they would be refused, because the endpoint only observes, by endpoint and reason.",
+			"provider", "endpoint", "reason"),
 		Renewed: counters("credentials_renewed_total",
 			"Times that credentials had changed in their files, by handler and result: taken, or broken, which leaves the old ones in use.",
 			"handler", "result"),
@@ -154,7 +159,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
-		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed,
+		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
 		if err := Register(ctx, collector); err != nil {
@@ -219,7 +224,7 @@ func labelsOf(e webhook.Endpoint) prometheus.Labels {
 func (m *Metrics) forget(e webhook.Endpoint) {
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed} {
+	}{m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed, m.wouldRefuse} {
 		vec.DeletePartialMatch(labelsOf(e))
 	}
 }

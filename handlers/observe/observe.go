@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
@@ -33,6 +34,9 @@ type Observer struct {
 	doubts      *Refusals // about webhooks that are accepted
 	Handshakes  *Refusals // answered
 	Duplicates  *Refusals
+	observed    *Refusals              // would have been refused
+	observation *observation           // nil unless the endpoint only observes
+	wouldRefuse *prometheus.CounterVec // by reason
 	heartbeat   *heartbeat
 	expectEvery time.Duration // 0: nothing is expected
 	Inspector   *inspector    // nil: nothing is kept
@@ -70,6 +74,11 @@ func NewObserver(ctx caddy.Context, config *verify.Endpoint) (*Observer, error) 
 			Logger: ctx.Logger(), Level: zap.InfoLevel, Whose: e.Field(),
 			Message: "webhook is a duplicate; the app does not see it", Rest: "more webhooks were duplicates than are logged",
 		},
+		observed: &Refusals{
+			Logger: ctx.Logger(), Level: zap.WarnLevel, Whose: e.Field(),
+			Message: "webhook would be refused", Rest: "more webhooks would be refused than are logged",
+		},
+		wouldRefuse: m.wouldRefuse.MustCurryWith(labelsOf(e)),
 		heartbeat:   heartbeatOf(e),
 		expectEvery: time.Duration(config.ExpectEvery),
 		logger:      ctx.Logger(),
@@ -118,7 +127,7 @@ func (o *Observer) Ended(r *http.Request, end *Ending) {
 	o.Metrics.Count(outcome)
 	SetLogFields(r, o.Endpoint, event, outcome)
 	setSpanAttributes(r, o.Endpoint, event, outcome)
-	if event != nil {
+	if event != nil && event.Refusal == nil {
 		o.emit(eventVerified, event, outcome, 0)
 	}
 	if end.Arrival != nil {
@@ -144,6 +153,7 @@ func (o *Observer) Refused(r *http.Request, refusal *verify.Error) {
 // request.
 func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	o.Metrics.handling.Observe(end.Took.Seconds())
+	o.observation.count(r, end)
 	o.Ended(r, end)
 	if end.Outcome != OutcomeAccepted && end.Outcome != string(verify.Unreadable) {
 		return
@@ -206,6 +216,9 @@ func SetLogFields(r *http.Request, e webhook.Endpoint, event *route.Event, outco
 		extra.Set(zap.String("webhook_id", event.ID))
 		if key := KeyOf(event); key != "" {
 			extra.Set(zap.String("webhook_key", key))
+		}
+		if event.Refusal != nil {
+			extra.Set(zap.String("webhook_would_refuse", string(event.Refusal.Reason)))
 		}
 	}
 }

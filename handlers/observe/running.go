@@ -15,13 +15,14 @@ var Running = running.List[*Watcher]{Changed: func(current *Watcher) {
 	deliveries.Keep(current.keeps())
 }}
 
-// Forget removes what was measured of endpoints that no running configuration has.
+// Forget removes what was measured and observed of endpoints that no running
+// configuration has.
 func (w *Watcher) Forget() {
 	Running.View(func(all []*Watcher) {
-		there := make(map[webhook.Endpoint]bool)
+		there, seen := make(map[webhook.Endpoint]bool), make(map[*observation]bool)
 		for _, other := range all {
 			for _, o := range other.observers {
-				there[o.Endpoint] = true
+				there[o.Endpoint], seen[o.observation] = true, true
 			}
 		}
 		for _, o := range w.observers {
@@ -29,5 +30,6 @@ func (w *Watcher) Forget() {
 				Collectors().forget(o.Endpoint)
 			}
 		}
+		forgetObservations(seen)
 	})
 }

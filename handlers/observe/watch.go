@@ -23,6 +23,7 @@ func (w *Watcher) Add(o *Observer) {
 	w.AddRefusals(o.doubts)
 	w.AddRefusals(o.Handshakes)
 	w.AddRefusals(o.Duplicates)
+	w.AddRefusals(o.observed)
 }
 
 // AddRefusals takes a log of refusals into care, under the same condition.
@@ -50,6 +51,9 @@ func (w *Watcher) begin(at time.Time) {
 			expected[o.heartbeat] = true
 			o.heartbeat.expect(at)
 		}
+		if o.observation != nil {
+			o.observation.begin(at)
+		}
 	}
 	forget(expected)
 }
@@ -73,6 +77,7 @@ func (w *Watcher) Look(at time.Time) {
 	w.flush(at)
 	for _, o := range w.observers {
 		o.checkSilence(at)
+		o.remind(at)
 	}
 	for _, look := range w.every {
 		look()

@@ -3,6 +3,7 @@ package webhook
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,13 +34,18 @@ const (
 	headerProvider   = HeaderPrefix + "Provider"
 	headerEvent      = HeaderPrefix + "Event"
 	HeaderDeliveryID = HeaderPrefix + "Delivery-Id"
+	headerVerified   = HeaderPrefix + "Verified" // false: the endpoint only observes, and would have refused it
 )
+
+// madeHere are the headers that nobody else may set, whatever a provider's scheme reads.
+var madeHere = []string{headerProvider, headerEvent, HeaderDeliveryID, headerVerified}
 
 // ProxiedStatus is the placeholder in which reverse_proxy notes its upstream's
 // status.
 const ProxiedStatus = "http.reverse_proxy.status_code"
 
-// VerifiedEvent returns the event of a request that webhook_auth has let pass.
+// VerifiedEvent returns the event of a request that webhook_auth has let pass. Where
+// an endpoint only observes, its Refusal says whether it was verified.
 func VerifiedEvent(r *http.Request) (*route.Event, bool) {
 	v, ok := VerifiedOf(r)
 	if !ok {
@@ -95,7 +101,7 @@ func EventPlaceholder(v *Verified, key string) (any, bool) {
 	case "signed":
 		return string(event.Signed), true
 	case "error":
-		return "", true // it was not refused
+		return ReasonOf(event), true
 	}
 	if variable, ok := strings.CutPrefix(name, "tenant."); ok {
 		return event.Vars[variable], true
@@ -117,6 +123,15 @@ func EventPlaceholder(v *Verified, key string) (any, bool) {
 		return value, true
 	}
 	return "", true
+}
+
+// ReasonOf is why an event would have been refused, where an endpoint only observes;
+// it is empty for one that is verified.
+func ReasonOf(event *route.Event) string {
+	if event.Refusal == nil {
+		return ""
+	}
+	return string(event.Refusal.Reason)
 }
 
 // Ambiguous is the answer to a verified request whose payload has a name twice
@@ -155,7 +170,7 @@ func RefusalReason(r *http.Request) string {
 // make the proxy remove ours.
 func RemoveSpoofable(r *http.Request, keep map[string]bool) {
 	for name := range r.Header {
-		if isOurs(name) && (!keep[name] || name == headerProvider || name == headerEvent || name == HeaderDeliveryID) {
+		if isOurs(name) && (!keep[name] || slices.Contains(madeHere, name)) {
 			delete(r.Header, name)
 		}
 	}
@@ -193,8 +208,8 @@ func endHere(header http.Header, lines []string) []string {
 	return kept
 }
 
-// AddEventHeaders tells the upstream what was verified. Where only what is signed
-// may be read, that is all it tells.
+// AddEventHeaders tells the upstream what was verified, or that it was not. Where
+// only what is signed may be read, that is all it tells.
 func AddEventHeaders(r *http.Request, event *route.Event) {
 	values := [...]string{event.Provider, event.ReadableName(), event.ReadableID()}
 	for i, name := range [...]string{headerProvider, headerEvent, HeaderDeliveryID} {
@@ -202,5 +217,8 @@ func AddEventHeaders(r *http.Request, event *route.Event) {
 			values[i] = route.HeaderText(values[i])
 			r.Header[name] = values[i : i+1 : i+1]
 		}
+	}
+	if event.Refusal != nil {
+		r.Header[headerVerified] = []string{"false"}
 	}
 }
