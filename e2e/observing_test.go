@@ -310,7 +310,7 @@ func TestObserveReport(t *testing.T) {
 	checkStatus(t, push(srv, validBody), 200)
 	report("1 0 0 yes", 0)
 	status = 401 // a stranger: the app knows, too
-	checkStatus(t, srv.Post("/hook", "{}", webhooktest.GitHub("other", "push", "{}")...), 502)
+	checkStatus(t, srv.Post("/hook", "{}", webhooktest.GitHub("other", "push", "{}")...), 401)
 	report("1 1 0 yes", 0)
 	status = 200 // the app takes it
 	checkStatus(t, srv.Post("/hook", "{}", webhooktest.GitHub("other", "push", "{}")...), 200)

@@ -41,6 +41,12 @@ func table(t *testing.T) []example {
 			{"Stripe's with GitHub's secret", stripe(t, "test-secret-github", "invoice.paid", 4200), 401, ""},
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 		}},
+		{"rollout", map[string]string{"STRIPE_SECRET": "whsec_test", "GITHUB_SECRET": "test-secret-github"}, []step{
+			{"GitHub", stored(t, "github/requests/signed.http"), 200, "Webhook-Verified: \nPOST /github push"},
+			{"GitHub, tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
+			{"Stripe", stripe(t, "whsec_test", "invoice.paid", 4200), 200, "Webhook-Verified: \nPOST /stripe invoice.paid"},
+			{"Stripe, with another secret", stripe(t, "test-secret-github", "invoice.paid", 4200), 200, "Webhook-Verified: false\nPOST /stripe invoice.paid"},
+		}},
 		{"stripe", map[string]string{"STRIPE_SECRET": "whsec_test"}, []step{
 			{"large", stripe(t, "whsec_test", "invoice.paid", 1001), 200, "POST /large-invoices invoice.paid\n"},
 			{"small", stripe(t, "whsec_test", "invoice.paid", 1000), 200, "POST /stripe invoice.paid\n"},

@@ -342,6 +342,7 @@ func (a *Auth) forward(
 	switch {
 	case event.Refusal != nil:
 		end.Outcome, end.Detail = observe.OutcomeObserved, event.Refusal.Error()
+		answer.withhold = passAll // its sender gets what it would get from the app alone
 	case event.Unreadable != nil:
 		end.Outcome, end.Detail = string(verify.Unreadable), event.Unreadable.Error()
 	}

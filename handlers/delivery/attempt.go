@@ -171,7 +171,9 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 		return
 	}
 	a.known = true
-	a.to.of.metrics.AppAnswered(webhook.Endpoint{Provider: a.saved.Event.Provider, Name: cmp.Or(a.saved.Event.Endpoint, a.saved.Event.Provider)}, a.status)
+	if a.saved.Event.Refusal == "" { // what is said to a stranger tells nothing of the app
+		a.to.of.metrics.AppAnswered(webhook.Endpoint{Provider: a.saved.Event.Provider, Name: cmp.Or(a.saved.Event.Endpoint, a.saved.Event.Provider)}, a.status)
+	}
 	a.outcome = deliver.Outcome{Verdict: a.to.of.verdict(status)}
 	cut := a.outcome.Verdict == deliver.Refused && a.ctx.Err() != nil // the proxy calls it 499, and not the app
 	if a.outcome.Verdict == deliver.Delivered && err != nil || cut {
