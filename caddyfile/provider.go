@@ -115,6 +115,7 @@ func parseProvider(d *caddyfile.Dispenser, providers map[string]*verify.Spec) er
 	providers[name] = spec
 	resolved, err := verify.Resolve(name, providers)
 	if err == nil {
+		AnnounceSchemes(resolved)
 		err = compile(resolved)
 	}
 	if err != nil {

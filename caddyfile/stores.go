@@ -12,10 +12,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
 )
 
-// Where the modules are that keep something.
+// Where the modules are that keep something, or look something up.
 const (
-	replayNamespace = "webhooks.replay"
-	storeNamespace  = "webhooks.stores"
+	replayNamespace  = "webhooks.replay"
+	storeNamespace   = "webhooks.stores"
+	tenantsNamespace = "webhooks.tenants"
 )
 
 // The stores that can be written without their names: as a file's path, and as URLs.
@@ -32,7 +33,7 @@ func parseReplay(d *caddyfile.Dispenser, to *json.RawMessage) error {
 	if !d.NextArg() {
 		return d.Err("replay needs the name of a store, such as memory")
 	}
-	return parseStore(d, replayNamespace, d.Val(), "store", to)
+	return parseGuest(d, replayNamespace, d.Val(), "store", to)
 }
 
 // parseDeliveryStore reads "store <store> [<options>]" of the global option
@@ -50,15 +51,15 @@ func parseDeliveryStore(d *caddyfile.Dispenser, to *json.RawMessage) error {
 		d.NextArg()
 		name = d.Val()
 	}
-	return parseStore(d, storeNamespace, name, "engine", to)
+	return parseGuest(d, storeNamespace, name, "engine", to)
 }
 
-// parseStore has a module read its tokens, of which d is at the one before its
+// parseGuest has a module read its tokens, of which d is at the one before its
 // arguments.
-func parseStore(d *caddyfile.Dispenser, namespace, name, inlineKey string, to *json.RawMessage) error {
+func parseGuest(d *caddyfile.Dispenser, namespace, name, inlineKey string, to *json.RawMessage) error {
 	id := namespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		return d.Err(unknownStore(namespace, name))
+		return d.Err(unknownGuest(namespace, name))
 	}
 	module, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -68,8 +69,8 @@ func parseStore(d *caddyfile.Dispenser, namespace, name, inlineKey string, to *j
 	return nil
 }
 
-// unknownStore says what to write instead of a store that is not there.
-func unknownStore(namespace, name string) string {
+// unknownGuest says what to write instead of a module that is not there.
+func unknownGuest(namespace, name string) string {
 	if name == clusterStore {
 		return "the store nats needs a build of Caddy with the package nats: xcaddy build " +
 			"--with github.com/caddy-webhooks/caddy-webhooks --with github.com/caddy-webhooks/caddy-webhooks/nats"
@@ -78,7 +79,11 @@ func unknownStore(namespace, name string) string {
 	for _, module := range caddy.GetModules(namespace) {
 		names = append(names, module.ID.Name())
 	}
-	text := fmt.Sprintf("unknown store %s%s; this build of Caddy has %s", name, suggest.DidYouMean(name, names), strings.Join(names, ", "))
+	kind := "store"
+	if namespace == tenantsNamespace {
+		kind = "source of tenants"
+	}
+	text := fmt.Sprintf("unknown %s %s%s; this build of Caddy has %s", kind, name, suggest.DidYouMean(name, names), strings.Join(names, ", "))
 	if namespace == storeNamespace {
 		text += "; a file is written as a path, such as ./" + name
 	}

@@ -3,7 +3,6 @@ package caddyfile
 import (
 	"encoding/json"
 
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -36,13 +35,13 @@ func parseTenants(d *caddyfile.Dispenser, options *Options) error {
 	if options.Tenants[name] != nil {
 		return d.Errf("tenants %s is already defined", name)
 	}
-	module, err := caddyfile.UnmarshalModule(d, "webhooks.tenants."+source)
-	if err != nil {
+	var module json.RawMessage
+	if err := parseGuest(d, tenantsNamespace, source, "source", &module); err != nil {
 		return err
 	}
 	if options.Tenants == nil {
 		options.Tenants = make(map[string]json.RawMessage)
 	}
-	options.Tenants[name] = caddyconfig.JSONModuleObject(module, "source", source, nil)
+	options.Tenants[name] = module
 	return nil
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -100,6 +103,11 @@ Exit codes: 0 verified, 1 refused, 2 the command could not be carried out.`,
 func (v *verification) run() (int, error) {
 	spec, err := v.spec()
 	if err != nil {
+		return exitUsage, err
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	if err := webhook.LoadSchemes(ctx, spec); err != nil {
 		return exitUsage, err
 	}
 	config, err := v.credentials.config(spec.Name)

@@ -41,7 +41,7 @@ func TestDecodedValuesAreDropped(t *testing.T) {
 		"webhook_deliver": "handle_webhook /hook github " + testSecret + " {\non when " + rule + " {\nrespond 418\n}\notherwise {\nwebhook_deliver {\nwait 20s\nto webhook_proxy " + up.Addr() + "\n}\n}\n}",
 	}
 	const count, size = 4, 1 << 16
-	body := `{"items":[` + strings.Repeat(`{"a":1},`, size/8-10) + `{}]}`
+	body := `{"items":[` + strings.Repeat(`{"amount":1},`, size/13-10) + `{}]}`
 	for name, way := range ways {
 		t.Run(name, func(t *testing.T) {
 			srv := webhooktest.Start(t, "{\n\tmetrics\n\twebhooks {\n\t\tmax_buffered 64MiB\n\t\tstore "+t.TempDir()+"/store\n\t}\n}\n"+

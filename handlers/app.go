@@ -24,21 +24,6 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// schemeNamespace is where modules are that verify in ways no Spec describes.
-// They implement verify.SchemeFactory.
-const schemeNamespace = "webhooks.schemes."
-
-func init() {
-	verify.LookupScheme = func(name string) (verify.SchemeFactory, bool) {
-		info, err := caddy.GetModule(schemeNamespace + name)
-		if err != nil {
-			return nil, false
-		}
-		factory, ok := info.New().(verify.SchemeFactory)
-		return factory, ok
-	}
-}
-
 // App holds what all webhook handlers share: the providers that operators
 // define beside the built-in ones, and the store of deliveries.
 type App struct {
@@ -111,6 +96,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return errors.New("max_buffered cannot be negative")
 	}
 	if err := a.resolve(); err != nil {
+		return err
+	}
+	if err := webhook.LoadSchemes(ctx, slices.Collect(maps.Values(a.resolved))...); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.resolved)) {
@@ -260,7 +248,11 @@ func appFromOption(option any) (*App, error) {
 	if app.Providers == nil {
 		app.Providers = make(map[string]*verify.Spec)
 	}
-	return app, app.resolve()
+	if err := app.resolve(); err != nil {
+		return nil, err
+	}
+	fromcaddyfile.AnnounceSchemes(slices.Collect(maps.Values(app.resolved))...)
+	return app, nil
 }
 
 // Interface guards

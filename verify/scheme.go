@@ -17,21 +17,56 @@ type Scheme interface {
 	Verify(r *Request) (Coverage, error)
 }
 
+// SchemeSigner is a Scheme that signs, too, so that test webhooks can be sent.
+type SchemeSigner interface {
+	Scheme
+
+	// Sign signs a request, whose Body is set, with the first secret.
+	Sign(r *Request) error
+}
+
+// SchemeNamespace is where Caddy modules are that implement [SchemeFactory]. The last
+// part of a module's id is the scheme's name.
+const SchemeNamespace = "webhooks.schemes"
+
 // SchemeFactory makes a Scheme for an endpoint. It is called without secrets
 // to check a Spec.
 type SchemeFactory interface {
 	NewScheme(spec *Spec, secrets []string) (Scheme, error)
 }
 
-// LookupScheme finds a scheme that is not built in by its name. Package
-// handlers makes it look for Caddy modules in the namespace webhooks.schemes.
-var LookupScheme = func(name string) (SchemeFactory, bool) { return nil, false }
+// GuestSchemes returns the names of the schemes that the description names and that
+// are not built in. Before it is used, UseScheme has to be called for each.
+func (s *Spec) GuestSchemes() (names []string) {
+	for _, way := range s.Ways() {
+		if !slices.Contains(names, way.Scheme) && !isBuiltIn(way.Scheme) {
+			names = append(names, way.Scheme)
+		}
+	}
+	return names
+}
+
+// UseScheme gives the description what makes a scheme that is not built in.
+func (s *Spec) UseScheme(name string, factory SchemeFactory) {
+	if s.guests == nil {
+		s.guests = make(map[string]SchemeFactory)
+	}
+	s.guests[name] = factory
+}
 
 // signatureSchemes are the schemes with a signature over content.
 var signatureSchemes = []string{"hmac", "digest", "ed25519", "ecdsa_p256", "rsa_sha256", "rsa_sha1"}
 
+// builtInSchemes are the other ones with keys.
+var builtInSchemes = []string{"jwt", "aws_sns", "paypal"}
+
 // plainSchemes are those without secrets of their own.
 var plainSchemes = []string{"", "token", "basic", "none"}
+
+// isBuiltIn reports whether there is a scheme of this name without a guest.
+func isBuiltIn(name string) bool {
+	return slices.Contains(plainSchemes, name) || slices.Contains(signatureSchemes, name) || slices.Contains(builtInSchemes, name)
+}
 
 // check is one kind of credential.
 type check interface {
@@ -59,26 +94,44 @@ func newScheme(p *Provider, secrets []string, fetcher Fetcher) (check, error) {
 	case name == "paypal":
 		return newPayPal(secrets, fetcher)
 	default:
-		factory, ok := LookupScheme(name)
-		if !ok {
-			return nil, fmt.Errorf("scheme is %q; it can be %s, jwt, token, basic or none",
-				name, strings.Join(signatureSchemes, ", "))
-		}
-		scheme, err := factory.NewScheme(p.Spec, secrets)
-		return &foreignScheme{scheme: scheme}, err
+		scheme, err := p.newGuest(secrets)
+		return &guestScheme{scheme: scheme}, err
 	}
 }
 
-// foreignScheme is a Scheme as a check.
-type foreignScheme struct{ scheme Scheme }
+// newGuest makes the scheme of a guest.
+func (p *Provider) newGuest(secrets []string) (Scheme, error) {
+	factory := p.Spec.guests[p.Spec.Scheme]
+	if factory == nil {
+		return nil, fmt.Errorf("scheme is %q; it can be %s, jwt, token, basic or none",
+			p.Spec.Scheme, strings.Join(signatureSchemes, ", "))
+	}
+	return factory.NewScheme(p.Spec, secrets)
+}
 
-func (s *foreignScheme) admit(m *message) error { return s.scheme.Admit(m.Request) }
+// signAsGuest has the scheme of a guest sign.
+func (p *Provider) signAsGuest(m *message, secret string) error {
+	scheme, err := p.newGuest([]string{secret})
+	if err != nil {
+		return err
+	}
+	signer, ok := scheme.(SchemeSigner)
+	if !ok {
+		return fmt.Errorf("the scheme %s verifies, but cannot sign", p.Spec.Scheme)
+	}
+	return signer.Sign(m.Request)
+}
 
-func (s *foreignScheme) verify(m *message) error {
+// guestScheme is a Scheme as a check.
+type guestScheme struct{ scheme Scheme }
+
+func (s *guestScheme) admit(m *message) error { return s.scheme.Admit(m.Request) }
+
+func (s *guestScheme) verify(m *message) error {
 	var err error
 	m.covered, err = s.scheme.Verify(m.Request)
 	return err
 }
 
 // coverage is known only when a request was verified: see message.covered.
-func (*foreignScheme) coverage() Coverage { return SignedNothing }
+func (*guestScheme) coverage() Coverage { return SignedNothing }

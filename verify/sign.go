@@ -88,6 +88,8 @@ func (p *Provider) sign(m *message, secret string) error {
 	switch {
 	case p.Spec.Scheme == "jwt":
 		return p.signJWT(m, secret)
+	case !isBuiltIn(p.Spec.Scheme):
+		return p.signAsGuest(m, secret)
 	case p.signature == nil:
 		return errors.New("webhooks of this provider can be verified, but not made: only the provider can sign them")
 	case p.bodyHash != nil && !m.Body.IsForm() && len(m.Body.Bytes()) > 0:

@@ -168,7 +168,8 @@ type Spec struct {
 	// makes the delivery's id.
 	contentID []string
 
-	origin string // see Origin
+	origin string                   // see Origin
+	guests map[string]SchemeFactory // see UseScheme
 }
 
 // Category is a group of events.
