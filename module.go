@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/proxy"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/samples"
 	replaybolt "github.com/caddy-webhooks/caddy-webhooks/replay/bolt"
@@ -44,7 +45,8 @@ func init() {
 	caddy.RegisterModule(handlers.Rewrite{})    // http.handlers.webhook_rewrite
 	caddy.RegisterModule(handlers.Sign{})       // http.handlers.webhook_sign
 	caddy.RegisterModule(handlers.Routes{})     // http.handlers.webhook_routes
-	caddy.RegisterModule(handlers.Transport{})  // http.reverse_proxy.transport.webhook
+	caddy.RegisterModule(proxy.Forward{})       // http.handlers.webhook_forward
+	caddy.RegisterModule(proxy.Transport{})     // http.reverse_proxy.transport.webhook
 	caddy.RegisterModule(handlers.Token{})      // http.handlers.webhook_token
 	caddy.RegisterModule(observe.Admin{})       // admin.api.webhooks
 	caddy.RegisterModule(delivery.Deliver{})    // http.handlers.webhook_deliver
@@ -70,7 +72,7 @@ func init() {
 	httpcaddyfile.RegisterDirective("handle_webhook", handlers.ParseHandleWebhook)
 	httpcaddyfile.RegisterHandlerDirective("webhook_rewrite", handlers.ParseRewrite)
 	httpcaddyfile.RegisterHandlerDirective("webhook_sign", handlers.ParseSign)
-	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", handlers.ParseProxy)
+	httpcaddyfile.RegisterHandlerDirective("webhook_proxy", proxy.Parse)
 	httpcaddyfile.RegisterHandlerDirective("webhook_token", handlers.ParseToken)
 	httpcaddyfile.RegisterHandlerDirective("webhook_deliver", delivery.ParseDeliver)
 

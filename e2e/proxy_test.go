@@ -33,6 +33,14 @@ func proxied(upstreams, directives string, options ...string) string {
 	}`, testSecret, directives, upstreams, strings.Join(options, "\n\t\t\t\t")))
 }
 
+// byBothWays runs a test by each of the ways that webhook_proxy has to an app, which
+// its options decide about.
+func byBothWays(t *testing.T, test func(t *testing.T, options ...string)) {
+	t.Helper()
+	t.Run("webhook_forward", func(t *testing.T) { test(t) })
+	t.Run("reverse_proxy", func(t *testing.T) { test(t, "lb_policy random") })
+}
+
 // retried are options by which a failed attempt is repeated at the next
 // upstream.
 var retried = []string{"lb_policy first", "lb_retries 1", "fail_duration 1m", "lb_retry_match {", "method POST", "}"}
@@ -40,38 +48,42 @@ var retried = []string{"lb_policy first", "lb_retries 1", "fail_duration 1m", "l
 // A verified body goes on byte for byte with its length, whatever it is and
 // however it comes.
 func TestProxySendsTheBody(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	srv := webhooktest.Start(t, proxied(up.Addr(), ""))
-	samples := bodies()
-	samples["empty"] = nil
-	for name, body := range samples {
-		for _, chunked := range []bool{false, true} {
-			request := srv.NewRequest("POST", "/hook", bytes.NewReader(body), webhooktest.GitHub(testSecret, "push", string(body))...)
-			if chunked {
-				request.Body, request.ContentLength, request.GetBody = io.NopCloser(webhooktest.Stream(body)), -1, nil
-			}
-			checkStatus(t, srv.Do(request), 200)
-			got := up.Only()
-			if !bytes.Equal(got.Body, body) || got.ContentLength != int64(len(body)) || len(got.TransferEncoding) != 0 {
-				t.Errorf("%s, chunked %t: the upstream got %d bytes, length %d, want %d",
-					name, chunked, len(got.Body), got.ContentLength, len(body))
+	byBothWays(t, func(t *testing.T, options ...string) {
+		up := webhooktest.NewUpstream(t)
+		srv := webhooktest.Start(t, proxied(up.Addr(), "", options...))
+		samples := bodies()
+		samples["empty"] = nil
+		for name, body := range samples {
+			for _, chunked := range []bool{false, true} {
+				request := srv.NewRequest("POST", "/hook", bytes.NewReader(body), webhooktest.GitHub(testSecret, "push", string(body))...)
+				if chunked {
+					request.Body, request.ContentLength, request.GetBody = io.NopCloser(webhooktest.Stream(body)), -1, nil
+				}
+				checkStatus(t, srv.Do(request), 200)
+				got := up.Only()
+				if !bytes.Equal(got.Body, body) || got.ContentLength != int64(len(body)) || len(got.TransferEncoding) != 0 {
+					t.Errorf("%s, chunked %t: the upstream got %d bytes, length %d, want %d",
+						name, chunked, len(got.Body), got.ContentLength, len(body))
+				}
 			}
 		}
-	}
+	})
 }
 
 func TestProxySendsTheRewrittenBody(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	srv := webhooktest.Start(t, proxied(up.Addr(), "webhook_rewrite {\n set n \"body.n + 1\"\n}"))
-	for body, want := range map[string]string{
-		`{"n":1}`: `{"n":2}`,
-		`{"n":1,"a":"` + strings.Repeat("x", 300_000) + `"}`: `{"n":2,"a":"` + strings.Repeat("x", 300_000) + `"}`,
-	} {
-		checkStatus(t, push(srv, body), 200)
-		if got := up.Only(); string(got.Body) != want || got.ContentLength != int64(len(want)) {
-			t.Errorf("the upstream got %d bytes, %.40q, want %d", len(got.Body), got.Body, len(want))
+	byBothWays(t, func(t *testing.T, options ...string) {
+		up := webhooktest.NewUpstream(t)
+		srv := webhooktest.Start(t, proxied(up.Addr(), "webhook_rewrite {\n set n \"body.n + 1\"\n}", options...))
+		for body, want := range map[string]string{
+			`{"n":1}`: `{"n":2}`,
+			`{"n":1,"a":"` + strings.Repeat("x", 300_000) + `"}`: `{"n":2,"a":"` + strings.Repeat("x", 300_000) + `"}`,
+		} {
+			checkStatus(t, push(srv, body), 200)
+			if got := up.Only(); string(got.Body) != want || got.ContentLength != int64(len(want)) {
+				t.Errorf("the upstream got %d bytes, %.40q, want %d", len(got.Body), got.Body, len(want))
+			}
 		}
-	}
+	})
 }
 
 // shout is a middleware that changes the body in place while it is read, as a
@@ -105,23 +117,25 @@ func init() {
 
 // What another handler makes of the body is what is sent.
 func TestProxySendsTheReplacedBody(t *testing.T) {
-	up := webhooktest.NewUpstream(t)
-	body := `{"a":"b"}`
+	byBothWays(t, func(t *testing.T, options ...string) {
+		up := webhooktest.NewUpstream(t)
+		body := `{"a":"b"}`
 
-	srv := webhooktest.Start(t, proxied(up.Addr(), "request_body {\n set replaced\n}"))
-	checkStatus(t, push(srv, body), 200)
-	if got := up.Only(); string(got.Body) != "replaced" {
-		t.Errorf("the upstream got %q", got.Body)
-	}
+		srv := webhooktest.Start(t, proxied(up.Addr(), "request_body {\n set replaced\n}", options...))
+		checkStatus(t, push(srv, body), 200)
+		if got := up.Only(); string(got.Body) != "replaced" {
+			t.Errorf("the upstream got %q", got.Body)
+		}
 
-	srv = webhooktest.Start(t, proxied(up.Addr(), "test_shout"))
-	checkStatus(t, push(srv, body), 200)
-	if got := up.Only(); string(got.Body) != `{"A":"B"}` {
-		t.Errorf("the upstream got %q", got.Body)
-	}
+		srv = webhooktest.Start(t, proxied(up.Addr(), "test_shout", options...))
+		checkStatus(t, push(srv, body), 200)
+		if got := up.Only(); string(got.Body) != `{"A":"B"}` {
+			t.Errorf("the upstream got %q", got.Body)
+		}
 
-	srv = webhooktest.Start(t, proxied(up.Addr(), "request_body {\n max_size 4\n}"))
-	checkStatus(t, push(srv, body), 413)
+		srv = webhooktest.Start(t, proxied(up.Addr(), "request_body {\n max_size 4\n}", options...))
+		checkStatus(t, push(srv, body), 413)
+	})
 }
 
 // rude is an upstream that treats each connection as it likes.
@@ -234,10 +248,15 @@ func TestProxyReachesEveryUpstream(t *testing.T) {
 
 	body := `{"a":"` + strings.Repeat("x", 200_000) + `"}`
 	for name, test := range map[string]struct{ site, proto string }{
-		"HTTPS":   {proxied(secure.URL, "", "transport http {", "tls_insecure_skip_verify", "}"), "HTTP/2.0"},
-		"h2c":     {proxied("h2c://"+h2c.Listener.Addr().String(), ""), "HTTP/2.0"},
-		"socket":  {proxied("unix/"+socket, ""), "HTTP/1.1"},
-		"dynamic": {proxied("", "", "dynamic a localhost "+port, "transport http {", "dial_timeout 2s", "}"), "HTTP/1.1"},
+		"HTTPS":  {proxied(secure.URL, "", "transport http {", "tls_insecure_skip_verify", "}"), "HTTP/2.0"},
+		"h2c":    {proxied("h2c://"+h2c.Listener.Addr().String(), "", "lb_policy random"), "HTTP/2.0"},
+		"socket": {proxied("unix/"+socket, "", "lb_policy random"), "HTTP/1.1"},
+		"IPv4":   {proxied("tcp4/"+plain.Listener.Addr().String(), "", "lb_policy random"), "HTTP/1.1"},
+
+		"h2c, plainly":    {proxied("h2c://"+h2c.Listener.Addr().String(), ""), "HTTP/2.0"},
+		"socket, plainly": {proxied("unix/"+socket, ""), "HTTP/1.1"},
+		"IPv4, plainly":   {proxied("tcp4/"+plain.Listener.Addr().String(), ""), "HTTP/1.1"},
+		"dynamic":         {proxied("", "", "dynamic a localhost "+port, "transport http {", "dial_timeout 2s", "}"), "HTTP/1.1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := webhooktest.Start(t, test.site)
@@ -269,18 +288,20 @@ func TestProxyChecksHealth(t *testing.T) {
 
 // An upstream may answer before it has read the body, or read it no further.
 func TestProxyRelaysEarlyAnswers(t *testing.T) {
-	addr := rude(t, func(conn net.Conn) {
-		if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-			return
+	byBothWays(t, func(t *testing.T, options ...string) {
+		addr := rude(t, func(conn net.Conn) {
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+			<-t.Context().Done() // the rest of the body is never read
+		})
+		srv := webhooktest.Start(t, proxied(addr, "", options...))
+		for _, size := range []int{10, 6_000, 5_000_000} {
+			body := `{"a":"` + strings.Repeat("x", size) + `"}`
+			checkAnswer(t, push(srv, body), 202, "ok")
 		}
-		_, _ = io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-		<-t.Context().Done() // the rest of the body is never read
 	})
-	srv := webhooktest.Start(t, proxied(addr, ""))
-	for _, size := range []int{10, 6_000, 5_000_000} {
-		body := `{"a":"` + strings.Repeat("x", size) + `"}`
-		checkAnswer(t, push(srv, body), 202, "ok")
-	}
 }
 
 // What Caddy logs of an attempt has the request's headers at debug level only.
@@ -288,7 +309,7 @@ func TestProxyRelaysEarlyAnswers(t *testing.T) {
 func TestProxyHidesHeadersFromTheLog(t *testing.T) {
 	breaksOff := saysAndCloses(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort")
 	for level, shown := range map[string]bool{"DEBUG": true, "INFO": false} {
-		srv := webhooktest.Start(t, proxied(breaksOff, ""), logAt(level))
+		srv := webhooktest.Start(t, proxied(breaksOff, "", "lb_policy random"), logAt(level))
 		if _, err := webhooktest.Send(srv.NewRequest("POST", "/hook", strings.NewReader(`{"a":1}`),
 			webhooktest.GitHub(testSecret, "push", `{"a":1}`)...)); err == nil {
 			t.Error("the answer was not broken off")

@@ -68,6 +68,13 @@ type Verified struct {
 	// Delivered is set by webhook_deliver, whose attempts tell what apps answer: its
 	// own answer is none of an app.
 	Delivered bool
+
+	Proxied Placeholders // of the exchange with an app that webhook_forward has made last; nil: it has made none
+}
+
+// Placeholders answers for placeholders.
+type Placeholders interface {
+	Placeholder(key string) (any, bool)
 }
 
 // String keeps the payload out of {http.vars.webhook}, which shows whatever stands
@@ -89,7 +96,7 @@ func EventPlaceholder(v *Verified, key string) (any, bool) {
 	event := v.Event
 	name, ok := strings.CutPrefix(key, placeholderPrefix)
 	if !ok {
-		return nil, false
+		return proxiedPlaceholder(v, key)
 	}
 	switch name {
 	case "provider":
@@ -132,6 +139,14 @@ func ReasonOf(event *route.Event) string {
 		return ""
 	}
 	return string(event.Refusal.Reason)
+}
+
+// proxiedPlaceholder answers for what webhook_forward has done with the webhook.
+func proxiedPlaceholder(v *Verified, key string) (any, bool) {
+	if v.Proxied == nil {
+		return nil, false
+	}
+	return v.Proxied.Placeholder(key)
 }
 
 // Ambiguous is the answer to a verified request whose payload has a name twice

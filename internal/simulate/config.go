@@ -27,6 +27,9 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 		switch object["handler"] {
 		case "reverse_proxy":
 			record(object)
+		case "webhook_forward":
+			asProxy(object)
+			record(object)
 		case "webhook_auth":
 			failed = errors.Join(failed, addKey(object, providers))
 			delete(object, "replay") // each request is simulated for itself
@@ -164,6 +167,18 @@ func deliverOnce(handler map[string]any) {
 	if to, ok := handler["to"].([]any); ok && len(to) > 1 {
 		handler["to"] = to[:1]
 	}
+}
+
+// asProxy makes a reverse proxy of a webhook_forward.
+func asProxy(handler map[string]any) {
+	upstreams, _ := handler["upstreams"].([]any)
+	dialed := make([]any, len(upstreams))
+	for i, address := range upstreams {
+		dialed[i] = map[string]any{"dial": address}
+	}
+	clear(handler)
+	handler["handler"], handler["upstreams"] = "reverse_proxy", dialed
+	handler["transport"] = map[string]any{"protocol": "webhook"}
 }
 
 // record makes a reverse proxy record what it would send.

@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	"github.com/caddy-webhooks/caddy-webhooks/handlers"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/proxy"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 )
 
@@ -66,7 +66,7 @@ func (recorder) CaddyModule() caddy.ModuleInfo {
 // RoundTrip records the request and answers it with an empty 200.
 func (rec *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
 	if rec.Verified {
-		if err := handlers.CheckVerified(r); err != nil {
+		if err := proxy.CheckVerified(r); err != nil {
 			return nil, err
 		}
 	}

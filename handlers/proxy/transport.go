@@ -1,4 +1,4 @@
-package handlers
+package proxy
 
 import (
 	"errors"
@@ -113,8 +113,13 @@ func CheckVerified(r *http.Request) error {
 	if _, ok := webhook.VerifiedEvent(r); ok {
 		return nil
 	}
-	return caddyhttp.Error(http.StatusInternalServerError,
-		errors.New("webhook_proxy works only after webhook_auth or inside handle_webhook; use reverse_proxy for other requests"))
+	return errUnverified()
+}
+
+// errUnverified is the answer to a request that is no verified webhook.
+func errUnverified() error {
+	return caddyhttp.Error(http.StatusInternalServerError, errors.New(
+		"webhook_proxy works only after webhook_auth or inside handle_webhook; use reverse_proxy for other requests"))
 }
 
 // Interface guards
