@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -170,6 +171,38 @@ func TestExample(t *testing.T) {
 	}
 	if got := behind.got(); len(got) != 2 {
 		t.Errorf("the app has got %q", got)
+	}
+}
+
+// The example for Kubernetes is what a pod runs: it is ready when it serves.
+func TestKubernetesExample(t *testing.T) {
+	text, err := os.ReadFile("../examples/kubernetes/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := t.TempDir()
+	for _, name := range []string{"github_secret", "stripe_secret"} {
+		if err := os.WriteFile(filepath.Join(secrets, name), []byte("the-"+name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	upstream := webhooktest.NewUpstream(t)
+	srv := webhooktest.Start(t, strings.NewReplacer("nats://nats:4222", serve(t).ClientURL()+" {\n replicas 1\n}", "/run/secrets/webhooks", secrets,
+		"app:3000", upstream.Addr(), "\n:8080", "\nhttp://:0", "\n:9180", "\nhttp://:"+webhooktest.FreePort(t)).Replace(string(text)))
+	answer, err := http.Get("http://" + srv.AddrOf("srv1") + "/ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answer.Body.Close(); err != nil || answer.StatusCode != 200 {
+		t.Errorf("the probe gets %s, %v", answer.Status, err)
+	}
+	body := `{"ref":"refs/heads/main"}`
+	if got := srv.Post("/github", body, webhooktest.GitHub("the-github_secret", "push", body)...).Status; got != 200 {
+		t.Errorf("status %d", got)
+	}
+	upstream.Only()
+	if got := srv.Post("/github", body+" ", webhooktest.GitHub("the-github_secret", "push", body)...).Status; got != 401 {
+		t.Errorf("tampered: status %d", got)
 	}
 }
 
