@@ -23,6 +23,7 @@ type Options struct {
 	Inspect     *verify.Inspect            // nil: not said
 	Diagnose    bool                       // refused signatures at all endpoints
 	Tenants     map[string]json.RawMessage // sources of tenants, by their names
+	TestOnLoad  string                     // the file beside which test cases are; empty: not said
 }
 
 // ParseOptions reads the global option webhooks and adds what it says to what
@@ -72,10 +73,12 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 			err = noArgs(d)
 		case "tenants":
 			err = parseTenants(d, options)
+		case "test_on_load":
+			err = parseTestOnLoad(d, options)
 		case "store":
 			err = parseDeliveryStore(d, &options.Store)
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, max_buffered, inspect or diagnose", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, max_buffered, inspect, diagnose or test_on_load", d.Val())
 		}
 		if err != nil {
 			return err

@@ -166,10 +166,24 @@ func (w want) check(trace *simulate.Trace) string {
 		return differs("method", trace.Sent.Method, w.value)
 	case "header":
 		name, value, _ := strings.Cut(w.value, " ")
-		return differs("header "+name, trace.Sent.Header.Get(name), strings.TrimSpace(value))
+		is, value := trace.Sent.Header.Get(name), strings.TrimSpace(value)
+		if is != value && isSecret(trace, name) {
+			return "header " + name + " has another value, which is not shown: it may prove who has sent the request"
+		}
+		return differs("header "+name, is, value)
 	default:
 		return w.that(trace)
 	}
+}
+
+// isSecret reports whether a header proves who has sent a request: a failure may end up
+// in the log of a Caddy that does not load the configuration.
+func isSecret(trace *simulate.Trace, name string) bool {
+	hidden := []string{"Authorization", "Proxy-Authorization", "Cookie"}
+	if trace.Auth != nil {
+		hidden = append(hidden, trace.Auth.Verifier().Credentials().Headers...)
+	}
+	return slices.ContainsFunc(hidden, func(one string) bool { return strings.EqualFold(one, name) })
 }
 
 func differs(what, is, want string) string {

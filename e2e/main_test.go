@@ -14,6 +14,7 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv(caddyVariable) != "" {
 		caddycmd.Main()
+		os.Exit(0) // Main returns if nothing went wrong
 	}
 	if err := os.Chdir(".."); err != nil {
 		panic(err)

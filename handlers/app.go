@@ -58,6 +58,10 @@ type App struct {
 	// many customers share, see the field `tenant` of webhook_auth.
 	TenantsRaw map[string]json.RawMessage `json:"tenants,omitempty" caddy:"namespace=webhooks.tenants inline_key=source"`
 
+	// Run the test cases beside the configuration before it is loaded, and refuse it if
+	// one fails; the one before goes on. Default: they are not run.
+	TestOnLoad *TestOnLoad `json:"test_on_load,omitempty"`
+
 	watch          observe.Watcher
 	tenants        tenants.Set
 	issuers        issuers
@@ -118,6 +122,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	if err := a.provisionTenants(ctx); err != nil {
 		return err
+	}
+	if a.TestOnLoad != nil {
+		if err := a.TestOnLoad.run(ctx); err != nil {
+			return err
+		}
 	}
 	return a.provisionStore(ctx)
 }
@@ -229,11 +238,17 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 		Providers: app.Providers, Replay: app.ReplayRaw, Store: app.StoreRaw, Tenants: app.TenantsRaw,
 		MaxBuffered: app.MaxBuffered, Inspect: app.Inspect, Diagnose: app.Diagnose,
 	}
+	if app.TestOnLoad != nil {
+		options.TestOnLoad = app.TestOnLoad.Config
+	}
 	if err := fromcaddyfile.ParseOptions(d, &options); err != nil {
 		return nil, err
 	}
 	app.ReplayRaw, app.StoreRaw, app.TenantsRaw = options.Replay, options.Store, options.Tenants
 	app.MaxBuffered, app.Inspect, app.Diagnose = options.MaxBuffered, options.Inspect, options.Diagnose
+	if options.TestOnLoad != "" {
+		app.TestOnLoad = &TestOnLoad{Config: options.TestOnLoad}
+	}
 	return httpcaddyfile.App{Name: webhook.AppName, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
