@@ -36,9 +36,7 @@ func TestDeployments(t *testing.T) {
 			t.Setenv("SITE", "http://localhost:8080")
 			t.Setenv("XDG_DATA_HOME", t.TempDir())
 			here := strings.NewReplacer(folder, secretFiles(t), "app:3000", "localhost:3000")
-			var ports freePorts
-			srv := webhooktest.Start(t, here.Replace(read(t, name+"/Caddyfile")), ports.edit)
-			t.Setenv(appVariable, answeringApp(t))
+			srv := webhooktest.Start(t, here.Replace(read(t, name+"/Caddyfile")), freePorts(t))
 			for _, s := range []step{
 				{"GitHub", stored(t, "github/requests/signed.http"), 200, "POST /github push\n"},
 				{"Stripe", stripe(t, "whsec_test", "invoice.paid", 4200), 200, "POST /stripe invoice.paid\n"},

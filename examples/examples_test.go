@@ -158,15 +158,7 @@ func start(t *testing.T, e example, edits ...webhooktest.Edit) *webhooktest.Serv
 		t.Setenv(name, value)
 	}
 	t.Setenv("XDG_DATA_HOME", t.TempDir()) // where webhooks are stored
-	var ports freePorts
-	srv := webhooktest.Start(t, read(t, e.name+"/Caddyfile"), append(edits, ports.edit)...)
-	// Caddy looks the variable up when it dials.
-	if ports.app != "" {
-		t.Setenv(appVariable, srv.AddrOf(ports.app))
-	} else {
-		t.Setenv(appVariable, answeringApp(t))
-	}
-	return srv
+	return webhooktest.Start(t, read(t, e.name+"/Caddyfile"), append(edits, freePorts(t))...)
 }
 
 // answeringApp starts the app of an example that does not play it itself. Its
@@ -180,43 +172,45 @@ func answeringApp(t *testing.T) (addr string) {
 	return app.Addr()
 }
 
-// appVariable is the environment variable that holds the address of the app.
-const appVariable = "EXAMPLE_APP"
-
-// freePorts replaces the ports of an example, 8080 for Caddy and 8081 or 3000
-// for its app, with free ones.
-type freePorts struct{ app string }
-
-func (p *freePorts) edit(config map[string]any) {
-	servers := config["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
-	for name, server := range servers {
-		listen := server.(map[string]any)["listen"].([]any)
-		switch listen[0] {
-		case ":8080":
-			listen[0] = "127.0.0.1:0"
-		case ":8081":
-			listen[0] = "localhost:0" // Caddy refuses the same text for two servers
-			p.app = name
+// freePorts has an example listen on free ports in place of 8080, and of 8081
+// where it plays the app itself, and proxies dial the app there. An app at port
+// 3000 is one that answers with what it got.
+func freePorts(t *testing.T) webhooktest.Edit {
+	t.Helper()
+	return func(config map[string]any) {
+		apps := map[string]string{"localhost:3000": answeringApp(t)}
+		servers := config["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
+		for _, server := range servers {
+			listen := server.(map[string]any)["listen"].([]any)
+			switch listen[0] {
+			case ":8080":
+				listen[0] = "127.0.0.1:0"
+			case ":8081":
+				apps["localhost:8081"] = "localhost:" + webhooktest.FreePort(t)
+				listen[0] = apps["localhost:8081"]
+			}
 		}
+		redirect(config, apps)
 	}
-	redirect(config)
 }
 
-// redirect changes where proxies dial.
-func redirect(value any) {
+// redirect changes the addresses of apps, and returns the value with them.
+func redirect(value any, apps map[string]string) any {
 	switch v := value.(type) {
-	case map[string]any:
-		if v["dial"] == "localhost:8081" || v["dial"] == "localhost:3000" {
-			v["dial"] = "{env." + appVariable + "}"
+	case string:
+		if app, ok := apps[v]; ok {
+			return app
 		}
-		for _, child := range v {
-			redirect(child)
+	case map[string]any:
+		for name, child := range v {
+			v[name] = redirect(child, apps)
 		}
 	case []any:
-		for _, child := range v {
-			redirect(child)
+		for i, child := range v {
+			v[i] = redirect(child, apps)
 		}
 	}
+	return value
 }
 
 func read(t *testing.T, file string) string {
