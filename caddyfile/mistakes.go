@@ -61,7 +61,7 @@ func (p *parser) checkSecrets(directive string) error {
 		switch {
 		case secret == "secret" && len(secrets) > 1:
 			return errors.New("secrets on this line come without the word secret, which stands in the block")
-		case secret != "secret" && slices.Contains(subdirectives, secret):
+		case secret != "secret" && slices.Contains(subdirectives(), secret):
 			return fmt.Errorf("%s stands where a secret does, so it would be one; write it in the block of %s", secret, directive)
 		case secret == "x" && len(secrets) > 1:
 			return errors.New("x is the name of a provider, and stands where a secret does; an endpoint has one provider: write a block for each")
@@ -107,7 +107,7 @@ func (p *parser) unrecognized(d *caddyfile.Dispenser) error {
 	case p.routes && name == "when":
 		return d.Errf("%s; a rule without an event is written with on: on when <expr> { … }", said)
 	default:
-		return d.Errf("%s%s", said, suggest.DidYouMean(name, subdirectives))
+		return d.Errf("%s%s", said, suggest.DidYouMean(name, subdirectives()))
 	}
 }
 

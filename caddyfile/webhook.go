@@ -2,6 +2,7 @@ package caddyfile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -196,11 +197,11 @@ func (p *parser) provider(d *caddyfile.Dispenser, directive string) error {
 // isOwn reports whether one of the operator's own providers has a name.
 func (p *parser) isOwn(name string) bool { return p.own[name] != nil }
 
-// subdirectives are the names that a block may contain.
-var subdirectives = []string{
-	"secret", "token", "token_header", "basic", "issued", "jwt", "tenant", "unverified", "sources", "methods", "content", "event", "id",
-	"payload", "tolerance", "name", "replay", "map_status", "synchronous", "public_url", "require_signed", "observe", "confirm_subscription", "max_size", "expect_every",
-	"inspect", "diagnose", "on", "otherwise",
+// subdirectives returns the names that a block may contain.
+func subdirectives() []string {
+	names := slices.Concat(slices.Collect(maps.Keys(credentials)), slices.Collect(maps.Keys(options)), []string{"on", "otherwise"})
+	slices.Sort(names)
+	return names
 }
 
 func (p *parser) subdirective(d *caddyfile.Dispenser) error {
