@@ -57,15 +57,15 @@ func changed(r *Request, in *Input, c *combinations) *Finding {
 	}
 	for rewritten := range rewritings(r.Body) {
 		other := newCombinations(r.withBody(rewritten.body), in)
-		s, err := newSearch(other.places, other.keys, func(content *content, k key, p place) bool {
-			return content.has(bodyAtom) && other.accept("hmac", content, k, p)
+		s, err := newSearch(other.candidates, other.keys, func(content *content, k key, p candidate) bool {
+			return content.has(bodyComponent) && other.accept("hmac", content, k, p)
 		})
 		if err != nil {
 			return nil
 		}
-		atoms := other.atoms
-		atoms.body, atoms.others, atoms.urls, atoms.method = atoms.body[:1], upTo(atoms.others, 3), upTo(atoms.urls, 3), nil
-		if s.run(func(f visit) bool { return atoms.common(nil, f) }, s.keyed) {
+		components := other.components
+		components.body, components.others, components.urls, components.method = components.body[:1], upTo(components.others, 3), upTo(components.urls, 3), nil
+		if s.run(func(f visit) bool { return components.common(nil, f) }, s.keyed) {
 			other.found.Change = "with the body " + rewritten.name
 			return other.found
 		}

@@ -10,7 +10,7 @@ import (
 // look at.
 func clues(r *Request, c *combinations) []string {
 	var list []string
-	for _, p := range c.places {
+	for _, p := range c.candidates {
 		where := p.signature.From[0]
 		if p.signature.Prefix != "" && !c.tells(p.signature.Prefix) {
 			where += " after " + strings.TrimSpace(p.signature.Prefix)
@@ -21,7 +21,7 @@ func clues(r *Request, c *combinations) []string {
 		list = append(list, fmt.Sprintf("%s holds %d bytes in %s, as %s makes them", where, len(p.code),
 			p.signature.Encoding, strings.ToUpper(hashes[len(p.code)])))
 	}
-	for _, t := range c.atoms.times {
+	for _, t := range c.components.times {
 		where := "tag " + t.time.Tag + " of the signature"
 		if t.time.Tag == "" {
 			where = t.time.From[0]
@@ -30,7 +30,7 @@ func clues(r *Request, c *combinations) []string {
 			list = append(list, fmt.Sprintf("%s states a time: %s, %s", where, at.UTC().Format(time.RFC3339), age(r.Received.Sub(at))))
 		}
 	}
-	if len(c.places) == 0 {
+	if len(c.candidates) == 0 {
 		list = append(list, "no header, parameter or field has the form of a signature (a SHA-1, SHA-256, SHA-384 or "+
 			"SHA-512 code in hex or base64)", "check that the capture has all headers: Caddy and many proxies drop those "+
 			"with an underscore in their name")

@@ -10,11 +10,11 @@ import (
 
 // combinations is the search for a provider that is not built in.
 type combinations struct {
-	request *Request
-	in      *Input
-	places  []place
-	keys    []key
-	atoms   atoms
+	request    *Request
+	in         *Input
+	candidates []candidate
+	keys       []key
+	components components
 
 	found      *Finding
 	incomplete bool
@@ -31,8 +31,8 @@ func newCombinations(r *Request, in *Input) *combinations {
 	} else {
 		texts = append(texts, jsonTexts(r.Body)...)
 	}
-	c.places = slices.DeleteFunc(findPlaces(texts), func(p place) bool { return isHashOf(p.code, r.Body) })
-	c.atoms = newAtoms(r, c.places, in.PublicURL)
+	c.candidates = slices.DeleteFunc(findCandidates(texts), func(p candidate) bool { return isHashOf(p.code, r.Body) })
+	c.components = newComponents(r, c.candidates, in.PublicURL)
 	return c
 }
 
@@ -44,22 +44,22 @@ func (c *combinations) find() (*Finding, error) {
 	if f := c.webToken(); f != nil {
 		return f, nil
 	}
-	s, err := newSearch(c.places, c.keys, func(content *content, k key, p place) bool {
+	s, err := newSearch(c.candidates, c.keys, func(content *content, k key, p candidate) bool {
 		return c.accept("hmac", content, k, p)
 	})
 	if err != nil {
 		return nil, err
 	}
 	prefixes := c.prefixes()
-	found := s.run(func(f visit) bool { return c.atoms.common(prefixes, f) }, s.keyed)
+	found := s.run(func(f visit) bool { return c.components.common(prefixes, f) }, s.keyed)
 	s.onlyLikelyKeys()
 	found = found ||
-		s.run(c.atoms.canonical, s.keyed) ||
-		s.run(c.atoms.selected, s.keyed) ||
-		s.run(c.atoms.holders, s.keyed)
+		s.run(c.components.canonical, s.keyed) ||
+		s.run(c.components.selected, s.keyed) ||
+		s.run(c.components.holders, s.keyed)
 	if !found {
-		s.accept = func(content *content, k key, p place) bool { return c.accept("digest", content, k, p) }
-		s.run(c.atoms.digests, s.digest)
+		s.accept = func(content *content, k key, p candidate) bool { return c.accept("digest", content, k, p) }
+		s.run(c.components.digests, s.digest)
 	}
 	c.incomplete = s.incomplete
 	return c.found, nil
@@ -68,7 +68,7 @@ func (c *combinations) find() (*Finding, error) {
 // prefixes are what stands before signatures: some providers sign it, too.
 func (c *combinations) prefixes() []string {
 	var list []string
-	for _, p := range c.places {
+	for _, p := range c.candidates {
 		if prefix := p.signature.Prefix; prefix != "" && !slices.Contains(list, prefix) {
 			list = append(list, prefix)
 		}
@@ -78,7 +78,7 @@ func (c *combinations) prefixes() []string {
 
 // accept has the verifier confirm what was found, so that it is the verifier
 // that will accept the next request.
-func (c *combinations) accept(scheme string, content *content, k key, p place) bool {
+func (c *combinations) accept(scheme string, content *content, k key, p candidate) bool {
 	spec, config, ok := own(c.request, content, k, p, scheme)
 	if !ok || c.tells(p.signature.Prefix) {
 		return false
@@ -117,7 +117,7 @@ func (c *combinations) token() *Finding {
 			if !sent || t.repeated || len(prefix) > 0 && !strings.HasSuffix(prefix, " ") && !strings.HasSuffix(prefix, "=") {
 				continue
 			}
-			p := place{signature: verify.Signature{From: []string{t.name}}}
+			p := candidate{signature: verify.Signature{From: []string{t.name}}}
 			spec := &verify.Spec{Name: p.ownName(), Scheme: "token", Token: &verify.Token{From: t.name, Prefix: prefix}}
 			spec.Event, spec.ID = guessEvent(c.request), guessID(c.request)
 			if f := c.confirm(spec, &verify.Config{Secrets: []string{secret}}, i); f != nil {
@@ -146,7 +146,7 @@ func (c *combinations) webToken() *Finding {
 		for i, secret := range c.in.Secrets {
 			for _, encoding := range []string{"", "base64", "hex"} {
 				prefix := token.prefix
-				p := place{signature: verify.Signature{From: []string{t.name}}}
+				p := candidate{signature: verify.Signature{From: []string{t.name}}}
 				spec := &verify.Spec{
 					Name: p.ownName(), Scheme: "jwt", Key: encoding,
 					JWT: &verify.JWT{From: t.name, Prefix: &prefix, Algorithms: []string{token.algorithm}},
@@ -172,5 +172,5 @@ func (c *combinations) confirm(spec *verify.Spec, config *verify.Config, secret 
 // signedInHead reports whether a header has the form of a signature. What is
 // signed is not a handshake that anybody may send.
 func (c *combinations) signedInHead() bool {
-	return slices.ContainsFunc(c.places, func(p place) bool { return strings.HasPrefix(p.signature.From[0], "header.") })
+	return slices.ContainsFunc(c.candidates, func(p candidate) bool { return strings.HasPrefix(p.signature.From[0], "header.") })
 }

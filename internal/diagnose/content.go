@@ -9,7 +9,7 @@ import (
 // content is something that may have been signed: parts, and what stands
 // before, between and after them.
 type content struct {
-	parts           []atom
+	parts           []component
 	head, sep, tail string
 	named           string // what stands between a part's name and its value; empty: values alone
 	bare            bool   // names and values without anything between them
@@ -19,7 +19,7 @@ type content struct {
 var separators = []string{".", "", ":", "|", "&", "\n", ",", "-", "_", ";", "/", " ", "+", "#", "~", "::", "||"}
 
 // pieces calls f with all that the content consists of.
-func (c *content) pieces(f func(*atom)) {
+func (c *content) pieces(f func(*component)) {
 	piece := func(text string) {
 		if text != "" {
 			a := literal(text)
@@ -50,7 +50,7 @@ func (c *content) write(to []byte, key []byte) []byte {
 		if c.named != "" || c.bare {
 			to = append(append(to, part.name...), c.named...)
 		}
-		if part.kind == keyAtom {
+		if part.kind == keyComponent {
 			to = append(to, key...)
 		} else {
 			to = append(to, part.value...)
@@ -60,16 +60,16 @@ func (c *content) write(to []byte, key []byte) []byte {
 }
 
 // has reports whether a kind of part is in the content.
-func (c *content) has(kind atomKind) bool {
-	return slices.ContainsFunc(c.parts, func(a atom) bool { return a.kind == kind })
+func (c *content) has(kind componentKind) bool {
+	return slices.ContainsFunc(c.parts, func(a component) bool { return a.kind == kind })
 }
 
 // segments writes the content as a provider's description does.
 func (c *content) segments() verify.Content {
 	var list verify.Content
-	c.pieces(func(a *atom) {
+	c.pieces(func(a *component) {
 		last := len(list) - 1
-		if last >= 0 && (list[last].Lower == a.lower || a.kind == literalAtom && !list[last].Lower) {
+		if last >= 0 && (list[last].Lower == a.lower || a.kind == literalComponent && !list[last].Lower) {
 			list[last].Text += a.field
 			return
 		}
@@ -83,11 +83,11 @@ func (c *content) segments() verify.Content {
 func (c *content) refusesSeparators() bool {
 	fields := 0
 	for _, part := range c.parts {
-		if part.kind == fieldAtom {
+		if part.kind == fieldComponent {
 			fields++
 		}
 	}
-	return fields > 1 && c.sep != "" && !c.has(bodyAtom)
+	return fields > 1 && c.sep != "" && !c.has(bodyComponent)
 }
 
 // visit is told of a content and answers whether to go on.
@@ -95,8 +95,8 @@ type visit func(*content) bool
 
 // permutations visits all ordered selections of n parts of which at most one
 // is a time, a URL, a method, a form of the body, and the key.
-func permutations(from []atom, n int, f func([]atom) bool) bool {
-	chosen := make([]atom, 0, n)
+func permutations(from []component, n int, f func([]component) bool) bool {
+	chosen := make([]component, 0, n)
 	taken := make([]bool, len(from))
 	var choose func() bool
 	choose = func() bool {
@@ -104,7 +104,7 @@ func permutations(from []atom, n int, f func([]atom) bool) bool {
 			return f(chosen)
 		}
 		for i := range from {
-			if taken[i] || from[i].kind != fieldAtom && slices.ContainsFunc(chosen, func(a atom) bool { return a.kind == from[i].kind }) {
+			if taken[i] || from[i].kind != fieldComponent && slices.ContainsFunc(chosen, func(a component) bool { return a.kind == from[i].kind }) {
 				continue
 			}
 			taken[i] = true
@@ -122,7 +122,7 @@ func permutations(from []atom, n int, f func([]atom) bool) bool {
 }
 
 // joined visits the parts with all separators, and with a text before them.
-func joined(parts []atom, heads []string, f visit) bool {
+func joined(parts []component, heads []string, f visit) bool {
 	for _, sep := range separators {
 		if len(parts) == 1 && sep != "." {
 			break // nothing to separate
@@ -140,4 +140,4 @@ func joined(parts []atom, heads []string, f visit) bool {
 }
 
 // upTo returns the first n parts of a list.
-func upTo(list []atom, n int) []atom { return list[:min(n, len(list))] }
+func upTo(list []component, n int) []component { return list[:min(n, len(list))] }

@@ -18,27 +18,27 @@ const (
 
 // common visits what most providers sign: the body, alone or with a time, an
 // id, the method or the URL around it, in all orders.
-func (a *atoms) common(prefixes []string, f visit) bool {
+func (a *components) common(prefixes []string, f visit) bool {
 	near := slices.Concat(a.body, upTo(a.times, 4), upTo(a.others, 6))
 	all := slices.Concat(near, upTo(a.urls, 12), a.method)
 	for _, part := range all {
 		heads := []string{"", "hmacsha256=", "hmac-sha256=", "sha256="}
 		for _, head := range slices.Concat(heads, prefixes) {
 			for _, tail := range []string{"", "\n"} {
-				if !f(&content{parts: []atom{part}, head: head, tail: tail}) {
+				if !f(&content{parts: []component{part}, head: head, tail: tail}) {
 					return false
 				}
 			}
 		}
 	}
-	visitJoined := func(parts []atom) bool { return joined(parts, versions, f) }
+	visitJoined := func(parts []component) bool { return joined(parts, versions, f) }
 	return permutations(all, 2, visitJoined) &&
 		permutations(near, 3, visitJoined) &&
 		permutations(slices.Concat(upTo(a.body, 1), upTo(a.urls, 6), upTo(a.method, 1)), 3, visitJoined)
 }
 
 // digests visits what is hashed together with the secret instead of by it.
-func (a *atoms) digests(f visit) bool {
+func (a *components) digests(f visit) bool {
 	all := slices.Concat(a.body, upTo(a.times, 3), upTo(a.others, 3), upTo(a.urls, 4), upTo(a.method, 1))
 	for _, holder := range a.holderNames() {
 		for _, order := range a.members(holder) {
@@ -50,7 +50,7 @@ func (a *atoms) digests(f visit) bool {
 		}
 	}
 	for n := 1; n <= 3; n++ {
-		if !permutations(all, n, func(parts []atom) bool {
+		if !permutations(all, n, func(parts []component) bool {
 			first := slices.Insert(slices.Clone(parts), 0, keyPart)
 			last := append(slices.Clone(parts), keyPart)
 			both := append(slices.Clone(first), keyPart)
@@ -64,10 +64,10 @@ func (a *atoms) digests(f visit) bool {
 
 // canonical visits requests written line by line, or in a like form, with all
 // of method, URL, time, id and body.
-func (a *atoms) canonical(f visit) bool {
+func (a *components) canonical(f visit) bool {
 	few := slices.Concat(upTo(a.body, 1), upTo(a.times, 2), upTo(a.others, 4), upTo(a.urls, 4), upTo(a.method, 1))
-	with := func(seps []string) func([]atom) bool {
-		return func(parts []atom) bool {
+	with := func(seps []string) func([]component) bool {
+		return func(parts []component) bool {
 			for _, sep := range seps {
 				tails := []string{""}
 				if strings.Contains("\n|;&", sep) && sep != "" {
@@ -75,7 +75,7 @@ func (a *atoms) canonical(f visit) bool {
 				}
 				for _, tail := range tails {
 					c := content{parts: parts, sep: sep, tail: tail}
-					if !c.has(methodAtom) && !c.has(urlAtom) && !c.has(bodyAtom) {
+					if !c.has(methodComponent) && !c.has(urlComponent) && !c.has(bodyComponent) {
 						continue
 					}
 					if !f(&c) {
@@ -94,17 +94,17 @@ func (a *atoms) canonical(f visit) bool {
 
 // selected visits values out of the payload, the query and the headers, in all
 // orders.
-func (a *atoms) selected(f visit) bool {
+func (a *components) selected(f visit) bool {
 	fields := slices.Concat(upTo(a.times, 2), a.fields, upTo(a.others, 4))
-	visitJoined := func(parts []atom) bool { return joined(parts, nil, f) }
-	visitNamed := func(parts []atom) bool { return visitJoined(parts) && labelled(parts, f) }
-	visitAbsent := func(parts []atom) bool { return besideAbsent(parts, f) }
+	visitJoined := func(parts []component) bool { return joined(parts, nil, f) }
+	visitNamed := func(parts []component) bool { return visitJoined(parts) && labelled(parts, f) }
+	visitAbsent := func(parts []component) bool { return besideAbsent(parts, f) }
 	return permutations(upTo(fields, maxParts), 1, visitJoined) &&
 		permutations(upTo(fields, maxParts), 2, visitNamed) &&
 		permutations(upTo(fields, maxParts), 1, visitAbsent) &&
 		permutations(upTo(fields, maxTuples), 2, visitAbsent) &&
 		permutations(upTo(fields, maxTriples), 3, visitJoined) &&
-		permutations(upTo(fields, maxTuples), 4, func(parts []atom) bool {
+		permutations(upTo(fields, maxTuples), 4, func(parts []component) bool {
 			for _, sep := range separators[:8] {
 				if !f(&content{parts: parts, sep: sep}) {
 					return false
@@ -119,7 +119,7 @@ var absent = []string{"undefined", "", "null", "None", "nil"}
 
 // besideAbsent visits parts with one that is absent before, between or after
 // them, or on both sides.
-func besideAbsent(parts []atom, f visit) bool {
+func besideAbsent(parts []component, f visit) bool {
 	for _, sep := range separators {
 		if sep == "" {
 			continue
@@ -154,8 +154,8 @@ var pairs = []content{
 }
 
 // labelled visits parts as pairs of name and value.
-func labelled(parts []atom, f visit) bool {
-	if slices.ContainsFunc(parts, func(a atom) bool { return a.name == "" && a.kind != keyAtom }) {
+func labelled(parts []component, f visit) bool {
+	if slices.ContainsFunc(parts, func(a component) bool { return a.name == "" && a.kind != keyComponent }) {
 		return true
 	}
 	for _, c := range pairs {
@@ -170,10 +170,10 @@ func labelled(parts []atom, f visit) bool {
 // holders visits the values of each object in the payload, and of the form and
 // the query: all of them, and all selections in their order and sorted by
 // name.
-func (a *atoms) holders(f visit) bool {
+func (a *components) holders(f visit) bool {
 	for _, holder := range a.holderNames() {
 		for _, order := range a.members(holder) {
-			if !selections(order, func(parts []atom) bool { return joined(parts, nil, f) && labelled(parts, f) }) {
+			if !selections(order, func(parts []component) bool { return joined(parts, nil, f) && labelled(parts, f) }) {
 				return false
 			}
 		}
@@ -181,7 +181,7 @@ func (a *atoms) holders(f visit) bool {
 	return true
 }
 
-func (a *atoms) holderNames() []string {
+func (a *components) holderNames() []string {
 	var names []string
 	for _, field := range a.fields {
 		if !slices.Contains(names, field.holder) {
@@ -192,20 +192,20 @@ func (a *atoms) holderNames() []string {
 }
 
 // members returns the values of an object in their order, and sorted by name.
-func (a *atoms) members(holder string) [][]atom {
-	var members []atom
+func (a *components) members(holder string) [][]component {
+	var members []component
 	for _, field := range a.fields {
 		if field.holder == holder {
 			members = append(members, field)
 		}
 	}
-	sorted := slices.SortedStableFunc(slices.Values(members), func(x, y atom) int { return strings.Compare(x.name, y.name) })
-	return [][]atom{members, sorted}
+	sorted := slices.SortedStableFunc(slices.Values(members), func(x, y component) int { return strings.Compare(x.name, y.name) })
+	return [][]component{members, sorted}
 }
 
 // selections visits a list as a whole and with one member left out, and if it
 // is short all of its selections, the longer ones first.
-func selections(list []atom, f func([]atom) bool) bool {
+func selections(list []component, f func([]component) bool) bool {
 	if len(list) < 2 || !f(list) {
 		return len(list) < 2
 	}
@@ -218,7 +218,7 @@ func selections(list []atom, f func([]atom) bool) bool {
 		return true
 	}
 	for mask := 1<<len(list) - 2; mask > 0; mask-- {
-		var chosen []atom
+		var chosen []component
 		for i := range list {
 			if mask>>(len(list)-1-i)&1 == 1 {
 				chosen = append(chosen, list[i])

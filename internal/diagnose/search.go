@@ -16,34 +16,34 @@ const (
 	overhead = 200
 )
 
-// search looks for the content and key of which one of the places holds the
+// search looks for the content and key of which one of the candidates holds the
 // code.
 type search struct {
-	places map[int]map[string][]place // by length and code
-	sizes  []int                      // of codes, in bytes, the longer ones first
-	keys   []key
-	macs   map[int][]hash.Hash // HMAC by length and key
-	plain  map[int]hash.Hash   // hash without a key
-	accept func(*content, key, place) bool
+	candidates map[int]map[string][]candidate // by length and code
+	sizes      []int                          // of codes, in bytes, the longer ones first
+	keys       []key
+	macs       map[int][]hash.Hash // HMAC by length and key
+	plain      map[int]hash.Hash   // hash without a key
+	accept     func(*content, key, candidate) bool
 
 	left        int
 	incomplete  bool // the effort did not suffice
 	buffer, sum []byte
 }
 
-func newSearch(places []place, keys []key, accept func(*content, key, place) bool) (*search, error) {
+func newSearch(candidates []candidate, keys []key, accept func(*content, key, candidate) bool) (*search, error) {
 	s := &search{
-		places: make(map[int]map[string][]place), keys: keys, accept: accept,
+		candidates: make(map[int]map[string][]candidate), keys: keys, accept: accept,
 		macs: make(map[int][]hash.Hash), plain: make(map[int]hash.Hash),
 	}
-	for _, p := range places {
+	for _, p := range candidates {
 		size := len(p.code)
-		if s.places[size] == nil {
-			s.places[size] = make(map[string][]place)
+		if s.candidates[size] == nil {
+			s.candidates[size] = make(map[string][]candidate)
 		}
-		s.places[size][string(p.code)] = append(s.places[size][string(p.code)], p)
+		s.candidates[size][string(p.code)] = append(s.candidates[size][string(p.code)], p)
 	}
-	s.sizes = slices.Sorted(maps.Keys(s.places))
+	s.sizes = slices.Sorted(maps.Keys(s.candidates))
 	slices.Reverse(s.sizes)
 	for _, size := range s.sizes {
 		newHash, err := (&verify.Spec{Hash: hashes[size]}).NewHash()
@@ -131,7 +131,7 @@ func (s *search) spend() bool {
 
 // matches reports whether the sum is one of the codes, and accepted as such.
 func (s *search) matches(c *content, k key, size int) bool {
-	for _, p := range s.places[size][string(s.sum)] {
+	for _, p := range s.candidates[size][string(s.sum)] {
 		if s.accept(c, k, p) {
 			return true
 		}

@@ -121,14 +121,14 @@ func (n *nearness) url() string {
 	return ""
 }
 
-// writing tries other hashes, encodings, keys and places, with the content
+// writing tries other hashes, encodings, keys and candidates, with the content
 // that the provider is known to sign.
 func (n *nearness) writing() string {
 	if n.endpoint.Spec.Signature == nil {
 		return ""
 	}
 	c := newCombinations(n.request, &Input{Secrets: n.endpoint.Config.Secrets})
-	for _, p := range c.places[:min(len(c.places), 8)] {
+	for _, p := range c.candidates[:min(len(c.candidates), 8)] {
 		if c.tells(p.signature.Prefix) || len(p.signature.Prefix) > 40 {
 			continue
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// place is a text of a request that has the form of an authentication code.
-type place struct {
+// candidate is a text of a request that has the form of an authentication code.
+type candidate struct {
 	signature verify.Signature // where it is and how it is written
 	code      []byte
 	timeTag   string // the tag of the time in the same list; empty without one
@@ -30,32 +30,32 @@ var notSigned = []string{
 	"header.Content-Md5", "header.Etag", "header.If-None-Match", "header.Cookie", "header.Traceparent",
 }
 
-// findPlaces returns all texts that may be codes.
-func findPlaces(texts []text) []place {
-	var places []place
+// findCandidates returns all texts that may be codes.
+func findCandidates(texts []text) []candidate {
+	var candidates []candidate
 	for _, t := range texts {
 		if t.value == "" || len(t.value) > 4096 || slices.Contains(notSigned, t.name) {
 			continue
 		}
-		found := placesIn(t.value)
+		found := candidatesIn(t.value)
 		for i := range found {
 			found[i].signature.From = []string{t.name}
 			found[i].signature.Repeated = t.repeated
 		}
-		places = append(places, found...)
+		candidates = append(candidates, found...)
 	}
-	return places
+	return candidates
 }
 
-// placesIn returns the codes of one value: those in a list first, because what
+// candidatesIn returns the codes of one value: those in a list first, because what
 // stands beside them may differ from request to request.
-func placesIn(value string) []place {
-	var places []place
-	add := func(found ...place) {
+func candidatesIn(value string) []candidate {
+	var candidates []candidate
+	add := func(found ...candidate) {
 		for _, p := range found {
-			known := func(other place) bool { return string(other.code) == string(p.code) }
-			if !slices.ContainsFunc(places, known) {
-				places = append(places, p)
+			known := func(other candidate) bool { return string(other.code) == string(p.code) }
+			if !slices.ContainsFunc(candidates, known) {
+				candidates = append(candidates, p)
 			}
 		}
 	}
@@ -70,12 +70,12 @@ func placesIn(value string) []place {
 		}
 	}
 	add(prefixed(value)...)
-	return places
+	return candidates
 }
 
 // listed reads a value as a list.
-func listed(value string, list verify.List) []place {
-	var places []place
+func listed(value string, list verify.List) []candidate {
+	var candidates []candidate
 	var timeTag, timeText string
 	entries := strings.SplitN(value, list.Separator, maxEntries+1)
 	if len(entries) > maxEntries {
@@ -100,21 +100,21 @@ func listed(value string, list verify.List) []place {
 			if list.Assign != "" {
 				p.signature.List.Tag = tag
 			}
-			places = append(places, p)
+			candidates = append(candidates, p)
 		}
 	}
-	for i := range places {
-		places[i].timeTag, places[i].time = timeTag, timeText
+	for i := range candidates {
+		candidates[i].timeTag, candidates[i].time = timeTag, timeText
 	}
-	return places
+	return candidates
 }
 
 // versionTag is a prefix that is the tag of a list which may have more entries.
 var versionTag = regexp.MustCompile(`^(v\d[a-z]?)([,=])$`)
 
 // prefixed reads a value as a code after a fixed text, or after none.
-func prefixed(value string) []place {
-	places := codes(value)
+func prefixed(value string) []candidate {
+	candidates := codes(value)
 	for i := 0; i+1 < len(value) && i < 200; i++ {
 		if strings.IndexByte("=: ,|/;.", value[i]) < 0 {
 			continue
@@ -130,38 +130,38 @@ func prefixed(value string) []place {
 				p.signature.Prefix = ""
 				p.signature.List = &verify.List{Separator: separator, Assign: parts[2], Tag: parts[1]}
 			}
-			places = append(places, p)
+			candidates = append(candidates, p)
 		}
 	}
-	return places
+	return candidates
 }
 
 // codes decodes a text in all encodings in which it has the length of a code.
-func codes(value string) []place {
-	var places []place
+func codes(value string) []candidate {
+	var candidates []candidate
 	add := func(encoding string, code []byte, err error) {
 		if err == nil && hashes[len(code)] != "" {
-			places = append(places, place{signature: verify.Signature{Encoding: encoding}, code: code})
+			candidates = append(candidates, candidate{signature: verify.Signature{Encoding: encoding}, code: code})
 		}
 	}
 	if code, err := hex.DecodeString(value); err == nil && hashes[len(code)] != "" {
 		add("hex", code, nil)
-		return places // digits are base64, too, but nobody means that
+		return candidates // digits are base64, too, but nobody means that
 	}
 	if strings.ContainsAny(value, "\r\n") {
-		return places
+		return candidates
 	}
 	if code, err := base64.StdEncoding.Strict().DecodeString(value); err == nil {
 		add("base64", code, nil)
-		return places
+		return candidates
 	}
 	code, err := base64.RawURLEncoding.Strict().DecodeString(strings.TrimRight(value, "="))
 	add("base64url", code, err)
-	return places
+	return candidates
 }
 
-// ownName is the name for a provider whose codes are in a place.
-func (p *place) ownName() string {
+// ownName is the name for a provider whose codes are where the candidate is.
+func (p *candidate) ownName() string {
 	_, name, _ := strings.Cut(p.signature.From[0], ".")
 	var parts []string
 	for part := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool {

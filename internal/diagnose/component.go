@@ -13,11 +13,11 @@ import (
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
 
-// atom is a part of what may be signed.
-type atom struct {
+// component is a part of what may be signed.
+type component struct {
 	field string // as a template writes it, such as {body}; or literal text
 	value []byte
-	kind  atomKind
+	kind  componentKind
 
 	time      *verify.Timestamp // of a stated time
 	publicURL string            // of a URL: what makes it so
@@ -26,69 +26,69 @@ type atom struct {
 	name      string            // its name there
 }
 
-type atomKind int
+type componentKind int
 
 const (
-	fieldAtom atomKind = iota
-	bodyAtom
-	timeAtom
-	urlAtom
-	methodAtom
-	keyAtom // the secret itself; its value differs from key to key
-	literalAtom
+	fieldComponent componentKind = iota
+	bodyComponent
+	timeComponent
+	urlComponent
+	methodComponent
+	keyComponent // the secret itself; its value differs from key to key
+	literalComponent
 )
 
-// atoms are the parts of a request that may be signed.
-type atoms struct {
-	body   []atom // the body, and other forms of all that it says
-	times  []atom
-	others []atom // headers and parameters, the likelier ones first
-	urls   []atom
-	method []atom
-	fields []atom // values out of JSON, forms and queries
+// components are the parts of a request that may be signed.
+type components struct {
+	body   []component // the body, and other forms of all that it says
+	times  []component
+	others []component // headers and parameters, the likelier ones first
+	urls   []component
+	method []component
+	fields []component // values out of JSON, forms and queries
 }
 
-var keyPart = atom{field: "{key}", kind: keyAtom}
+var keyPart = component{field: "{key}", kind: keyComponent}
 
-func literal(value string) atom {
-	return atom{field: strings.ReplaceAll(value, "{", `\{`), value: []byte(value), kind: literalAtom}
+func literal(value string) component {
+	return component{field: strings.ReplaceAll(value, "{", `\{`), value: []byte(value), kind: literalComponent}
 }
 
-// newAtoms takes a request apart. What is itself in a place of a code is left
+// newComponents takes a request apart. What is itself the candidate of a code is left
 // out.
-func newAtoms(r *Request, places []place, publicURL string) atoms {
-	a := atoms{method: []atom{
-		{field: "{method}", value: []byte(r.Method), kind: methodAtom},
-		{field: "{method}", value: []byte(strings.ToLower(r.Method)), kind: methodAtom, lower: true},
+func newComponents(r *Request, candidates []candidate, publicURL string) components {
+	a := components{method: []component{
+		{field: "{method}", value: []byte(r.Method), kind: methodComponent},
+		{field: "{method}", value: []byte(strings.ToLower(r.Method)), kind: methodComponent, lower: true},
 	}}
 	body := payload.New(r.Body, r.Header.Get("Content-Type"), "")
-	a.body = []atom{{field: "{body}", value: r.Body, kind: bodyAtom}}
+	a.body = []component{{field: "{body}", value: r.Body, kind: bodyComponent}}
 	form, _ := body.Form()
 	if len(form) > 0 {
-		a.body = append(a.body, atom{field: "{form.sorted}", value: []byte(joinSorted(form)), kind: bodyAtom})
+		a.body = append(a.body, component{field: "{form.sorted}", value: []byte(joinSorted(form)), kind: bodyComponent})
 	}
-	a.urls = urlAtoms(r, publicURL)
-	for _, p := range places {
+	a.urls = Components(r, publicURL)
+	for _, p := range candidates {
 		if p.timeTag != "" {
 			unit, _ := timeUnit(p.time)
-			a.times = append(a.times, atom{
-				field: "{timestamp}", value: []byte(p.time), kind: timeAtom,
+			a.times = append(a.times, component{
+				field: "{timestamp}", value: []byte(p.time), kind: timeComponent,
 				time: &verify.Timestamp{Tag: p.timeTag, Unit: unit},
 			})
 		}
 	}
-	a.addHeaders(r.Header, places)
-	a.addFields(valueTexts("query", r.URL.Query()), places)
-	a.addFields(valueTexts("form", form), places)
+	a.addHeaders(r.Header, candidates)
+	a.addFields(valueTexts("query", r.URL.Query()), candidates)
+	a.addFields(valueTexts("form", form), candidates)
 	if !body.IsForm() {
-		a.addFields(jsonTexts(r.Body), places)
+		a.addFields(jsonTexts(r.Body), candidates)
 	}
 	return a
 }
 
-// holdsCode reports whether a text is in one of the places.
-func holdsCode(name string, places []place) bool {
-	return slices.ContainsFunc(places, func(p place) bool { return p.signature.From[0] == name })
+// holdsCode reports whether a text is in one of the candidates.
+func holdsCode(name string, candidates []candidate) bool {
+	return slices.ContainsFunc(candidates, func(p candidate) bool { return p.signature.From[0] == name })
 }
 
 // usual are headers that HTTP and proxies need, and that no one signs, or
@@ -103,26 +103,26 @@ var usual = []string{
 // late are headers that are tried last.
 var late = []string{"Content-Type", "Content-Length", "Content-Md5", "Date"}
 
-func (a *atoms) addHeaders(header http.Header, places []place) {
+func (a *components) addHeaders(header http.Header, candidates []candidate) {
 	for _, t := range headerTexts(header) {
 		name := strings.TrimPrefix(t.name, "header.")
 		if t.repeated || t.value == "" || len(t.value) > maxText || slices.Contains(usual, name) {
 			continue
 		}
 		// A hash of the body has the form of a signature, and may be signed.
-		if holdsCode(t.name, places) && hashOfBody(t.value, a.body[0].value) == "" {
+		if holdsCode(t.name, candidates) && hashOfBody(t.value, a.body[0].value) == "" {
 			continue
 		}
 		if unit, ok := timeUnit(t.value); ok {
-			a.times = append(a.times, atom{
-				field: "{timestamp}", value: []byte(t.value), kind: timeAtom,
+			a.times = append(a.times, component{
+				field: "{timestamp}", value: []byte(t.value), kind: timeComponent,
 				time: &verify.Timestamp{From: []string{t.name}, Unit: unit},
 			})
 			continue
 		}
-		a.others = append(a.others, atom{field: "{" + t.name + "}", value: []byte(t.value), name: name})
+		a.others = append(a.others, component{field: "{" + t.name + "}", value: []byte(t.value), name: name})
 	}
-	slices.SortStableFunc(a.others, func(x, y atom) int { return likelihood(x.name) - likelihood(y.name) })
+	slices.SortStableFunc(a.others, func(x, y component) int { return likelihood(x.name) - likelihood(y.name) })
 }
 
 // likelihood ranks headers by their names: what is often signed comes first.
@@ -144,19 +144,19 @@ var likely = [][]string{
 	{"nonce", "delivery", "request", "-id", "salt"}, {"sha256", "digest", "hash", "key", "version"}, {"event", "topic", "type"},
 }
 
-func (a *atoms) addFields(texts []text, places []place) {
+func (a *components) addFields(texts []text, candidates []candidate) {
 	for _, t := range texts {
-		if len(t.value) > maxText || holdsCode(t.name, places) {
+		if len(t.value) > maxText || holdsCode(t.name, candidates) {
 			continue
 		}
 		if unit, ok := timeUnit(t.value); ok && t.holder == "query" {
-			a.times = append(a.times, atom{
-				field: "{timestamp}", value: []byte(t.value), kind: timeAtom,
+			a.times = append(a.times, component{
+				field: "{timestamp}", value: []byte(t.value), kind: timeComponent,
 				time: &verify.Timestamp{From: []string{t.name}, Unit: unit},
 			})
 		}
 		name := strings.TrimPrefix(t.name, t.holder+".")
-		a.fields = append(a.fields, atom{field: "{" + t.name + "}", value: []byte(t.value), holder: t.holder, name: name})
+		a.fields = append(a.fields, component{field: "{" + t.name + "}", value: []byte(t.value), holder: t.holder, name: name})
 	}
 }
 
@@ -173,14 +173,14 @@ func joinSorted(form url.Values) string {
 	return out.String()
 }
 
-// urlAtoms are the ways in which the URL may be written. A captured request
+// Components are the ways in which the URL may be written. A captured request
 // does not say by which scheme and host the provider knows the endpoint.
-func urlAtoms(r *Request, publicURL string) []atom {
-	var list []atom
+func Components(r *Request, publicURL string) []component {
+	var list []component
 	add := func(field, value, public string) {
-		known := func(a atom) bool { return string(a.value) == value }
+		known := func(a component) bool { return string(a.value) == value }
 		if value != "" && !slices.ContainsFunc(list, known) {
-			list = append(list, atom{field: field, value: []byte(value), kind: urlAtom, publicURL: public})
+			list = append(list, component{field: field, value: []byte(value), kind: urlComponent, publicURL: public})
 		}
 	}
 	uri := r.URL.RequestURI()

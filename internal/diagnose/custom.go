@@ -8,8 +8,8 @@ import (
 )
 
 // own describes the provider that a search has found. It has no name of its
-// own but that of the place, and no description of the event but a guess.
-func own(r *Request, c *content, k key, p place, scheme string) (*verify.Spec, *verify.Config, bool) {
+// own but that of the candidate signature, and no description of the event but a guess.
+func own(r *Request, c *content, k key, p candidate, scheme string) (*verify.Spec, *verify.Config, bool) {
 	signature := p.signature
 	spec := &verify.Spec{
 		Name: p.ownName(), Scheme: scheme, Hash: hashes[len(p.code)], Key: k.encoding,
@@ -21,15 +21,15 @@ func own(r *Request, c *content, k key, p place, scheme string) (*verify.Spec, *
 	config := &verify.Config{Provider: spec.Name}
 	for _, part := range c.parts {
 		switch {
-		case part.kind == timeAtom && part.time.Tag != "" && (part.time.Tag != p.timeTag || string(part.value) != p.time):
+		case part.kind == timeComponent && part.time.Tag != "" && (part.time.Tag != p.timeTag || string(part.value) != p.time):
 			return nil, nil, false // the time of another header's list
-		case part.kind == timeAtom:
+		case part.kind == timeComponent:
 			timestamp := *part.time
 			spec.Timestamp = &timestamp
-		case part.kind == urlAtom:
+		case part.kind == urlComponent:
 			config.PublicURL = part.publicURL
 		}
-		if encoding := hashOfBody(string(part.value), r.Body); encoding != "" && part.kind == fieldAtom && !c.has(bodyAtom) {
+		if encoding := hashOfBody(string(part.value), r.Body); encoding != "" && part.kind == fieldComponent && !c.has(bodyComponent) {
 			spec.BodyHash = &verify.BodyHash{From: strings.Trim(part.field, "{}"), Encoding: encoding}
 		}
 	}
