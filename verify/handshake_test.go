@@ -124,6 +124,7 @@ func shakes(t testing.TB) []shake {
 			provider: "twitch", echo: "body.challenge", want: text("pogchamp"),
 			hook: post(`{"challenge":"pogchamp","subscription":{"status":"webhook_callback_verification_pending"}}`, "Twitch-Eventsub-Message-Id", "m1"),
 		},
+		{provider: "viber", hook: post(`{"event":"webhook","timestamp":1772615727421,"message_token":1}`), want: verify.Answer{Status: 200}},
 		{provider: "vtex", hook: post(`{"hookConfig":"ping"}`), want: verify.Answer{Status: 200}},
 		{provider: "whatsapp", hook: hub, echo: "query.hub.challenge", want: text("1158201444")},
 		{

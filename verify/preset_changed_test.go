@@ -161,13 +161,20 @@ func TestPresetSignedFields(t *testing.T) {
 				}
 			case "headers", "headers.names":
 				for _, name := range p.spec.Headers.Must {
-					at := place{"header", name}
+					at, absent := place{"header", name}, verify.BadSignature
+					if strings.EqualFold("header."+name, p.spec.Headers.From) { // it names the others
+						absent = verify.MissingSignature
+					}
 					tests = append(tests,
 						refused{name + " changed", at.set(t, good, "x"), verify.BadSignature},
-						refused{name + " absent", at.drop(t, good), verify.BadSignature})
+						refused{name + " absent", at.drop(t, good), absent})
 				}
 			case "url":
 				tests = append(tests, urlChanges(t, good)...)
+			case "path":
+				h := good.clone()
+				h.url = "https://hooks.example.com/another"
+				tests = append(tests, refused{"another path", h, verify.BadSignature})
 			case "method":
 				h := good.clone()
 				h.method = "PUT"

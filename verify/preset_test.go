@@ -320,6 +320,7 @@ func eachPreset(t *testing.T, test func(t *testing.T, p *preset)) {
 // the description says where one is, and why.
 var nameless = map[string]struct{ event, id string }{
 	"instaleap-query": {event: "it asks"},
+	"upstash-qstash":  {event: "it passes on what the receiver's own software sends"},
 	"airship":         {event: "a delivery is a batch of sends of any kind"},
 	"discord":         {id: "interactions have one, the webhook events of the sample do not"},
 }

@@ -41,8 +41,8 @@ func (p *preset) known(t *testing.T, v *verify.Verifier, h hook) verify.Delivery
 // the time of the attempt is signed, but no id. docs/replay.md says so.
 var signedAnew = []string{
 	"affirm", "airship", "billit", "box", "buildkite", "calendly", "cashfree", "cloudflare-stream", "coinbase-cdp",
-	"courier", "crisp", "discord", "elevenlabs", "grafana", "hubspot-v3", "instaleap-chat", "klaviyo", "linear",
-	"lovable", "mercado-pago", "ordergroove", "oura", "payzu", "rappi", "recharge", "retell", "revolut",
+	"contentful", "courier", "crisp", "discord", "elevenlabs", "grafana", "hubspot-v3", "instaleap-chat", "klaviyo",
+	"linear", "lovable", "mercado-pago", "ordergroove", "oura", "payzu", "rappi", "recharge", "retell", "revolut",
 	"ripple-collections", "sanity", "sendgrid", "shippo", "shipstation", "sinch", "tailscale", "tiktok", "webflow",
 	"zendesk", "zoom",
 }

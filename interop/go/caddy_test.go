@@ -24,6 +24,7 @@ const patience = 30 * time.Second
 var (
 	app     *upstream
 	address string // of Caddy
+	binary  string // the Caddy that is tested
 )
 
 func TestMain(m *testing.M) {
@@ -82,8 +83,7 @@ func buildCaddy(folder string) (string, error) {
 
 // startCaddy starts Caddy and waits until it answers.
 func startCaddy(folder string) (stop func() error, err error) {
-	binary, err := buildCaddy(folder)
-	if err != nil {
+	if binary, err = buildCaddy(folder); err != nil {
 		return nil, err
 	}
 	config := filepath.Join(folder, "Caddyfile")
@@ -161,6 +161,15 @@ func caddyfile(folder, nonce string) string {
 		}
 	}
 `, p.path(), p.preset, p.secret, p.older, p.options, app.address())
+	}
+	for _, v := range vendors {
+		fmt.Fprintf(&routes, `
+	handle_webhook /%s %s %q %q {
+		otherwise {
+			reverse_proxy %s
+		}
+	}
+`, v.preset, v.preset, vendorSecret, vendorOlder, app.address())
 	}
 	for path, lines := range outgoing() {
 		fmt.Fprintf(&routes, `

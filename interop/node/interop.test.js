@@ -21,11 +21,12 @@ import { accessTokens, issuerRoutes } from './tokens/access.js';
 import { fetchedTokens, oauthTokens, tokenRoutes } from './tokens/instaleap.js';
 import { startIssuer } from './tokens/issuer.js';
 import { bodyVendors } from './vendors/body.js';
+import { moreVendors } from './vendors/more.js';
 import { otherVendors } from './vendors/other.js';
 import { standardVendors } from './vendors/standard.js';
 
 const providers = [stripe, svix, standardWebhooks, github, twilio, discord, paddle, square];
-const vendors = [...standardVendors, ...bodyVendors, ...otherVendors];
+const vendors = [...standardVendors, ...bodyVendors, ...otherVendors, ...moreVendors];
 
 const app = await startApp();
 after(() => app.close());
