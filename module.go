@@ -21,6 +21,7 @@ import (
 	deliverbolt "github.com/caddy-webhooks/caddy-webhooks/deliver/bolt"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/history"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/proxy"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
@@ -60,7 +61,8 @@ func init() {
 	caddy.RegisterModule(memory.Engine{})     // webhooks.replay.memory
 	caddy.RegisterModule(replaybolt.Engine{}) // webhooks.replay.bolt
 
-	caddy.RegisterModule(segment.Engine{}) // webhooks.archives.segments
+	caddy.RegisterModule(segment.Engine{})   // webhooks.archives.segments
+	caddy.RegisterModule(history.AdminAPI{}) // admin.api.webhook_events
 
 	caddy.RegisterModule(tenants.File{})    // webhooks.tenants.file
 	caddy.RegisterModule(tenants.Storage{}) // webhooks.tenants.storage

@@ -49,6 +49,10 @@ type Summary struct {
 	// Stated is when the provider says that it happened; zero where that is unknown.
 	Stated time.Time `json:"stated,omitzero"`
 
+	// Signed is how much of it the provider has signed: body, fields or none; empty if it
+	// was refused.
+	Signed string `json:"signed,omitempty"`
+
 	// Outcome is what became of the request, in one word: accepted, or the reason of a
 	// refusal.
 	Outcome string `json:"outcome"`

@@ -65,6 +65,10 @@ var options = map[string]setter{
 		c.Synchronous = true
 		return noArgs(d)
 	},
+	"log_accepted": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
+		c.LogAccepted = true
+		return noArgs(d)
+	},
 	"diagnose": func(d *caddyfile.Dispenser, c *verify.Endpoint) error {
 		c.Diagnose = true
 		return noArgs(d)

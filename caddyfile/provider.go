@@ -22,6 +22,9 @@ type Options struct {
 	Store       json.RawMessage            // the store of webhooks that are delivered later; nil: not said
 	Inspect     *verify.Inspect            // nil: not said
 	Diagnose    bool                       // refused signatures at all endpoints
+	LogAccepted bool                       // at all endpoints
+	HasArchive  bool                       // an archive was said before
+	Archive     *Archive                   // nil: not said
 	Tenants     map[string]json.RawMessage // sources of tenants, by their names
 	TestOnLoad  string                     // the file beside which test cases are; empty: not said
 }
@@ -36,6 +39,13 @@ type Options struct {
 //	        redact <path...>
 //	    }
 //	    diagnose
+//	    log_accepted
+//	    archive      [<path>] {
+//	        max_age  <duration>
+//	        max_size <size>
+//	        redact   <path...>
+//	        refused
+//	    }
 //	    provider <name> <scheme>|like <provider> {
 //	        <fields of a provider's JSON description>
 //	    }
@@ -71,6 +81,11 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 		case "diagnose":
 			options.Diagnose = true
 			err = noArgs(d)
+		case "log_accepted":
+			options.LogAccepted = true
+			err = noArgs(d)
+		case "archive":
+			err = parseArchive(d, options)
 		case "tenants":
 			err = parseTenants(d, options)
 		case "test_on_load":
@@ -78,7 +93,7 @@ func ParseOptions(d *caddyfile.Dispenser, options *Options) error {
 		case "store":
 			err = parseDeliveryStore(d, &options.Store)
 		default:
-			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, max_buffered, inspect, diagnose or test_on_load", d.Val())
+			err = d.Errf("unrecognized option %s in webhooks; it can be provider, tenants, replay, store, archive, max_buffered, inspect, diagnose, log_accepted or test_on_load", d.Val())
 		}
 		if err != nil {
 			return err

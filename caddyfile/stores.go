@@ -17,6 +17,7 @@ const (
 	replayNamespace  = "webhooks.replay"
 	storeNamespace   = "webhooks.stores"
 	tenantsNamespace = "webhooks.tenants"
+	archiveNamespace = "webhooks.archives"
 )
 
 // The stores that can be written without their names: as a file's path, and as URLs.
@@ -80,12 +81,18 @@ func unknownGuest(namespace, name string) string {
 		names = append(names, module.ID.Name())
 	}
 	kind := "store"
-	if namespace == tenantsNamespace {
+	switch namespace {
+	case tenantsNamespace:
 		kind = "source of tenants"
+	case archiveNamespace:
+		kind = "archive"
 	}
 	text := fmt.Sprintf("unknown %s %s%s; this build of Caddy has %s", kind, name, suggest.DidYouMean(name, names), strings.Join(names, ", "))
-	if namespace == storeNamespace {
+	switch namespace {
+	case storeNamespace:
 		text += "; a file is written as a path, such as ./" + name
+	case archiveNamespace:
+		text += "; a folder is written as a path, such as ./" + name
 	}
 	return text
 }

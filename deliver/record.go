@@ -16,6 +16,7 @@ type Record struct {
 	// is hexadecimal, and empty where two records are never the same.
 	Key string `json:"key,omitempty"`
 
+	Ref      string    `json:"ref,omitempty"`      // names it in the archive; empty where it is not kept
 	ID       string    `json:"id"`                 // the delivery id that the app sees
 	Provider string    `json:"provider"`           // the provider's name
 	Endpoint string    `json:"endpoint,omitempty"` // the name of the endpoint where it arrived; empty for earlier versions

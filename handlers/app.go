@@ -16,6 +16,7 @@ import (
 	fromcaddyfile "github.com/caddy-webhooks/caddy-webhooks/caddyfile"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/delivery"
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/history"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
@@ -62,7 +63,16 @@ type App struct {
 	// one fails; the one before goes on. Default: they are not run.
 	TestOnLoad *TestOnLoad `json:"test_on_load,omitempty"`
 
+	// What is kept of the webhooks that come, for those who look for one later.
+	// Default: nothing.
+	Archive *history.Archive `json:"archive,omitempty"`
+
+	// Tell of each webhook that was accepted in the log, at the level INFO, for all
+	// endpoints. Default: false.
+	LogAccepted bool `json:"log_accepted,omitempty"`
+
 	watch          observe.Watcher
+	history        history.Manager
 	tenants        tenants.Set
 	issuers        issuers
 	secrets        []diagnose.Secrets // of all endpoints, as far as they are provisioned
@@ -117,6 +127,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("provider %s: %w", name, err)
 		}
 	}
+	if err := a.history.Provision(ctx, a.Archive); err != nil {
+		return err
+	}
 	if err := a.provisionReplay(ctx); err != nil {
 		return err
 	}
@@ -145,7 +158,7 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("the store: %T is not a store of webhooks", module)
 	}
-	return a.delivery.Provision(ctx, engine, asked, a.budget())
+	return a.delivery.Provision(ctx, engine, asked, a.budget(), a.history.Note)
 }
 
 // Delivery returns what delivers for the handlers webhook_deliver.
@@ -155,6 +168,9 @@ func (a *App) Delivery() *delivery.Manager { return &a.delivery }
 // is stored, and warns of tokens that nobody seems to issue.
 func (a *App) Start() error {
 	if err := a.issuers.checkFor(a); err != nil {
+		return err
+	}
+	if err := a.history.Start(); err != nil {
 		return err
 	}
 	if _, err := a.replay.open(); err != nil {
@@ -176,6 +192,7 @@ func (a *App) Stop() error {
 	a.watch.Stop()
 	a.tenants.Stop()
 	a.delivery.Stop()
+	a.history.Stop()
 	return nil
 }
 
@@ -204,7 +221,7 @@ func (a *App) inspection(own *verify.Inspect) *verify.Inspect {
 func (a *App) Cleanup() error {
 	a.credentialLogs.show()
 	a.watch.Forget()
-	return errors.Join(a.replay.release(), a.delivery.Cleanup(), a.tenants.Cleanup())
+	return errors.Join(a.replay.release(), a.delivery.Cleanup(), a.tenants.Cleanup(), a.history.Cleanup())
 }
 
 // resolve completes the providers by those that they are like.
@@ -236,7 +253,8 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 	}
 	options := fromcaddyfile.Options{
 		Providers: app.Providers, Replay: app.ReplayRaw, Store: app.StoreRaw, Tenants: app.TenantsRaw,
-		MaxBuffered: app.MaxBuffered, Inspect: app.Inspect, Diagnose: app.Diagnose,
+		MaxBuffered: app.MaxBuffered, Inspect: app.Inspect, Diagnose: app.Diagnose, LogAccepted: app.LogAccepted,
+		HasArchive: app.Archive != nil,
 	}
 	if app.TestOnLoad != nil {
 		options.TestOnLoad = app.TestOnLoad.Config
@@ -245,7 +263,10 @@ func ParseApp(d *caddyfile.Dispenser, existing any) (any, error) {
 		return nil, err
 	}
 	app.ReplayRaw, app.StoreRaw, app.TenantsRaw = options.Replay, options.Store, options.Tenants
-	app.MaxBuffered, app.Inspect, app.Diagnose = options.MaxBuffered, options.Inspect, options.Diagnose
+	app.MaxBuffered, app.Inspect, app.Diagnose, app.LogAccepted = options.MaxBuffered, options.Inspect, options.Diagnose, options.LogAccepted
+	if archive := options.Archive; archive != nil {
+		app.Archive = &history.Archive{EngineRaw: archive.Engine, Redact: archive.Redact, Refused: archive.Refused}
+	}
 	if options.TestOnLoad != "" {
 		app.TestOnLoad = &TestOnLoad{Config: options.TestOnLoad}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/history"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
@@ -69,8 +70,9 @@ type Auth struct {
 	pending   bool            // the operator waits for the secret that a handshake brings
 	shown     bool            // a log would show a token of a request
 	observer  *observe.Observer
-	receiver  *receiver     // of tokens that webhook_token issues; nil if none are taken
-	gate      *tenants.Gate // nil where all webhooks are verified alike
+	history   *history.Recorder // nil where nothing is archived
+	receiver  *receiver         // of tokens that webhook_token issues; nil if none are taken
+	gate      *tenants.Gate     // nil where all webhooks are verified alike
 	logger    *zap.Logger
 }
 
@@ -134,6 +136,9 @@ func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
 		a.near = newNearMiss(app, spec, &a.Endpoint, config)
 	}
 	if a.observer.Inspector, err = observe.NewInspector(a.EndpointName(), app.inspection(a.Inspect), a.verifier); err != nil {
+		return err
+	}
+	if err := a.provisionHistory(app); err != nil {
 		return err
 	}
 	if a.replay, err = app.replayGate(a); err != nil {
@@ -220,6 +225,9 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		err = a.conceal(w, r, v.Event, err)
 		v.Buffer.End(r.Context())
 	}()
+	if again := history.ResendOf(r); again != nil {
+		return a.resend(w, r, repl, v, again, next)
+	}
 	event, claim, answer, err := a.authenticate(w, r, repl, v)
 	if err != nil && a.Observe {
 		event, err = a.observe(w, r, v, err)
@@ -233,15 +241,7 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		repl.Set(webhook.ErrorPlaceholder, "")
 		return a.answerHandshake(w, r, answer)
 	}
-	webhook.RemoveSpoofable(r, a.ownHeader)
-	webhook.AddEventHeaders(r, event)
-	v.Event = event
-	caddyhttp.SetVar(r.Context(), webhook.EventVar, v)
-	repl.Delete(webhook.ErrorPlaceholder) // it may be that of a handler before this one
-	if event.Refusal == nil && event.Unreadable != nil {
-		repl.Set(webhook.ErrorPlaceholder, string(verify.Unreadable))
-	}
-	repl.Map(func(key string) (any, bool) { return webhook.EventPlaceholder(v, key) })
+	a.admit(r, repl, v, event)
 	if event.Refusal == nil {
 		a.observer.Verified(event)
 	} else {
@@ -253,6 +253,19 @@ func (a *Auth) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return a.forwardOnce(w, r, repl, v, claim, next)
 	}
 	return a.forward(w, r, repl, event, next)
+}
+
+// admit makes a verified event known to the handlers after this one.
+func (a *Auth) admit(r *http.Request, repl *caddy.Replacer, v *webhook.Verified, event *route.Event) {
+	webhook.RemoveSpoofable(r, a.ownHeader)
+	webhook.AddEventHeaders(r, event)
+	v.Event = event
+	caddyhttp.SetVar(r.Context(), webhook.EventVar, v)
+	repl.Delete(webhook.ErrorPlaceholder) // it may be that of a handler before this one
+	if event.Refusal == nil && event.Unreadable != nil {
+		repl.Set(webhook.ErrorPlaceholder, string(verify.Unreadable))
+	}
+	repl.Map(func(key string) (any, bool) { return webhook.EventPlaceholder(v, key) })
 }
 
 // authenticate verifies a request and puts its body in place for others. A
@@ -273,7 +286,9 @@ func (a *Auth) authenticate(
 	err = from.Verifier.Admit(request)
 	verifying.Stop()
 	if err != nil {
-		return nil, nil, nil, a.diagnosed(w, r, request, body, a.blame(&from, err))
+		err = a.blame(&from, err)
+		a.readRefused(w, r, request, body, err)
+		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
 	}
 	var arrived func([]byte)
 	if hash := hashLarge(from.Verifier, r, request); hash != nil {
@@ -317,7 +332,7 @@ func (a *Auth) authenticate(
 			return nil, nil, nil, err
 		}
 	}
-	event.Credentials, event.RequireSigned = a.secrets, a.RequireSigned
+	event.Credentials, event.RequireSigned, event.Ref = a.secrets, a.RequireSigned, history.RefOf(r)
 	webhook.SetBody(r, v.Body.Hold(body.Data, body.Shared(), event.Body))
 	return event, claim, nil, nil
 }
@@ -345,6 +360,9 @@ func (a *Auth) forward(
 		answer.withhold = passAll // its sender gets what it would get from the app alone
 	case event.Unreadable != nil:
 		end.Outcome, end.Detail = string(verify.Unreadable), event.Unreadable.Error()
+	}
+	if history.ResendOf(r) != nil {
+		end.Outcome = observe.OutcomeResent
 	}
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() {

@@ -34,6 +34,9 @@ type Event struct {
 	// is not verified then. It is nil for an event that is.
 	Refusal *verify.Error
 
+	// Ref names the event in the archive; empty where it is not kept.
+	Ref string
+
 	// Used says which of the configured credentials were right.
 	Used verify.Used
 

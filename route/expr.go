@@ -136,6 +136,9 @@ func uses(tree ast.Node, name string) bool {
 	return used.names[name]
 }
 
+// UsesCategories reports whether the expression asks for the event's categories.
+func (p *program) UsesCategories() bool { return p.usesCategories }
+
 // String returns the expression as it was written.
 func (p *program) String() string { return p.source }
 

@@ -17,6 +17,7 @@ import (
 // another process or with a changed configuration.
 type Snapshot struct {
 	Provider     string            `json:"provider"`
+	Ref          string            `json:"ref,omitempty"`      // in the archive
 	Endpoint     string            `json:"endpoint,omitempty"` // where it arrived; empty for those of earlier versions
 	Tenant       string            `json:"tenant,omitempty"`
 	Vars         map[string]string `json:"vars,omitempty"` // as they were when it arrived
@@ -64,6 +65,7 @@ func (e *Event) Snapshot() Snapshot {
 	return Snapshot{
 		Provider:     e.Provider,
 		Endpoint:     e.Endpoint,
+		Ref:          e.Ref,
 		Tenant:       e.Tenant,
 		Vars:         e.Vars,
 		Name:         e.Name,
@@ -113,6 +115,7 @@ func (s *Snapshot) Event(header http.Header, body []byte) *Event {
 	return &Event{
 		Provider:     s.Provider,
 		Endpoint:     cmp.Or(s.Endpoint, s.Provider),
+		Ref:          s.Ref,
 		Tenant:       s.Tenant,
 		Vars:         s.Vars,
 		Name:         s.Name,

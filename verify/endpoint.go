@@ -62,6 +62,10 @@ type Endpoint struct {
 	// Default: false, unless the app says so for all.
 	Diagnose bool `json:"diagnose,omitempty"`
 
+	// Tell of each webhook that was accepted in the log, at the level INFO instead of
+	// DEBUG. Default: false, unless the app says so for all.
+	LogAccepted bool `json:"log_accepted,omitempty"`
+
 	// What is kept of requests for the inspector. Default: what the webhooks
 	// app says, else nothing.
 	Inspect *Inspect `json:"inspect,omitempty"`

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/archive"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
@@ -37,6 +38,7 @@ type Manager struct {
 	stranded []strandedStore
 	grace    time.Duration
 
+	note    func(*archive.Note) // keeps what becomes of webhooks
 	metrics *observe.Metrics
 	events  *caddyevents.App
 	logger  *zap.Logger
@@ -60,10 +62,12 @@ var delivering running.List[*Manager]
 const defaultGrace = 10 * time.Second
 
 // Provision sets up delivery from a store, which is opened where the configuration
-// asks for it, or has a webhook_deliver.
-func (d *Manager) Provision(ctx caddy.Context, engine deliver.Engine, asked bool, budget int64) error {
+// asks for it, or has a webhook_deliver. Whatever comes of a webhook is noted.
+func (d *Manager) Provision(
+	ctx caddy.Context, engine deliver.Engine, asked bool, budget int64, note func(*archive.Note),
+) error {
 	d.ctx, d.logger = ctx, ctx.Logger()
-	d.engine, d.asked, d.budget = engine, asked, budget
+	d.engine, d.asked, d.budget, d.note = engine, asked, budget, note
 	d.deliverers = make(map[string]*Deliver)
 	d.identities = make(map[string]string)
 	d.started = make(chan struct{})
@@ -258,7 +262,7 @@ func (d *Manager) runnerEvents() deliver.Events {
 		Died: func(l *deliver.Delivery, failure deliver.Failure) {
 			d.died(&letter{
 				destination: l.Destination, endpoint: webhook.Endpoint{Provider: l.Record.Provider, Name: l.Record.Endpoint},
-				event: l.Record.Event, id: l.Record.ID,
+				event: l.Record.Event, id: l.Record.ID, ref: l.Record.Ref,
 				attempts: l.Made + 1, failure: failure,
 			})
 		},
@@ -276,6 +280,7 @@ func (d *Manager) runnerEvents() deliver.Events {
 type letter struct {
 	destination, event, id string
 
+	ref      string // in the archive
 	endpoint webhook.Endpoint
 	attempts int
 	failure  deliver.Failure
@@ -283,6 +288,9 @@ type letter struct {
 
 // died tells the operator of a dead letter.
 func (d *Manager) died(l *letter) {
+	d.note(&archive.Note{
+		Ref: l.ref, At: d.now(), Outcome: archive.Dead, Destination: l.destination, Attempts: l.attempts, Status: l.failure.Status,
+	})
 	d.metrics.DeadLetters.WithLabelValues(l.destination).Inc()
 	d.logger.Error("webhook is a dead letter: it is not delivered any more, and kept",
 		zap.String("destination", l.destination), l.endpoint.Field(), zap.String("event", l.event),

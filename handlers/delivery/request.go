@@ -128,6 +128,7 @@ func (s *savedRequest) record(deliverer string) (*deliver.Record, error) {
 	}
 	return &deliver.Record{
 		Key:      hex.EncodeToString(sum.Sum(nil)),
+		Ref:      s.Event.Ref,
 		ID:       s.Event.ID,
 		Provider: s.Event.Provider,
 		Endpoint: s.Event.Endpoint,

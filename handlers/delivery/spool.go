@@ -263,7 +263,7 @@ func (d *Deliver) noteStored(saved *savedRequest, l *leftover) {
 	case reasonRefused:
 		d.delivery.died(&letter{
 			destination: l.target.Destination, endpoint: saved.endpoint(), event: saved.Event.Name,
-			id: saved.Event.ID, attempts: 1, failure: l.failure,
+			id: saved.Event.ID, ref: saved.Event.Ref, attempts: 1, failure: l.failure,
 		})
 	default:
 		d.logger.Warn("webhook is stored, to be delivered later",

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/archive"
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/sampler"
@@ -29,15 +30,23 @@ func (d *Manager) attempted(l *deliver.Delivery, outcome deliver.Outcome) {
 	d.metrics.Attempts.WithLabelValues(l.Destination, verdictName(outcome.Verdict)).Inc()
 	fields := append(webhookFields(l.Record), zap.String("destination", l.Destination), zap.Int("attempt", l.Made+1))
 	if outcome.Verdict == deliver.Delivered {
-		if l.Made > 0 {
-			d.logger.Info("a webhook that had failed before is delivered", fields...)
-		}
+		d.delivered(l, fields)
 		return
 	}
 	if leftOut, tell := failures.Take(l.Destination, time.Now()); tell {
 		d.logger.Warn("delivering a webhook failed", append(fields,
 			zap.Int("status", outcome.Failure.Status), zap.String("failure", outcome.Failure.Reason), zap.Int("not_logged", leftOut))...)
 	}
+}
+
+// delivered tells that a stored webhook has reached its destination at last.
+func (d *Manager) delivered(l *deliver.Delivery, fields []zap.Field) {
+	d.logger.Info("a stored webhook is delivered", append(fields, zap.Duration("after", d.now().Sub(l.Stored)))...)
+	d.events.Emit(d.ctx, "webhook_delivered", map[string]any{
+		"destination": l.Destination, "provider": l.Record.Provider, "endpoint": l.Record.Endpoint,
+		"event": l.Record.Event, "id": l.Record.ID, "attempts": l.Made + 1,
+	})
+	d.note(&archive.Note{Ref: l.Record.Ref, At: d.now(), Outcome: archive.Delivered, Destination: l.Destination, Attempts: l.Made + 1})
 }
 
 // turned tells that a destination is down, or up again.

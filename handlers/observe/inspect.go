@@ -79,6 +79,9 @@ func (*Arrival) String() string { return "webhook" }
 // Arrived notes a request as it came, if it is to be kept or counted.
 func (o *Observer) Arrived(r *http.Request, request *verify.Request) {
 	o.observation.arrived(r)
+	if o.History != nil {
+		o.History.Arrived(r, request)
+	}
 	if o.Inspector != nil {
 		header := r.Header.Clone()
 		caddyhttp.SetVar(r.Context(), arrivalVar, &Arrival{

@@ -36,6 +36,8 @@ type Metrics struct {
 	ReplayEvicted *prometheus.CounterVec // without labels
 	replayErrors  *prometheus.CounterVec // by endpoint
 
+	ArchiveLost prometheus.Counter
+
 	Attempts      *prometheus.CounterVec // by destination and outcome
 	Stored        *prometheus.CounterVec // by destination and reason
 	DeadLetters   *prometheus.CounterVec // by destination
@@ -52,13 +54,15 @@ const (
 	OutcomeUnrouted  = "unrouted"  // verified, but no directive answered it
 	OutcomeObserved  = "observed"  // not verified, and handed on, because the endpoint only observes
 
+	OutcomeResent = "resent" // verified before, and handed on again by an operator
+
 	OutcomeRewriteFailed = "rewrite_failed" // verified, but webhook_rewrite could not make of it what it says
 )
 
 // Outcomes are all ends that a request can come to. Each has a counter from
 // the start, so that a first refusal shows as an increase.
 var Outcomes = []string{
-	OutcomeAccepted, string(verify.Unreadable), OutcomeHandshake, OutcomeUnrouted, OutcomeObserved, OutcomeRewriteFailed, string(verify.Duplicate),
+	OutcomeAccepted, string(verify.Unreadable), OutcomeHandshake, OutcomeUnrouted, OutcomeObserved, OutcomeRewriteFailed, OutcomeResent, string(verify.Duplicate),
 	string(verify.MissingSignature), string(verify.MissingToken), string(verify.BadSignature), string(verify.BadToken),
 	string(verify.Stale), string(verify.BadSource), string(verify.BadMethod), string(verify.BadEncoding),
 	string(verify.TooLarge), string(verify.SlowBody), string(verify.Overloaded), string(verify.Malformed),
@@ -70,7 +74,7 @@ var Collectors = sync.OnceValue(func() *Metrics {
 	return &Metrics{
 		requests: counters("requests_total",
 			"Webhook requests by endpoint and outcome: accepted, unreadable (accepted, but its event or id could not be read), "+
-				"handshake, unrouted, observed (it would be refused), rewrite_failed, duplicate or the reason of a refusal.",
+				"handshake, unrouted, observed (it would be refused), rewrite_failed, resent, duplicate or the reason of a refusal.",
 			"provider", "endpoint", "outcome"),
 		appResponses: counters("app_responses_total",
 			"Answers of apps to verified webhooks, by endpoint and class: 2xx, 3xx, 4xx, 5xx, or none, if there was no answer. "+
@@ -117,6 +121,8 @@ var Collectors = sync.OnceValue(func() *Metrics {
 		ReplayEvicted: counters("replay_evicted_total",
 			"Deliveries that were forgotten before their time, because the memory was full."),
 		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by endpoint.", byEndpoint...),
+		ArchiveLost: counters("archive_lost_total",
+			"Webhooks that the archive could not keep; they were handled as ever.").WithLabelValues(),
 		Attempts: counters("delivery_attempts_total",
 			"Attempts of webhook_deliver by destination and outcome: delivered, failed or refused.", "destination", "outcome"),
 		Stored: counters("delivery_stored_total",
@@ -159,7 +165,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
-		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse,
+		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse, m.ArchiveLost,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
 		if err := Register(ctx, collector); err != nil {

@@ -40,6 +40,8 @@ type Observer struct {
 	heartbeat   *heartbeat
 	expectEvery time.Duration // 0: nothing is expected
 	Inspector   *inspector    // nil: nothing is kept
+	History     Recorder      // nil: nothing is archived
+	LogAccepted bool          // at the level INFO
 	logger      *zap.Logger
 	events      *caddyevents.App
 	ctx         caddy.Context // of the handler, in whose name events are emitted
@@ -85,6 +87,16 @@ func NewObserver(ctx caddy.Context, config *verify.Endpoint) (*Observer, error) 
 		events:      events.(*caddyevents.App),
 		ctx:         ctx,
 	}, nil
+}
+
+// Recorder keeps the requests of an endpoint for later.
+type Recorder interface {
+	// Arrived is called when a request has come, before anything is removed from it.
+	Arrived(r *http.Request, request *verify.Request)
+
+	// Ended is called when it has been dealt with. Its body is not there any more when
+	// Ended has returned.
+	Ended(r *http.Request, end *Ending)
 }
 
 // Verified records that a request has proven whose it is.
@@ -133,6 +145,9 @@ func (o *Observer) Ended(r *http.Request, end *Ending) {
 	if end.Arrival != nil {
 		o.Inspector.keep(end)
 	}
+	if o.History != nil {
+		o.History.Ended(r, end)
+	}
 }
 
 // Refused tells why a request was refused, unless too many are.
@@ -155,6 +170,10 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	o.Metrics.handling.Observe(end.Took.Seconds())
 	o.observation.count(r, end)
 	o.Ended(r, end)
+	level := zap.DebugLevel
+	if o.LogAccepted {
+		level = zap.InfoLevel
+	}
 	if end.Outcome != OutcomeAccepted && end.Outcome != string(verify.Unreadable) {
 		return
 	}
@@ -162,7 +181,7 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 		o.Metrics.answers[classOf(end.App)].Inc()
 	}
 	event := end.Event
-	if c := o.logger.Check(zap.DebugLevel, "webhook accepted"); c != nil {
+	if c := o.logger.Check(level, "webhook accepted"); c != nil {
 		c.Write(o.Endpoint.Field(), zap.String("event", event.Name),
 			zap.String("id", event.ID), zap.String("tenant", event.Tenant), zap.String("key", KeyOf(event)), zap.String("signed", string(event.Signed)),
 			zap.String("route", event.Route), zap.Int("status", end.Status), zap.Duration("duration", end.Took))

@@ -59,6 +59,7 @@ func prepare(adapted []byte, storage string) ([]byte, map[int][]Block, error) {
 	if webhooks, ok := apps["webhooks"].(map[string]any); ok {
 		delete(webhooks, "replay")
 		delete(webhooks, "test_on_load") // which is what runs, perhaps
+		delete(webhooks, "archive")
 	}
 	delete(apps, "tls")
 	delete(apps, "pki")
