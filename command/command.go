@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -29,7 +28,7 @@ func New(samples fs.FS) caddycmd.Command {
 			cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: " + docs + "\n")
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), queueCommand(), deadCommand(), tenantCommand())
+				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), strict(versionCommand()), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
 }
@@ -179,10 +178,4 @@ func group(cmd *cobra.Command) *cobra.Command {
 	})
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	return cmd
-}
-
-// userAgent is what the commands call themselves.
-func userAgent() string {
-	version, _ := caddy.Version()
-	return "caddy-webhooks/" + version
 }

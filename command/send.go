@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/internal/version"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -183,7 +184,7 @@ func (s *sender) prepare() (*sending, error) {
 		return nil, err
 	}
 	sent.request.Header = request.Header
-	sent.request.Header.Set("User-Agent", userAgent())
+	sent.request.Header.Set("User-Agent", version.UserAgent())
 	if host := request.Header.Get("Host"); host != "" {
 		sent.request.Host = host
 		sent.request.Header.Del("Host")

@@ -76,6 +76,9 @@ func TestMetricsOfOneProvider(t *testing.T) {
 	name := fresh("measured")
 	config := measured(name, "respond 204")
 	srv := webhooktest.Start(t, config)
+	if text := get(t, srv.URL("/metrics")); !strings.Contains(text, `caddy_webhook_build_info{caddy="`) || !strings.Contains(text, `version="devel"} 1`) {
+		t.Error("the metrics do not say what runs")
+	}
 	requests := func(outcome string) string {
 		return `caddy_webhook_requests_total{endpoint="/hook",outcome="` + outcome + `",provider="` + name + `"}`
 	}
@@ -199,7 +202,7 @@ func TestDashboard(t *testing.T) {
 	}
 	srv := webhooktest.Start(t, strings.NewReplacer(
 		"webhooks {", "webhooks {\n\t\ttenants shown file "+t.TempDir()+"\n\t\tstore "+filepath.Join(t.TempDir(), "deliveries.db"),
-		"max_size", "expect_every 10m\n\t\tmax_size",
+		"max_size", "observe\n\t\texpect_every 10m\n\t\tmax_size",
 		"metrics /metrics", "metrics /metrics\n\twebhook_token /token {\n\t\tclient shown 0123456789abcdef for shown\n\t}",
 	).Replace(measured("shown", "webhook_deliver {\n mode queue\n respond 400\n }")))
 	srv.Post("/token", "")

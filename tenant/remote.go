@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/version"
 )
 
 // Remote is a Source that asks a web service: GET of a URL and the tenant's id. 200
@@ -86,6 +88,7 @@ func (r *Remote) Tenant(ctx context.Context, id string) (*Tenant, error) {
 			return nil, err
 		}
 	}
+	request.Header.Set("User-Agent", version.UserAgent())
 	response, err := r.client.Do(request)
 	if err != nil {
 		return nil, plainURLError(err)

@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
+
+	"github.com/caddy-webhooks/caddy-webhooks/internal/version"
 )
 
 // Bounds of what is fetched from a provider.
@@ -77,6 +79,7 @@ func (f *httpsFetcher) Fetch(ctx context.Context, target string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
+	request.Header.Set("User-Agent", version.UserAgent())
 	response, err := f.client.Do(request)
 	if err != nil {
 		return nil, err

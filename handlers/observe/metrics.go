@@ -2,12 +2,14 @@ package observe
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/version"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
 )
@@ -29,6 +31,7 @@ type Metrics struct {
 	keyUsed      *prometheus.GaugeVec     // by endpoint, kind and number of a key
 	wouldRefuse  *prometheus.CounterVec   // by endpoint and reason
 	buffered     prometheus.GaugeFunc
+	buildInfo    prometheus.GaugeFunc
 
 	TenantLookups *prometheus.CounterVec // by source and result
 	Renewed       *prometheus.CounterVec // by handler and result
@@ -118,6 +121,7 @@ var Collectors = sync.OnceValue(func() *Metrics {
 			Namespace: Namespace, Subsystem: Subsystem, Name: "buffered_bytes",
 			Help: "Memory that the bodies of webhooks hold which are being handled, with what is decoded of them; max_buffered bounds it.",
 		}, func() float64 { return float64(webhook.Buffered.Load()) }),
+		buildInfo: buildInfo(),
 		ReplayEvicted: counters("replay_evicted_total",
 			"Deliveries that were forgotten before their time, because the memory was full."),
 		replayErrors: counters("replay_errors_total", "Times that the store of deliveries failed, by endpoint.", byEndpoint...),
@@ -138,6 +142,16 @@ var Collectors = sync.OnceValue(func() *Metrics {
 			prometheus.ExponentialBuckets(100e-6, 4, 9), nil).WithLabelValues().(prometheus.Histogram), // 100 µs to 6.5 s
 	}
 })
+
+// buildInfo is 1, and says in its labels what runs.
+func buildInfo() prometheus.GaugeFunc {
+	ofCaddy, _ := caddy.Version()
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: Namespace, Subsystem: Subsystem, Name: "build_info",
+		Help:        "1, with the versions of this module, Caddy and Go.",
+		ConstLabels: prometheus.Labels{"version": version.Module(), "caddy": ofCaddy, "go": runtime.Version()},
+	}, func() float64 { return 1 })
+}
 
 // The beginning of all names of this module's metrics.
 const Namespace, Subsystem = "caddy", "webhook"
@@ -165,7 +179,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 	m := Collectors()
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
-		m.buffered, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse, m.ArchiveLost,
+		m.buffered, m.buildInfo, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse, m.ArchiveLost,
 		m.Attempts, m.Stored, m.DeadLetters, m.LateDelivered, m.StoreRefused, m.StoreCorrupt, m.StoreSync,
 	} {
 		if err := Register(ctx, collector); err != nil {
