@@ -200,7 +200,7 @@ func (f *Forward) order() []int {
 	if len(f.pool) == 1 {
 		return single
 	}
-	return rand.Perm(len(f.pool))
+	return rand.Perm(len(f.pool)) //nolint:gosec // it spreads load, and nobody gains by guessing it
 }
 
 // Interface guards

@@ -67,7 +67,7 @@ var forwardedHeaders = [...]string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Fo
 func (x *exchange) setForwarded(header http.Header, r *http.Request) {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	client, known := peer(r)
-	if !known && !(trusted && r.RemoteAddr == unixPeer) {
+	if !known && (!trusted || r.RemoteAddr != unixPeer) {
 		for _, name := range forwardedHeaders {
 			delete(header, name)
 		}
