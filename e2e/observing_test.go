@@ -371,3 +371,27 @@ func observeCommand(admin string, args ...string) (string, int) {
 	err := root.Execute()
 	return out.String(), exitCode(err)
 }
+
+// Whatever becomes of what would be refused, the archive does not take it for verified: it
+// is verified before it is handed over again.
+func TestObservedIsArchivedAsRefused(t *testing.T) {
+	for name, blocks := range map[string]string{
+		"observed":       "otherwise {\n respond 204\n }",
+		"unrouted":       "otherwise {\n vars unanswered true\n }",
+		"rewrite_failed": "otherwise {\n webhook_rewrite {\n body int(body.x)\n }\n respond 204\n }",
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, admin, _ := archived(t, "refused", "observe\n"+blocks)
+			srv := webhooktest.Start(t, config)
+			srv.Post("/hook", `{"a":1}`, webhooktest.GitHub("other", "push", `{"a":1}`)...)
+			var found []pastEvent
+			eventually(t, "it is kept", func() bool { found = search(t, admin, "refused=true").Events; return len(found) == 1 })
+			if !found[0].Refused || found[0].Outcome != name {
+				t.Errorf("it is kept as %+v", found)
+			}
+			if all := search(t, admin, "refused=false").Events; len(all) > 0 {
+				t.Errorf("it is kept as accepted: %+v", all)
+			}
+		})
+	}
+}

@@ -130,13 +130,14 @@ func (rec *Recorder) Ended(r *http.Request, end *observe.Ending) {
 		ClientIP: p.request.ClientIP.String(), Scheme: p.request.URL.Scheme, Host: p.host, Method: p.request.Method, URI: p.uri, Proto: p.proto,
 		FormField: rec.claims.Provider().Spec.FormField,
 	}}
+	observed := end.Event != nil && end.Event.Refusal != nil
 	switch {
-	case end.Event != nil && accepted[end.Outcome]:
+	case end.Event != nil && !observed && accepted[end.Outcome]:
 		describe(&record.Summary, end.Event)
 		rec.fill(record, p, end.Event.Arrived())
 		summary := record.Summary // without the request
 		latest.add(&summary)
-	case end.Outcome == observe.OutcomeObserved && rec.manager.config.Refused:
+	case observed && rec.manager.config.Refused: // whatever became of it, nobody has verified it
 		record.Refused = true
 		describe(&record.Summary, end.Event)
 		rec.fill(record, p, end.Event.Arrived())
