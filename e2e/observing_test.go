@@ -378,7 +378,7 @@ func TestObservedIsArchivedAsRefused(t *testing.T) {
 	for name, blocks := range map[string]string{
 		"observed":       "otherwise {\n respond 204\n }",
 		"unrouted":       "otherwise {\n vars unanswered true\n }",
-		"rewrite_failed": "otherwise {\n webhook_rewrite {\n body int(body.x)\n }\n respond 204\n }",
+		"rewrite_failed": "otherwise {\n webhook_rewrite {\n body `[1][body.a + 5]`\n }\n reverse_proxy localhost:1\n }",
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, admin, _ := archived(t, "refused", "observe\n"+blocks)
