@@ -44,6 +44,7 @@ func queueCommand() *cobra.Command {
 		namedCommand("pause", "destination paused", "Has nothing attempted at a destination, until it is resumed", "destination"),
 		namedCommand("resume", "destination resumed", "Has a destination that was paused attempted again", "destination"),
 		namedCommand("move", "moved", "Gives what is kept for one destination to another, such as one that was renamed", "from", "to"),
+		salvageCommand(),
 	)
 	return cmd
 }

@@ -96,6 +96,9 @@ func Open(path string, maxSize int64, observer deliver.Observer) (*Store, error)
 // only. A file that another process has open is refused.
 func (o Options) Open() (*Store, error) {
 	db, err := boltfile.Open(o.Path, fileOptions(), prepare)
+	if errors.Is(err, boltfile.ErrDamaged) {
+		err = fmt.Errorf("%w; caddy webhooks queue salvage saves what is intact", err)
+	}
 	if err != nil {
 		return nil, err
 	}
