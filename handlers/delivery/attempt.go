@@ -122,8 +122,9 @@ func (to *Destination) attemptStored(ctx context.Context, d *deliver.Delivery) d
 func (a *attempt) make(number int) {
 	defer a.end()
 	defer a.cut()
+	r, span := a.trace(a.saved.request(a.ctx, a.to.of.server, a, number), number)
+	defer func() { endSpan(span, a.outcome) }()
 	defer a.catch()
-	r := a.saved.request(a.ctx, a.to.of.server, a, number)
 	a.repl = r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	v, _ := webhook.VerifiedOf(r)
 	v.Buffer.Budget = a.to.of.delivery.budget // of its own, since the sender may be gone

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
@@ -47,6 +48,9 @@ type savedRequest struct {
 
 	Vars map[string]any `json:"vars,omitempty"`
 
+	// Trace is the span of the request, if Caddy traces it.
+	Trace propagation.MapCarrier `json:"trace,omitempty"`
+
 	body   []byte
 	source *webhook.Buffer // what the body is in, if that memory is used again when the sender's request is over
 }
@@ -65,6 +69,7 @@ func save(r *http.Request, event *route.Event, placeholders []string) *savedRequ
 		TLS:        r.TLS != nil,
 		OrigMethod: r.Method,
 		Vars:       savedVars(r),
+		Trace:      traceOf(r),
 	}
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		s.LocalAddr = local.String()
