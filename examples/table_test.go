@@ -154,6 +154,11 @@ func table(t *testing.T) []example {
 			{"other", stored(t, "jelp/requests/token.http").payload("jelp/order_new.json"), 202, ""},
 			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
 		}},
+		{"ordered", map[string]string{"JELP_TOKEN": "test-token-jelp"}, []step{
+			{"update", stored(t, "jelp/requests/token.http"), 202, ""},
+			{"another one of the order", stored(t, "jelp/requests/token.http").payload("jelp/order_update-comment.json"), 202, ""},
+			{"wrong token", stored(t, "jelp/requests/token-wrong.http"), 401, ""},
+		}},
 		{"jelp-basic", map[string]string{"JELP_USER": "test-user", "JELP_PASSWORD": "test-password-jelp"}, []step{
 			{"basic", stored(t, "jelp/requests/basic.http"), 200, "POST /jelp order_update:assign_driver\n"},
 			{"wrong password", stored(t, "jelp/requests/basic-wrong.http"), 401, ""},
