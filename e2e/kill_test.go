@@ -32,10 +32,12 @@ type killed struct {
 	mu           sync.Mutex
 	acknowledged map[string]bool
 	delivered    map[string]int
+	firsts       []string // ids, as they came first
 	asked        int
 }
 
-// Whatever was acknowledged is delivered, if Caddy is killed at any moment.
+// Whatever was acknowledged is delivered, if Caddy is killed at any moment, and in its
+// order where that matters.
 func TestKill(t *testing.T) {
 	rounds := 4
 	if text := os.Getenv(roundsVariable); text != "" {
@@ -56,6 +58,7 @@ func TestKill(t *testing.T) {
 	}
 	k.drain()
 	app.Close() // the last of its handlers may still be counting
+	ordered := k.checkOrder()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	duplicates := 0
@@ -68,8 +71,42 @@ func TestKill(t *testing.T) {
 	for id := range k.acknowledged {
 		t.Errorf("%s was acknowledged and is lost", id)
 	}
-	t.Logf("%d rounds: %d events delivered, %d acknowledged ones lost, %d duplicates",
-		rounds, len(k.delivered), len(k.acknowledged), duplicates)
+	t.Logf("%d rounds: %d events delivered, %d of them in order, %d acknowledged ones lost, %d duplicates",
+		rounds, len(k.delivered), ordered, len(k.acknowledged), duplicates)
+}
+
+// checkOrder looks at the acknowledged events of senders that send in order, and
+// returns how many there are. An event of a name is sent when the one before was
+// answered.
+func (k *killed) checkOrder() (ordered int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	latest := make(map[string][2]int) // round and number, by sender and event
+	for _, id := range k.firsts {
+		var round, sender, number int
+		if _, err := fmt.Sscanf(id, "%d-%d-%d", &round, &sender, &number); err != nil {
+			k.Fatal(err)
+		}
+		if !k.acknowledged[id] || laneOf(sender) == "" {
+			continue
+		}
+		ordered++
+		lane := fmt.Sprint(sender, " ", number%2)
+		if before := latest[lane]; round < before[0] || round == before[0] && number < before[1] {
+			k.Errorf("%s came after what was sent after it", id)
+			continue
+		}
+		latest[lane] = [2]int{round, number}
+	}
+	return ordered
+}
+
+// laneOf is what the events of a sender are in order by: half of them send in order.
+func laneOf(sender int) string {
+	if sender%2 == 0 {
+		return fmt.Sprint("sender-", sender)
+	}
+	return ""
 }
 
 // app fails each tenth time, and each hundredth time late.
@@ -87,7 +124,10 @@ func (k *killed) app(w http.ResponseWriter, r *http.Request) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.delivered[r.Header.Get("Webhook-Delivery-Id")]++
+	id := r.Header.Get("Webhook-Delivery-Id")
+	if k.delivered[id]++; k.delivered[id] == 1 {
+		k.firsts = append(k.firsts, id)
+	}
 }
 
 func (k *killed) writeConfig(app string) {
@@ -106,6 +146,7 @@ http://` + k.address + ` {
 		on push {
 			webhook_deliver spool {
 				wait 20ms
+				order body.lane
 				retry 10ms 20ms 50ms 100ms 200ms 500ms 1s 1s 1s
 				webhook_proxy ` + app + `
 			}
@@ -113,6 +154,7 @@ http://` + k.address + ` {
 		otherwise {
 			webhook_deliver queue {
 				mode queue
+				order body.lane
 				retry 10ms 20ms 50ms 100ms 200ms 500ms 1s 1s 1s
 				webhook_proxy ` + app + `
 			}
@@ -168,7 +210,7 @@ func (k *killed) round(number int) {
 			defer client.CloseIdleConnections()
 			for i := 0; ; i++ {
 				id := fmt.Sprintf("%d-%d-%d", number, sender, i)
-				if !k.send(client, id, []string{"push", "ping"}[i%2]) {
+				if !k.send(client, id, []string{"push", "ping"}[i%2], laneOf(sender)) {
 					return
 				}
 			}
@@ -184,8 +226,11 @@ func (k *killed) round(number int) {
 }
 
 // send sends an event, and reports whether Caddy is there.
-func (k *killed) send(client *http.Client, id, event string) bool {
+func (k *killed) send(client *http.Client, id, event, lane string) bool {
 	body := `{"id": "` + id + `", "padding": "` + strings.Repeat("x", 1000) + `"}`
+	if lane != "" {
+		body = `{"lane": "` + lane + `", ` + body[1:]
+	}
 	request, err := http.NewRequest(http.MethodPost, "http://"+k.address+"/hook", strings.NewReader(body))
 	if err != nil {
 		return false

@@ -110,6 +110,15 @@ func TestOrderOverInstances(t *testing.T) {
 	if waiting, dead := counted(t, f.stores[0]); waiting != 0 || dead != 1 {
 		t.Errorf("%d wait and %d are dead", waiting, dead)
 	}
+	// A lane in which nothing waits costs nothing.
+	by := newOperator(t, f.options.Cluster.URLs[0])
+	for _, name := range []string{f.options.Name, f.options.Name + "_STATE"} {
+		stream, err := by.js.Stream(t.Context(), name)
+		f.must(err)
+		if n := stream.CachedInfo().State.Msgs; n != 0 {
+			t.Errorf("%s has %d messages", name, n)
+		}
+	}
 }
 
 // What one instance has put off, another one can have attempted now.
