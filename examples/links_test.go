@@ -54,6 +54,33 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestIndex makes sure that the index of the documentation names every page, and
+// that the page of a directive has what Caddy's own reference has.
+func TestIndex(t *testing.T) {
+	indexes := map[string]page{"../docs": readPage(t, "../docs/README.md"), "../docs/directives": readPage(t, "../docs/directives.md")}
+	for folder, index := range indexes {
+		pages, err := filepath.Glob(folder + "/*.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range pages {
+			base := filepath.Base(name)
+			named := func(link string) bool { return filepath.Base(strings.Split(link, "#")[0]) == base }
+			if base != "README.md" && !slices.ContainsFunc(index.links, named) {
+				t.Errorf("no index names %s", name)
+			}
+			if !strings.Contains(base, "webhook") {
+				continue
+			}
+			for _, heading := range []string{"syntax", "examples"} {
+				if anchors := readPage(t, name).anchors; !slices.Contains(anchors, heading) {
+					t.Errorf("%s has no heading %s", name, heading)
+				}
+			}
+		}
+	}
+}
+
 // readPage reads the headings and links of a Markdown file.
 func readPage(t *testing.T, file string) page {
 	t.Helper()
