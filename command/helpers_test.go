@@ -72,6 +72,12 @@ func receive(t *testing.T, provider string, config *verify.Config) *receiver {
 	if !ok {
 		t.Fatalf("there is no provider %s", provider)
 	}
+	return receiveAs(t, spec, config)
+}
+
+// receiveAs starts a server for a provider that is described.
+func receiveAs(t *testing.T, spec *verify.Spec, config *verify.Config) *receiver {
+	t.Helper()
 	config.Tolerance = verify.Off // samples are old
 	verifier, err := verify.New(spec, config)
 	if err != nil {

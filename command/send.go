@@ -35,6 +35,7 @@ type sender struct {
 	config      string
 	to          string
 	id          string
+	way         int // counted from 1
 	headers     []string
 	resolve     []string
 	insecure    bool
@@ -73,6 +74,7 @@ Exit codes: 0 the answer's status is below 400, 1 it is not, 2 nothing was sent.
 	flags.StringVar(&s.choice.event, "event", "", "Event to send (default: the sample's)")
 	flags.StringVar(&s.choice.file, "payload", "", "File with the payload (default: the built-in sample)")
 	flags.StringVar(&s.id, "id", "", "Delivery id to send (default: a new one)")
+	flags.IntVar(&s.way, "way", 1, "In which of the provider's ways to sign, where it has several")
 	flags.StringArrayVar(&s.headers, "header", nil, "Further header, as 'NAME: VALUE'")
 	flags.StringVar(&s.config, "config", "", "Configuration that describes the provider")
 	flags.StringArrayVar(&s.resolve, "resolve", nil, "Where a host is to be found, as HOST:PORT:ADDRESS")
@@ -192,8 +194,8 @@ func (s *sender) prepare() (*sending, error) {
 	return sent, nil
 }
 
-// spec returns the provider's description: a built-in one, or one of the
-// configuration.
+// spec returns the provider's description in the way that is asked for: that of a
+// built-in provider, or of one of the configuration.
 func (s *sender) spec() (*verify.Spec, error) {
 	own := make(map[string]*verify.Spec)
 	if s.config != "" {
@@ -202,7 +204,15 @@ func (s *sender) spec() (*verify.Spec, error) {
 			return nil, err
 		}
 	}
-	return verify.Resolve(s.provider, own)
+	spec, err := verify.Resolve(s.provider, own)
+	if err != nil {
+		return nil, err
+	}
+	ways := spec.Ways()
+	if s.way < 1 || s.way > len(ways) {
+		return nil, fmt.Errorf("--way is %d, but the ways in which %s signs are counted from 1 to %d", s.way, s.provider, len(ways))
+	}
+	return ways[s.way-1], nil
 }
 
 // ownProviders reads the providers that a configuration describes.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,6 +157,40 @@ func TestSendID(t *testing.T) {
 }
 
 // What may not be meant is said, and so is what has no proof.
+// Where a provider signs in several ways, each can be sent.
+func TestSendWays(t *testing.T) {
+	several := 0
+	for _, name := range verify.BuiltinNames() {
+		spec, _ := verify.Builtin(name)
+		ways := spec.Ways()
+		if len(ways) == 1 {
+			continue
+		}
+		several++
+		keys := secretsOf(t, spec)
+		for i, way := range ways {
+			s := receiveAs(t, way, &verify.Config{Secrets: []string{keys.public}})
+			args := []string{"send", name, "--to", s.URL + "/hook?data.id=1", "--secret", keys.private, "--way", strconv.Itoa(i + 1)}
+			if name == "segment" && i == 1 { // batches are signed in this way
+				args = append(args, "--payload", file(t, "batch.json", `[{"type":"track"},{"type":"page"}]`))
+			}
+			if _, code, err := run(args...); err != nil || code != 0 {
+				t.Errorf("%s, way %d: exit code %d, %v; refused for %q", name, i+1, code, err, s.reason)
+			}
+		}
+	}
+	if several == 0 {
+		t.Error("no provider signs in several ways")
+	}
+
+	const whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	polar, _ := verify.Builtin("polar")
+	s := receiveAs(t, polar.Ways()[0], &verify.Config{Secrets: []string{whsec}})
+	if _, code, _ := run("send", "polar", "--to", s.URL, "--secret", whsec, "--way", "2"); code != 1 {
+		t.Errorf("the second way is taken for the first: exit code %d", code)
+	}
+}
+
 func TestSendNotes(t *testing.T) {
 	for line, want := range map[string]string{
 		"stripe --event invoice.payed --secret whsec_x":         "note: stripe documents no event invoice.payed; did you mean invoice.paid?\n",
@@ -407,6 +442,8 @@ func TestSendMistakes(t *testing.T) {
 		"signing":                 {"send", "instaleap", "--to", s.URL, "--secret", secret, "--payload", file(t, "x.json", `{"id":"i"}`)},
 		"HOST:PORT:ADDRESS":       {"send", "instaleap", "--to", s.URL, "--secret", secret, "--resolve", "localhost"},
 		"'NAME: VALUE'":           {"send", "instaleap", "--to", s.URL, "--secret", secret, "--header", "X-Own"},
+		"counted from 1 to 2":     {"send", "polar", "--to", s.URL, "--secret", secret, "--way", "3"},
+		"--way is 0":              {"send", "polar", "--to", s.URL, "--secret", secret, "--way", "0"},
 		"no place is known":       {"send", "jelp", "--to", s.URL, "--id", "1"},
 		"not an HTTP request":     {"send", "instaleap", "--to", s.URL, "--secret", secret, "--payload", file(t, "x.http", "no")},
 	} {
