@@ -21,14 +21,15 @@ import (
 func New(samples fs.FS) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "webhooks",
-		Short: "Lists providers; sends, verifies, tests, explains and follows webhooks; shows what waits",
+		Short: "Lists providers; sends, verifies, tests, explains, follows and finds webhooks; shows what waits",
 		Long:  "Works with the webhook providers that this build of Caddy knows.",
 		CobraFunc: func(cmd *cobra.Command) {
 			group(cmd)
 			cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: " + docs + "\n")
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), strict(versionCommand()), queueCommand(), deadCommand(), tenantCommand())
+				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), strict(versionCommand()),
+				strict(listenCommand()), eventsCommand(), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
 }

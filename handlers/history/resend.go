@@ -84,8 +84,8 @@ type Resent struct {
 	Redacted bool `json:"redacted,omitempty"`
 }
 
-// outcomeVerified is the outcome of an event that would be accepted.
-const outcomeVerified = "verified"
+// OutcomeVerified is the outcome of an event that would be accepted.
+const OutcomeVerified = "verified"
 
 func verifyEvent(m *Manager, r *http.Request) (any, error) { return m.again(r, true) }
 
@@ -153,7 +153,7 @@ func (m *Manager) run(ctx context.Context, again *Resend) (*Resent, error) {
 	case again.refusal != nil:
 		resent.Outcome, resent.Detail, resent.Duration = string(again.refusal.Reason), again.refusal.Detail, 0
 	case again.verifyOnly:
-		resent.Outcome = outcomeVerified
+		resent.Outcome = OutcomeVerified
 	default:
 		resent.Status, resent.Body = answer.status, answer.body.String()
 	}
