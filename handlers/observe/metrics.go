@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/version"
@@ -239,14 +240,44 @@ func labelsOf(e webhook.Endpoint) prometheus.Labels {
 	return prometheus.Labels{"provider": e.Provider, "endpoint": e.Name}
 }
 
-// forget removes what was measured of an endpoint that no configuration has any
-// more. Configurations can be loaded without end, with ever new names in them.
-func (m *Metrics) forget(e webhook.Endpoint) {
-	for _, vec := range []interface {
-		DeletePartialMatch(prometheus.Labels) int
-	}{m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed, m.wouldRefuse} {
-		vec.DeletePartialMatch(labelsOf(e))
+// forget removes what was measured of endpoints that no configuration has any more.
+// Configurations can be loaded without end, with ever new names in them. It looks at
+// each series once, however many endpoints are gone.
+func (m *Metrics) forget(gone map[webhook.Endpoint]bool) {
+	if len(gone) == 0 {
+		return
 	}
+	for _, vec := range []interface {
+		prometheus.Collector
+		Delete(labels prometheus.Labels) bool
+	}{m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.replayErrors, m.keyUsed, m.wouldRefuse} {
+		for _, labels := range labelsIn(vec) {
+			if gone[webhook.Endpoint{Provider: labels["provider"], Name: labels["endpoint"]}] {
+				vec.Delete(labels)
+			}
+		}
+	}
+}
+
+// labelsIn returns the labels of all series of a collector.
+func labelsIn(collector prometheus.Collector) (all []prometheus.Labels) {
+	series := make(chan prometheus.Metric)
+	go func() {
+		defer close(series)
+		collector.Collect(series)
+	}()
+	for metric := range series {
+		var written dto.Metric
+		if metric.Write(&written) != nil {
+			continue
+		}
+		labels := make(prometheus.Labels, len(written.GetLabel()))
+		for _, label := range written.GetLabel() {
+			labels[label.GetName()] = label.GetValue()
+		}
+		all = append(all, labels)
+	}
+	return all
 }
 
 // classes are what an app can answer.

@@ -25,11 +25,13 @@ func (w *Watcher) Forget() {
 				there[o.Endpoint], seen[o.observation] = true, true
 			}
 		}
+		gone := make(map[webhook.Endpoint]bool)
 		for _, o := range w.observers {
 			if !there[o.Endpoint] {
-				Collectors().forget(o.Endpoint)
+				gone[o.Endpoint] = true
 			}
 		}
+		Collectors().forget(gone)
 		forgetObservations(seen)
 	})
 }
