@@ -240,8 +240,8 @@ func (a *App) spec(name string) (*verify.Spec, error) { return verify.Resolve(na
 
 // hasProvider reports whether a provider has this name.
 func (a *App) hasProvider(name string) bool {
-	_, err := a.spec(name)
-	return err == nil
+	_, builtIn := verify.Builtin(name)
+	return builtIn || a.resolved[name] != nil
 }
 
 // ParseApp sets up the app from the global option webhooks, which may be

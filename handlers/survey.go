@@ -147,20 +147,41 @@ func (s *survey) events(config *verify.Config, raw json.RawMessage) {
 	}
 }
 
-// hidden warns of endpoints that an earlier one leaves nothing.
+// hidden warns of endpoints that an earlier one leaves nothing. There may be thousands:
+// each is held against those only that list its path, or take more than they list.
 func (s *survey) hidden(site *surveyed) {
+	var open []int                   // those that take more
+	listed := make(map[string][]int) // those that list a path
 	for i, later := range site.endpoints {
-		for _, earlier := range site.endpoints[:i] {
-			if coversAll(earlier.paths) || len(later.paths) > 0 && !slices.ContainsFunc(later.paths, func(path string) bool {
-				return !takes(earlier.paths, path)
-			}) {
+		earlier := slices.Clone(open)
+		if len(later.paths) > 0 {
+			earlier = append(earlier, listed[strings.ToLower(later.paths[0])]...)
+		}
+		slices.Sort(earlier)
+		for _, number := range earlier {
+			if other := site.endpoints[number]; other.hides(later) {
 				s.logger.Warn("an endpoint gets no request, because one before it takes the same paths and refuses all but its own provider's; "+
 					"give each a path of its own",
-					zap.String("provider", later.provider), zap.Strings("paths", later.paths), zap.String("taken_by", earlier.provider))
+					zap.String("provider", later.provider), zap.Strings("paths", later.paths), zap.String("taken_by", other.provider))
 				break
 			}
 		}
+		if len(later.paths) == 0 || slices.ContainsFunc(later.paths, func(path string) bool { return strings.HasSuffix(path, "*") }) {
+			open = append(open, i)
+			continue
+		}
+		for _, path := range later.paths {
+			path = strings.ToLower(path)
+			listed[path] = append(listed[path], i)
+		}
 	}
+}
+
+// hides reports whether an endpoint takes all that one behind it might.
+func (e surveyedEndpoint) hides(later surveyedEndpoint) bool {
+	return coversAll(e.paths) || len(later.paths) > 0 && !slices.ContainsFunc(later.paths, func(path string) bool {
+		return !takes(e.paths, path)
+	})
 }
 
 // beside warns of endpoints beside which a proxy forwards the same path with a

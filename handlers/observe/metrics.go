@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -175,9 +176,16 @@ func histograms(name, help string, buckets []float64, labels []string) *promethe
 	}, labels)
 }
 
+// registered is the registry that knows the collectors. Caddy makes one for each
+// configuration, and a configuration may have thousands of modules that need them.
+var registered atomic.Pointer[prometheus.Registry]
+
 // RegisterMetrics makes the collectors known to a configuration's registry.
 func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
-	m := Collectors()
+	m, registry := Collectors(), ctx.GetMetricsRegistry()
+	if registered.Load() == registry {
+		return m, nil
+	}
 	for _, collector := range []prometheus.Collector{
 		m.requests, m.appResponses, m.Routed, m.RuleErrors, m.verification, m.handling, m.payload, m.lastVerified, m.silent, m.Tokens,
 		m.buffered, m.buildInfo, m.ReplayEvicted, m.replayErrors, m.keyUsed, m.TenantLookups, m.Renewed, m.wouldRefuse, m.ArchiveLost,
@@ -187,6 +195,7 @@ func RegisterMetrics(ctx caddy.Context) (*Metrics, error) {
 			return nil, err
 		}
 	}
+	registered.Store(registry)
 	return m, nil
 }
 
