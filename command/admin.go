@@ -3,11 +3,11 @@ package command
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -80,18 +80,27 @@ func adminRequest(address, method, path string, body io.Reader) (*http.Response,
 	return response, nil
 }
 
+// adminRefusal is an answer of the administration endpoint that is an error.
+type adminRefusal struct {
+	status int
+	text   string
+}
+
+func (r *adminRefusal) Error() string { return fmt.Sprintf("%s (HTTP %d)", r.text, r.status) }
+
 // inWords makes what Caddy's function says fit for people: it gives the text of
 // an HTTP client's error, or the status and body of an answer.
 func inWords(err error, address string) error {
 	if _, answer, ok := strings.Cut(err.Error(), "caddy responded with error: HTTP "); ok {
-		status, body, _ := strings.Cut(answer, ": ")
+		code, body, _ := strings.Cut(answer, ": ")
+		status, _ := strconv.Atoi(code)
 		var problem struct {
 			Error string `json:"error"`
 		}
 		if json.Unmarshal([]byte(body), &problem) == nil && problem.Error != "" {
-			return fmt.Errorf("%s (HTTP %s)", problem.Error, status)
+			return &adminRefusal{status, problem.Error}
 		}
-		return fmt.Errorf("Caddy at %s answers HTTP %s there; is it a build with this module?", address, status) //nolint:staticcheck // a name
+		return &adminRefusal{status, "Caddy at " + address + " has nothing there; is it a build with this module?"}
 	}
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
 		if _, after, quoted := strings.Cut(cause, "\": "); quoted {
@@ -99,5 +108,5 @@ func inWords(err error, address string) error {
 		}
 		return fmt.Errorf("cannot reach Caddy's admin endpoint at %s; is Caddy running, is `admin off` set, is its address another (--address)? (%s)", address, cause)
 	}
-	return errors.New(err.Error())
+	return err
 }

@@ -56,7 +56,7 @@ func TestAdminErrors(t *testing.T) {
 		for address, want := range map[string]string{
 			nobody: away,
 			answer(400, `{"error":"wrong query: nothing is chosen"}`): "wrong query: nothing is chosen (HTTP 400)",
-			answer(404, "404 page not found"):                         "answers HTTP 404 there; is it a build with this module?",
+			answer(404, "404 page not found"):                         "has nothing there; is it a build with this module? (HTTP 404)",
 		} {
 			_, code, err := run(append(strings.Fields(line), "--address", address)...)
 			if code != 2 || err == nil || !strings.Contains(err.Error(), want) {

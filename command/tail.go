@@ -201,7 +201,10 @@ func (t *tail) show(d *inspect.Summary) error {
 	if d.Route != "" {
 		line = append(line, "by "+d.Route)
 	}
-	if d.Status != 0 {
+	switch {
+	case d.Withheld:
+		line = append(line, fmt.Sprintf("%d, and 502 to the sender", d.Status))
+	case d.Status != 0:
 		line = append(line, fmt.Sprint(d.Status))
 	}
 	line = append(line, d.Method+" "+d.Host+d.Path, "from "+d.ClientIP)

@@ -184,7 +184,7 @@ func TestInspector(t *testing.T) {
 		t.Errorf("%d are kept, want 3", len(list.Deliveries))
 	}
 	for query, want := range map[string]int{
-		"provider=looked": 3, "provider=other": 0, "endpoint=/hook": 3, "endpoint=looked": 0, "event=order.*": 1, "outcome=bad_token": 1, "limit=2": 2,
+		"provider=looked": 3, "provider=other": 0, "endpoint=/hook": 3, "endpoint=looked": 0, "event=order.*": 1, "outcome=bad_token": 1, "limit=2": 2, "text=ORDER.PAID": 1, "text=nosuch": 0, "before=1": 0,
 	} {
 		ask(t, admin, "/webhooks/deliveries?"+query, &list)
 		if len(list.Deliveries) != want {
@@ -292,7 +292,8 @@ func TestInspectorEndpoint(t *testing.T) {
 	webhooktest.Start(t, config)
 	for path, contentType := range map[string]string{
 		"/webhooks/": "text/html; charset=utf-8", "/webhooks/inspector.js": "text/javascript; charset=utf-8",
-		"/webhooks/inspector.css": "text/css; charset=utf-8", "/webhooks/deliveries": "application/json",
+		"/webhooks/detail.js": "text/javascript; charset=utf-8", "/webhooks/actions.js": "text/javascript; charset=utf-8",
+		"/webhooks/dom.js": "text/javascript; charset=utf-8", "/webhooks/inspector.css": "text/css; charset=utf-8", "/webhooks/deliveries": "application/json",
 		"/webhooks/providers": "application/json",
 	} {
 		header := ask(t, admin, path, nil).Header
@@ -304,7 +305,7 @@ func TestInspectorEndpoint(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"/webhooks/deliveries/0": 404, "/webhooks/deliveries/99999": 404, "/webhooks/deliveries/x": 404,
+		"/webhooks/deliveries/0": 404, "/webhooks/deliveries/1?instance=other": 404, "/webhooks/deliveries/99999": 404, "/webhooks/deliveries/x": 404,
 		"/webhooks/deliveries?after=x": 400, "/webhooks/deliveries?outcome=acceptd": 400, "/webhooks/../config/": 200, "/webhooks/elsewhere": 404,
 		"/webhooks/inspector/index.html": 404,
 	} {

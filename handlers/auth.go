@@ -367,8 +367,9 @@ func (a *Auth) forward(
 	// A proxy panics to abort a connection, and that has an outcome, too.
 	defer func() {
 		end.Status, end.Took, end.App = observe.StatusOf(answer.status, err), time.Since(began), answer.status
+		end.Withheld = answer.withheld
 		if v, ok := webhook.VerifiedOf(r); ok {
-			end.Stored = v.Delivered
+			end.Deliver = v.Delivered
 		}
 		a.observer.Forwarded(r, &end)
 	}()

@@ -30,7 +30,7 @@ import (
 // `/webhooks/` | A page for browsers, which open it by `caddy webhooks inspect`
 // `/webhooks/providers` | The endpoints that are configured, by their providers and names, with their counters
 // `/webhooks/observe` | The endpoints with `observe`: what would have been refused, and whether that can begin
-// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `tenant`, `event` (`*` for any characters), `outcome`, `after` (a number), `limit`
+// `/webhooks/deliveries` | The deliveries that are kept, the latest first. Query: `provider`, `endpoint`, `tenant`, `event` (`*` for any characters), `outcome`, `text` (in the id, the request or the payload), `after` and `before` (numbers), `limit`
 // `/webhooks/deliveries/<number>` | One of them, with its headers, what was decided and what a rewrite has changed
 type Admin struct{}
 
@@ -52,13 +52,16 @@ func (a *Admin) Routes() []caddy.AdminRoute {
 
 // page is what a browser loads.
 //
-//go:embed inspector/index.html inspector/inspector.js inspector/inspector.css
+//go:embed inspector/*.html inspector/*.js inspector/*.css
 var page embed.FS
 
 // pageFiles are the files of the page, and their types.
 var pageFiles = map[string]string{
 	"index.html":    "text/html; charset=utf-8",
 	"inspector.js":  "text/javascript; charset=utf-8",
+	"detail.js":     "text/javascript; charset=utf-8",
+	"actions.js":    "text/javascript; charset=utf-8",
+	"dom.js":        "text/javascript; charset=utf-8",
 	"inspector.css": "text/css; charset=utf-8",
 }
 
@@ -79,7 +82,7 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Cache-Control", "no-store")
 	name := strings.TrimPrefix(r.URL.Path, adminPrefix)
 	if number, ok := strings.CutPrefix(name, "deliveries/"); ok {
-		return serveDelivery(w, number)
+		return serveDelivery(w, number, r.URL.Query().Get("instance"))
 	}
 	switch name {
 	case "providers":
@@ -108,6 +111,7 @@ func (a *Admin) serve(w http.ResponseWriter, r *http.Request) error {
 type deliveryList struct {
 	Instance   string            `json:"instance"`            // numbers count anew with another one
 	Forgotten  uint64            `json:"forgotten,omitempty"` // the latest one that was kept, and is not any more
+	Total      int               `json:"total"`               // how many are kept that the query selects, before and after aside
 	Deliveries []inspect.Summary `json:"deliveries"`
 }
 
@@ -115,26 +119,36 @@ func serveDeliveries(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	filter := inspect.Filter{
 		Provider: query.Get("provider"), Endpoint: query.Get("endpoint"), Tenant: query.Get("tenant"),
-		Event: query.Get("event"), Outcome: query.Get("outcome"),
+		Event: query.Get("event"), Outcome: query.Get("outcome"), Text: query.Get("text"),
 	}
-	var err error
-	if text := query.Get("after"); text != "" {
-		filter.After, err = strconv.ParseUint(text, 10, 64)
+	numbers := []error{number(query.Get("after"), &filter.After), number(query.Get("before"), &filter.Before)}
+	if text := query.Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		filter.Limit = limit
+		numbers = append(numbers, err)
 	}
-	if text := query.Get("limit"); text != "" && err == nil {
-		filter.Limit, err = strconv.Atoi(text)
-	}
-	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("after and limit are numbers: %w", err)}
+	if err := errors.Join(numbers...); err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("after, before and limit are numbers: %w", err)}
 	}
 	if filter.Outcome != "" && !slices.Contains(Outcomes, filter.Outcome) {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("there is no outcome %.80q%s", filter.Outcome, suggest.DidYouMean(filter.Outcome, Outcomes))}
 	}
-	list := deliveryList{Instance: deliveries.Instance(), Forgotten: deliveries.Forgotten(filter), Deliveries: []inspect.Summary{}}
-	for _, d := range deliveries.List(filter) {
+	found, total := deliveries.Page(filter)
+	list := deliveryList{
+		Instance: deliveries.Instance(), Forgotten: deliveries.Forgotten(filter), Total: total, Deliveries: []inspect.Summary{},
+	}
+	for _, d := range found {
 		list.Deliveries = append(list.Deliveries, d.Summary)
 	}
 	return showJSON(w, list)
+}
+
+// number reads a number of a query, if there is one.
+func number(text string, into *uint64) (err error) {
+	if text != "" {
+		*into, err = strconv.ParseUint(text, 10, 64)
+	}
+	return err
 }
 
 // shownDelivery is a delivery with what was made of its payload.
@@ -143,13 +157,15 @@ type shownDelivery struct {
 	Rewrite []string `json:"rewrite,omitempty"` // lines that were removed or added
 }
 
-func serveDelivery(w http.ResponseWriter, text string) error {
-	number, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || number == 0 {
+// serveDelivery answers with a delivery. A link to one may have been made by an earlier
+// process, whose instance it then names.
+func serveDelivery(w http.ResponseWriter, text, instance string) error {
+	var wanted uint64
+	if err := number(text, &wanted); err != nil || wanted == 0 {
 		return notFound("a delivery has a number")
 	}
-	d, ok := deliveries.Get(number)
-	if !ok {
+	d, ok := deliveries.Get(wanted)
+	if !ok || instance != "" && instance != deliveries.Instance() {
 		return notFound("the delivery is not kept, or not any more")
 	}
 	shown := shownDelivery{Delivery: d}
@@ -164,6 +180,7 @@ type endpointState struct {
 	Provider     string            `json:"provider"`
 	Endpoint     string            `json:"endpoint"`
 	Outcomes     map[string]uint64 `json:"outcomes"`                // how often, since the process began
+	App          map[string]uint64 `json:"app"`                     // what the app has answered, by class: 2xx to 5xx, or none
 	LastVerified float64           `json:"last_verified,omitempty"` // Unix time
 	ExpectEvery  string            `json:"expect_every,omitempty"`
 	Silent       bool              `json:"silent,omitempty"`
@@ -198,6 +215,7 @@ func (o *Observer) state() *endpointState {
 		Provider:  o.Endpoint.Provider,
 		Endpoint:  o.Endpoint.Name,
 		Outcomes:  make(map[string]uint64),
+		App:       make(map[string]uint64),
 		Silent:    o.heartbeat.silent.Load(),
 		Inspected: deliveries.Keeps(o.Endpoint.Inspected()),
 	}
@@ -205,6 +223,11 @@ func (o *Observer) state() *endpointState {
 	for name, counter := range o.Metrics.outcomes {
 		if counter.Write(&read) == nil && read.GetCounter().GetValue() > 0 {
 			state.Outcomes[name] = uint64(read.GetCounter().GetValue())
+		}
+	}
+	for i, counter := range o.Metrics.answers {
+		if counter.Write(&read) == nil && read.GetCounter().GetValue() > 0 {
+			state.App[classes[i]] = uint64(read.GetCounter().GetValue())
 		}
 	}
 	if o.Metrics.LastVerified.Write(&read) == nil {

@@ -123,14 +123,15 @@ func (o *Observer) Doubt(r *http.Request, event *route.Event) {
 
 // Ending is how a request has ended.
 type Ending struct {
-	Outcome string
-	Event   *route.Event // nil unless it was verified
-	Detail  string       // why exactly it was refused
-	Status  int          // of the answer; 0 if unknown
-	App     int          // the status that the app has answered; 0 if it has not
-	Stored  bool         // webhook_deliver has it, whose attempts tell what the app answers
-	Took    time.Duration
-	Arrival *Arrival // the request as it came; nil unless it is to be kept
+	Outcome  string
+	Event    *route.Event // nil unless it was verified
+	Detail   string       // why exactly it was refused
+	Status   int          // of the answer; 0 if unknown
+	App      int          // the status that the app has answered; 0 if it has not
+	Deliver  bool         // webhook_deliver has it, whose attempts tell what the app answers
+	Withheld bool         // the sender did not get the app's answer, but a 502
+	Took     time.Duration
+	Arrival  *Arrival // the request as it came; nil unless it is to be kept
 }
 
 // Ended records how a request has ended.
@@ -177,7 +178,7 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	if end.Outcome != OutcomeAccepted && end.Outcome != string(verify.Unreadable) {
 		return
 	}
-	if !end.Stored {
+	if !end.Deliver {
 		o.Metrics.answers[classOf(end.App)].Inc()
 	}
 	event := end.Event

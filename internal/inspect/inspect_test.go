@@ -50,6 +50,12 @@ func TestRecorder(t *testing.T) {
 	check(inspect.Filter{Event: "order.3"}, "4")
 	check(inspect.Filter{After: 4}, "6 5")
 	check(inspect.Filter{Limit: 2}, "6 5")
+	check(inspect.Filter{Before: 5}, "4 3")
+	check(inspect.Filter{Before: 6, After: 3, Limit: 1}, "5")
+	check(inspect.Filter{Text: "ORDER.4"}, "5")
+	if _, total := r.Page(inspect.Filter{Provider: "a", Before: 5, Limit: 1}); total != 3 {
+		t.Errorf("of %d, want 3", total)
+	}
 	for f, want := range map[inspect.Filter]uint64{{}: 2, {Provider: "a"}: 2, {Endpoint: "/b"}: 0} {
 		if got := r.Forgotten(f); got != want {
 			t.Errorf("%+v has forgotten %d, want %d", f, got, want)
@@ -70,6 +76,24 @@ func TestRecorder(t *testing.T) {
 	check(inspect.Filter{}, "7")
 	if inspect.NewRecorder().Instance() == r.Instance() {
 		t.Error("two recorders cannot be told apart")
+	}
+}
+
+// A text is looked for in all that is shown, and in nothing else.
+func TestFindText(t *testing.T) {
+	r := inspect.NewRecorder()
+	r.Keep(map[inspect.Endpoint]int{{Provider: "a", Name: "/a"}: 9})
+	d := delivery("a", "paid", "accepted")
+	d.ID, d.Path, d.ClientIP, d.Detail = "evt_1", "/hooks/a", "192.0.2.7", "Stale by 1h"
+	d.Headers = []inspect.Header{{Name: "X-Note", Value: "Hello"}}
+	d.Body.Content = `{"Order": "0000AG382N"}`
+	r.Add(d)
+	for text, want := range map[string]int{
+		"EVT_1": 1, "hooks": 1, "192.0.2.7": 1, "stale": 1, "hello": 1, "0000ag382n": 1, "order": 1, "x-note": 0, "evt_2": 0,
+	} {
+		if got := len(r.List(inspect.Filter{Text: text})); got != want {
+			t.Errorf("%q selects %d, want %d", text, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package inspect
 import (
 	"crypto/rand"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ type Summary struct {
 	ID       string        `json:"id,omitempty"`       // empty unless verified
 	Route    string        `json:"route,omitempty"`    // the block that took it, such as on 1
 	Status   int           `json:"status,omitempty"`   // of the answer; absent if unknown
+	App      int           `json:"app,omitempty"`      // the status that the app has answered; absent if it has not
+	Withheld bool          `json:"withheld,omitempty"` // the sender got a 502 instead of that
+	Deliver  bool          `json:"deliver,omitempty"`  // webhook_deliver has it
 	Duration time.Duration `json:"duration,omitempty"` // of the handlers after verification, in nanoseconds
 	ClientIP string        `json:"client_ip,omitempty"`
 	Method   string        `json:"method"`
@@ -66,7 +70,9 @@ type Filter struct {
 	Tenant   string
 	Event    string // a pattern, in which a star stands for any run of characters
 	Outcome  string
+	Text     string // in its id, its request or its payload, as far as they are kept; in any case of letters
 	After    uint64 // only those with greater numbers
+	Before   uint64 // only those with lesser numbers
 	Limit    int    // only so many, the latest
 }
 
@@ -76,7 +82,20 @@ func (f *Filter) selects(d *Delivery) bool {
 		(f.Tenant == "" || f.Tenant == d.Tenant) &&
 		(f.Outcome == "" || f.Outcome == d.Outcome) &&
 		(f.Event == "" || route.Patterns{f.Event}.Match(d.Event)) &&
-		d.Number > f.After
+		(f.Text == "" || d.holds(strings.ToLower(f.Text)))
+}
+
+// holds reports whether a text in lower case stands anywhere in what is shown of a
+// delivery.
+func (d *Delivery) holds(text string) bool {
+	for _, part := range []string{
+		d.ID, d.Event, d.Tenant, d.Path, d.Host, d.ClientIP, d.Detail, d.Route, d.Body.Content, d.Sent.Content,
+	} {
+		if strings.Contains(strings.ToLower(part), text) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(d.Headers, func(h Header) bool { return strings.Contains(strings.ToLower(h.Value), text) })
 }
 
 // Endpoint is where deliveries come.
@@ -135,19 +154,37 @@ func (r *Recorder) Add(d *Delivery) {
 
 // List returns deliveries, the latest first.
 func (r *Recorder) List(f Filter) []*Delivery {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var found []*Delivery
-	for _, ring := range r.rings {
-		for _, d := range ring.deliveries {
-			if f.selects(d) {
-				found = append(found, d)
-			}
+	found, _ := r.Page(f)
+	return found
+}
+
+// Page is List, and says how many there are without the bounds After, Before and Limit.
+func (r *Recorder) Page(f Filter) (found []*Delivery, total int) {
+	// A delivery does not change, so it can be looked at without the lock: to look for a
+	// text takes a while.
+	for _, d := range r.all() {
+		if !f.selects(d) {
+			continue
+		}
+		total++
+		if d.Number > f.After && (f.Before == 0 || d.Number < f.Before) {
+			found = append(found, d)
 		}
 	}
 	slices.SortFunc(found, func(a, b *Delivery) int { return int(int64(b.Number) - int64(a.Number)) }) //nolint:gosec // counts do not get that far
 	if f.Limit > 0 && len(found) > f.Limit {
 		found = found[:f.Limit]
+	}
+	return found, total
+}
+
+// all returns what is kept.
+func (r *Recorder) all() []*Delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []*Delivery
+	for _, ring := range r.rings {
+		found = append(found, ring.deliveries...)
 	}
 	return found
 }
