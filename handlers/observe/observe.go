@@ -175,11 +175,14 @@ func (o *Observer) Forwarded(r *http.Request, end *Ending) {
 	if o.LogAccepted {
 		level = zap.InfoLevel
 	}
+	switch end.Outcome {
+	case OutcomeAccepted, string(verify.Unreadable), OutcomeObserved, OutcomeResent:
+		if !end.Deliver {
+			o.Metrics.answers[classOf(end.App)].Inc()
+		}
+	}
 	if end.Outcome != OutcomeAccepted && end.Outcome != string(verify.Unreadable) {
 		return
-	}
-	if !end.Deliver {
-		o.Metrics.answers[classOf(end.App)].Inc()
 	}
 	event := end.Event
 	if c := o.logger.Check(level, "webhook accepted"); c != nil {

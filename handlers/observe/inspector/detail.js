@@ -1,7 +1,7 @@
 // One webhook: what came, what was decided, what the app made of it.
 
 import { actions, attempts } from "./actions.js";
-import { badges, button, byID, element, facts, milliseconds, verdicts } from "./dom.js";
+import { badges, button, byID, element, facts, handedOn, milliseconds, verdicts } from "./dom.js";
 
 /** A headed part, or nothing where there is nothing to show. */
 function part(title, content) {
@@ -58,7 +58,7 @@ function answer(d) {
 	if (d.deliver) return `${d.status ?? "nothing"}${handled}, by webhook_deliver`;
 	if (d.withheld) return `${d.app}${handled}; the sender got a 502, as providers disable an endpoint for ${d.app}`;
 	if (d.app) return `${d.app}${handled}`;
-	if (!["accepted", "unreadable", "resent"].includes(d.outcome)) return "";
+	if (!handedOn.has(d.outcome)) return "";
 	return d.ref ? `${d.status ?? "none"}${handled}` : `none${handled}; the sender got a ${d.status ?? "broken connection"}`;
 }
 

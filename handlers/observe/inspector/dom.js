@@ -28,14 +28,15 @@ export async function load(path, options = {}) {
 	return answer.json();
 }
 
-const verified = new Set(["accepted", "unreadable", "resent"]);
+export const handedOn = new Set(["accepted", "unreadable", "observed", "resent"]);
 const fine = new Set(["accepted", "resent", "delivered"]);
+const doubtful = new Set(["unreadable", "observed"]);
 const quiet = new Set(["handshake", "duplicate"]);
 
 /** Says what became of a webhook: what was decided here, and what the app made of it. */
 export function verdicts(d) {
-	const found = [{ text: d.outcome, tone: fine.has(d.outcome) ? "good" : quiet.has(d.outcome) ? "dim" : d.outcome === "unreadable" ? "warn" : "bad" }];
-	if (verified.has(d.outcome)) found.push(answerOf(d));
+	const found = [{ text: d.outcome, tone: fine.has(d.outcome) ? "good" : quiet.has(d.outcome) ? "dim" : doubtful.has(d.outcome) ? "warn" : "bad" }];
+	if (handedOn.has(d.outcome)) found.push(answerOf(d));
 	for (const note of d.later ?? []) found.push({ text: note.outcome, tone: note.outcome === "dead" ? "bad" : "good" });
 	return found;
 }

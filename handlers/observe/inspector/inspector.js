@@ -141,7 +141,7 @@ function ago(seconds) {
 }
 
 const sum = (counts, wanted) => Object.entries(counts ?? {}).reduce((n, [name, count]) => n + (wanted(name) ? count : 0), 0);
-const taken = new Set(["accepted", "unreadable", "handshake", "duplicate", "resent"]);
+const taken = new Set(["accepted", "unreadable", "observed", "handshake", "duplicate", "resent"]);
 
 /** Shows how the endpoints are, since Caddy began. */
 function showEndpoints(providers) {
