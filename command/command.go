@@ -28,7 +28,7 @@ func New(samples fs.FS) caddycmd.Command {
 			cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: " + docs + "\n")
 			cmd.AddCommand(strict(providersCommand()), strict(sendCommand(samples)), strict(verifyCommand()),
 				strict(testCommand(samples)), strict(explainCommand()), strict(diagnoseCommand()),
-				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), strict(versionCommand()),
+				strict(tailCommand()), strict(inspectCommand()), strict(observeCommand()), strict(versionCommand()), strict(importCommand()),
 				strict(listenCommand()), eventsCommand(), queueCommand(), deadCommand(), tenantCommand())
 		},
 	}
