@@ -330,9 +330,12 @@ func writeEntries(w io.Writer, entries []deliver.Entry) error {
 	return table.Flush()
 }
 
-// failure says how the last attempt ended.
+// failure says how the last attempt ended, or why there was none.
 func failure(e *deliver.Entry) string {
-	if e.Status == 0 {
+	switch {
+	case e.Held && e.Failure == (deliver.Failure{}):
+		return "held by an earlier one with its key"
+	case e.Status == 0:
 		return printable(e.Reason)
 	}
 	return printable(fmt.Sprintf("%d %s", e.Status, e.Reason))
