@@ -210,10 +210,13 @@ func (r *Runner) settle(destination *Destination, d *Delivery, outcome Outcome, 
 	switch {
 	case outcome.Verdict == Delivered:
 	case outcome.Verdict == Failed && probe && now.Sub(d.Stored) < destination.Schedule.Span():
-		due := now.Add(max(destination.Gate.breakPause(), min(outcome.RetryAfter, MaxRetryAfter)))
-		settle = func() error { return r.store.Postpone(context.Background(), d, due, outcome.Failure) }
+		pause := max(destination.Gate.breakPause(), min(outcome.RetryAfter, MaxRetryAfter))
+		settle = func() error {
+			return r.store.Postpone(context.Background(), d, r.store.Now().Add(pause), outcome.Failure)
+		}
 	case outcome.Verdict == Failed && more:
-		settle = func() error { return r.store.Retry(context.Background(), d, due, outcome.Failure) }
+		delay := due.Sub(now) // from when it is noted: the clock may be set meanwhile
+		settle = func() error { return r.store.Retry(context.Background(), d, r.store.Now().Add(delay), outcome.Failure) }
 	default:
 		settle = func() error {
 			err := r.store.Dead(context.Background(), d, outcome.Failure)

@@ -188,15 +188,17 @@ func (s *Store) Done(ctx context.Context, d *deliver.Delivery) error {
 
 // Retry implements deliver.Store.
 func (s *Store) Retry(ctx context.Context, d *deliver.Delivery, at time.Time, failure deliver.Failure) error {
+	now := s.now() // the clock may be set before it is written
 	return s.settle(ctx, d, func(b *batch, where slot) error {
-		return b.reschedule(where, s.now(), at, tried{d.Attempts + 1, d.Made + 1, failure})
+		return b.reschedule(where, now, at, tried{d.Attempts + 1, d.Made + 1, failure})
 	})
 }
 
 // Postpone implements deliver.Controls.
 func (s *Store) Postpone(ctx context.Context, d *deliver.Delivery, at time.Time, failure deliver.Failure) error {
+	now := s.now()
 	return s.settle(ctx, d, func(b *batch, where slot) error {
-		return b.reschedule(where, s.now(), at, tried{d.Attempts, d.Made + 1, failure})
+		return b.reschedule(where, now, at, tried{d.Attempts, d.Made + 1, failure})
 	})
 }
 
