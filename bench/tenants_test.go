@@ -91,7 +91,7 @@ func ask(b *testing.B, body string, status int, who func(i int) (id, signature s
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		id, signature := who(i)
-		if got := deliverTo(b.Context(), server, id, body, signature); got != status {
+		if got := deliverTo(b.Context(), server, "/hook", id, body, signature); got != status {
 			b.Fatalf("%s: status %d, want %d", id, got, status)
 		}
 	}
@@ -105,10 +105,10 @@ func running(b *testing.B) http.Handler {
 	return app.(*caddyhttp.App).Servers["srv0"]
 }
 
-func deliverTo(ctx context.Context, server http.Handler, id, body, signature string) int {
+func deliverTo(ctx context.Context, server http.Handler, path, id, body, signature string) int {
 	ctx, end := context.WithCancel(ctx) // as net/http does when it has answered
 	defer end()
-	request := httptest.NewRequestWithContext(ctx, "POST", "/hook", strings.NewReader(body))
+	request := httptest.NewRequestWithContext(ctx, "POST", path, strings.NewReader(body))
 	request.Header["X-Tenant"], request.Header["X-Signature"] = []string{id}, []string{signature}
 	answer := httptest.NewRecorder()
 	server.ServeHTTP(answer, request)
@@ -146,7 +146,7 @@ func BenchmarkRotation(b *testing.B) {
 	var requests, wrongRefusals, wrongAcceptances atomic.Int64
 	check := func(i int, kind string, good bool) {
 		requests.Add(1)
-		switch got := deliverTo(context.Background(), server, shop(i), body, webhooktest.HMAC(kind+shopSecret(i), body)); {
+		switch got := deliverTo(context.Background(), server, "/hook", shop(i), body, webhooktest.HMAC(kind+shopSecret(i), body)); {
 		case good && got != 204:
 			wrongRefusals.Add(1)
 		case !good && got != 401:

@@ -246,3 +246,15 @@ func TestCountersOfDestinations(t *testing.T) {
 		}
 	}
 }
+
+// Webhooks that come one after the other all reach an app that takes one at a time:
+// none is stored because of one that has been answered.
+func TestConcurrencyOfFirstAttempts(t *testing.T) {
+	k := controlled(t, "webhook_deliver {\n concurrency 1\n webhook_proxy APP\n }")
+	for i := range 5 {
+		if status := k.about("a", i); status != 200 {
+			t.Errorf("webhook %d: %d", i, status)
+		}
+	}
+	reaches(t, k.up, 5)
+}

@@ -41,8 +41,8 @@ import (
 //	inTime:  stores what has failed; settle lets    │ inTime, it passes: waits for settle if
 //	         the answer go; result waits for its    │   there are others, writes to the sender
 //	         end                                    │ else: what is written is discarded
-//	tooLate: keeps the body (outlive), stores the   │
-//	         webhook with a lease, acknowledges     │ tooLate: the outcome is settled in the
+//	tooLate: stores the webhook with a lease,       │
+//	         acknowledges it, keeps the body        │ tooLate: the outcome is settled in the
 //	         it and leaves                          │   store, on a goroutine of its Runner
 //	                                                ▼
 //	                                              end: lets go of the body
@@ -66,7 +66,7 @@ type attempt struct {
 	senderRepl *caddy.Replacer     // of the sender's request
 	others     *others             // destinations that are asked at the same time; nil: there are none
 
-	pass *deliver.Pass // of a first attempt that was asked for
+	pass *deliver.Pass // of a first attempt that was asked for; it ends when the outcome is known
 
 	ctx context.Context    // of the exchange
 	cut context.CancelFunc // ends it before its time
@@ -187,6 +187,9 @@ func (a *attempt) decide(status int, header http.Header, err error) {
 	if err != nil {
 		a.outcome.Failure.Reason = err.Error()
 	}
+	if a.pass != nil {
+		a.pass.End(a.outcome) // before the sender knows, whose next webhook may need the room
+	}
 	a.passes = a.claimInTime() && a.sender != nil && a.outcome.Verdict != deliver.Failed
 	if !a.passesAlone() {
 		close(a.decided)
@@ -242,7 +245,8 @@ func (a *attempt) detach(r *http.Request) {
 			held.Buffer.Retain()
 		}
 	}
-	if a.to.left.Add(1) > maxLeft || outliving.Add(a.keeps) > a.to.of.delivery.outlivingBudget() {
+	left, kept := a.to.left.Add(1), outliving.Add(a.keeps)
+	if left > maxLeft || kept > a.to.of.delivery.outlivingBudget() {
 		a.cut()
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
@@ -31,7 +30,9 @@ func (s step) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Hand
 // destinationOf returns a destination with a budget for bodies of 1 MiB.
 func destinationOf(do step) *Destination {
 	d := &Deliver{delivery: &Manager{budget: 1 << 20}, server: new(caddyhttp.Server), logger: zap.NewNop()}
-	d.metrics = &observe.Metrics{LateDelivered: prometheus.NewCounter(prometheus.CounterOpts{Name: "late"})}
+	ctx, end := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer end()
+	d.metrics, _ = observe.RegisterMetrics(ctx) // a registry of its own
 	d.fillDefaults()
 	return &Destination{of: d, fullName: "app", handlers: webhook.Chain{do}}
 }
