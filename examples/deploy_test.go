@@ -140,6 +140,32 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// TestVersions makes sure that images and the README have the version of Caddy
+// with which all is tested, and that images are built from packages that exist.
+func TestVersions(t *testing.T) {
+	found := regexp.MustCompile(`caddyserver/caddy/v2 v(\S+)`).FindStringSubmatch(read(t, "../go.mod"))
+	if found == nil {
+		t.Fatal("go.mod does not require Caddy")
+	}
+	version := regexp.MustCompile(`(?:caddy:|xcaddy build v|Caddy )(\d+\.\d+\.\d+)`)
+	for _, file := range []string{"docker/Dockerfile", "docker/compose.yaml", "kubernetes/Dockerfile", "../.ci/Dockerfile", "../README.md"} {
+		named := version.FindAllStringSubmatch(read(t, file), -1)
+		for _, one := range named {
+			if one[1] != found[1] {
+				t.Errorf("%s has Caddy %s, and go.mod %s", file, one[1], found[1])
+			}
+		}
+		if len(named) == 0 {
+			t.Errorf("%s names no version of Caddy", file)
+		}
+		for _, with := range regexp.MustCompile(`--with github.com/caddy-webhooks/caddy-webhooks(\S*)`).FindAllStringSubmatch(read(t, file), -1) {
+			if packages, err := filepath.Glob(".." + with[1] + "/*.go"); err != nil || len(packages) == 0 {
+				t.Errorf("%s builds %s, which is not there", file, with[0])
+			}
+		}
+	}
+}
+
 // manifest reads the documents of a YAML file.
 func manifest(t *testing.T, file string) []map[string]any {
 	t.Helper()
