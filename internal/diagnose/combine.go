@@ -54,6 +54,7 @@ func (c *combinations) find() (*Finding, error) {
 	found := s.run(func(f visit) bool { return c.components.common(prefixes, f) }, s.keyed)
 	s.onlyLikelyKeys()
 	found = found ||
+		s.run(c.components.inside, s.keyed) ||
 		s.run(c.components.canonical, s.keyed) ||
 		s.run(c.components.selected, s.keyed) ||
 		s.run(c.components.holders, s.keyed)

@@ -3,6 +3,9 @@ package diagnose
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -41,6 +44,7 @@ const (
 // components are the parts of a request that may be signed.
 type components struct {
 	body   []component // the body, and other forms of all that it says
+	within []component // hashes of the body, and members of it as they were sent
 	times  []component
 	others []component // headers and parameters, the likelier ones first
 	urls   []component
@@ -67,6 +71,7 @@ func newComponents(r *Request, candidates []candidate, publicURL string) compone
 	if len(form) > 0 {
 		a.body = append(a.body, component{field: "{form.sorted}", value: []byte(joinSorted(form)), kind: bodyComponent})
 	}
+	a.addWithin(r.Body)
 	a.urls = Components(r, publicURL)
 	for _, p := range candidates {
 		if p.timeTag != "" {
@@ -84,6 +89,30 @@ func newComponents(r *Request, candidates []candidate, publicURL string) compone
 		a.addFields(jsonTexts(r.Body), candidates)
 	}
 	return a
+}
+
+// maxMembers is how many members of the payload are tried as they were sent.
+const maxMembers = 6
+
+// addWithin adds what stands for the body in shorter schemes: its hash, and each
+// object and array at the top of the payload.
+func (a *components) addWithin(body []byte) {
+	sum := sha256.Sum256(body)
+	a.within = []component{
+		{field: "{sha256.hex}", value: []byte(hex.EncodeToString(sum[:]))},
+		{field: "{sha256.base64}", value: []byte(base64.StdEncoding.EncodeToString(sum[:]))},
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) != nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		_, err := payload.ParsePath(name)
+		if value := members[name]; err == nil && !strings.Contains(name, ".") && (value[0] == '{' || value[0] == '[') {
+			a.within = append(a.within, component{field: "{json." + name + "}", value: value})
+		}
+	}
+	a.within = upTo(a.within, 2+maxMembers)
 }
 
 // holdsCode reports whether a text is in one of the candidates.

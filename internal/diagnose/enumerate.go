@@ -92,6 +92,25 @@ func (a *components) canonical(f visit) bool {
 			with([]string{"\n", "", ".", ":", "|", "&"}))
 }
 
+// inside visits what signs a hash of the body, or a member of it, instead of the
+// body: alone or with times, ids, the URL and the method around it, in all orders.
+func (a *components) inside(f visit) bool {
+	around := slices.Concat(upTo(a.times, 2), upTo(a.others, 3), upTo(a.urls, 3), upTo(a.method, 1))
+	for _, part := range a.within {
+		holds := func(parts []component) bool {
+			return slices.ContainsFunc(parts, func(c component) bool { return c.field == part.field })
+		}
+		for n := 1; n <= 4; n++ {
+			if !permutations(append(slices.Clone(around), part), n, func(parts []component) bool {
+				return !holds(parts) || joined(parts, nil, f)
+			}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // selected visits values out of the payload, the query and the headers, in all
 // orders.
 func (a *components) selected(f visit) bool {
