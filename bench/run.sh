@@ -20,9 +20,10 @@ trap 'rm -rf -- "$temp"' EXIT
 caddy=$temp/caddy
 go build -C "$root" -trimpath -ldflags '-s -w' -o "$caddy" ./cmd/caddy
 variants=()
-for variant in strict routes rewrite metrics stock deliver id; do
+for variant in strict routes rewrite metrics stock deliver id archive; do
 	variants+=(--also "$variant=$caddy=$here/$variant.Caddyfile")
 done
+export BENCH_ARCHIVE=$temp/archive
 run() {
 	"$harness/bench.py" --project-bin "$caddy" --project-caddyfile "$here/Caddyfile" "${variants[@]}" "$@"
 }

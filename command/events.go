@@ -255,7 +255,7 @@ func writeEvent(w io.Writer, e *history.Event) error {
 	line("outcome", e.Outcome)
 	line("detail", e.Detail)
 	line("route", e.Route)
-	line("answer", statusText(e.Status)+" after "+e.Duration.Round(time.Millisecond).String())
+	line("answer", statusText(e.Status)+" after "+e.Duration.Round(100*time.Microsecond).String())
 	for i := range e.Later {
 		line("then", e.Later[i].At.UTC().Format(time.RFC3339)+" "+noteText(&e.Later[i]))
 	}

@@ -181,7 +181,7 @@ func (l *listener) post(ctx context.Context, e *archive.Summary) (string, error)
 	if answer.status/100 != 2 {
 		color = red
 	}
-	return l.paint(color, answer.text) + " in " + answer.took.Round(time.Millisecond).String(), nil
+	return l.paint(color, answer.text) + " in " + answer.took.Round(100*time.Microsecond).String(), nil
 }
 
 // sign replaces the provider's signature by one of the flags' secrets, if there are any.

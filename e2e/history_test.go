@@ -459,6 +459,25 @@ func TestHistoryOfDelivery(t *testing.T) {
 	}
 }
 
+// A request that passes two endpoints is kept by each.
+func TestHistoryOfTwoEndpoints(t *testing.T) {
+	admin, folder := "127.0.0.1:"+webhooktest.FreePort(t), filepath.Join(t.TempDir(), "events")
+	srv := webhooktest.Start(t, "{\n\tadmin "+admin+"\n\twebhooks {\n\t\tarchive "+folder+"\n\t}\n}\n"+site(`route /hook {
+		webhook_auth github `+testSecret+` {
+			name outer
+		}
+		webhook_auth github `+testSecret+` {
+			name inner
+		}
+		respond 204
+	}`))
+	checkStatus(t, push(srv, `{}`), 204)
+	list := search(t, admin, "").Events
+	if len(list) != 2 || list[0].Ref == list[1].Ref || list[0].Endpoint == list[1].Endpoint {
+		t.Errorf("there is %+v", list)
+	}
+}
+
 // log_accepted tells of accepted webhooks where somebody reads it.
 func TestLogAccepted(t *testing.T) {
 	for name, config := range map[string]string{

@@ -46,12 +46,16 @@ func (a *Auth) resend(
 		return caddyhttp.Error(http.StatusMisdirectedRequest, errors.New("elsewhere"))
 	}
 	event, err := a.eventAgain(w, r, repl, v, again)
-	if refusal, ok := errors.AsType[*verify.Error](err); ok {
+	refusal, refused := errors.AsType[*verify.Error](err)
+	switch {
+	case refused:
 		again.Refuse(refusal)
-	}
-	if err != nil || again.VerifyOnly() {
-		w.WriteHeader(http.StatusNoContent)
+	case err != nil:
 		return err
+	}
+	if refused || again.VerifyOnly() {
+		w.WriteHeader(http.StatusNoContent) // nobody but the operator has asked
+		return nil
 	}
 	a.admit(r, repl, v, event)
 	r.Header[history.HeaderResend] = []string{"1"}
@@ -71,18 +75,17 @@ func (a *Auth) eventAgain(
 	if err != nil {
 		return nil, err
 	}
-	result, verifier := new(verify.Result), from.Verifier
+	verifier := a.history.Claims()
 	if again.Refused() {
+		verifier = from.Verifier
 		if err := verifier.Admit(request); err != nil {
 			return nil, a.blame(&from, err)
 		}
-		request.SetBody(v.Buffer.Data, a.verifier.Provider().Spec.FormField)
-		result, err = verifier.Verify(request)
+	}
+	request.SetBody(v.Buffer.Data, a.verifier.Provider().Spec.FormField)
+	result, err := verifier.Verify(request)
+	if again.Refused() {
 		err = a.blame(&from, err)
-	} else {
-		verifier = a.history.Claims()
-		request.SetBody(v.Buffer.Data, a.verifier.Provider().Spec.FormField)
-		result, err = verifier.Verify(request)
 	}
 	if err != nil {
 		return nil, err

@@ -153,7 +153,9 @@ func (s *series) do(ctx context.Context, command func()) error {
 // write writes what waits to the active segment.
 func (s *series) write() {
 	frames, count, lost := s.queue.take(s.spare)
-	s.spare = frames
+	if s.spare = frames; cap(frames) > maxQueue/4 {
+		s.spare = nil // what a stalled disk has made it grow to
+	}
 	if lost > 0 {
 		s.lost(lost, nil)
 	}

@@ -54,8 +54,11 @@ func (rec *Recorder) Claims() *verify.Verifier { return rec.claims }
 // pendingVar is the request variable that holds a *pending.
 const pendingVar = "webhook_archive"
 
-// pending is a request that is being handled.
+// pending is a request that is being handled at an endpoint.
 type pending struct {
+	recorder *Recorder
+	outer    *pending // at an endpoint around that one; nil: there is none
+
 	ref     string
 	request *verify.Request // gets its body when that is read
 	head    []byte          // without the empty line at its end
@@ -74,7 +77,7 @@ func (rec *Recorder) Arrived(r *http.Request, request *verify.Request) {
 	if ResendOf(r) != nil {
 		return
 	}
-	p := &pending{ref: archive.NewRef(), request: request, host: r.Host, proto: r.Proto}
+	p := &pending{recorder: rec, outer: innermost(r), ref: archive.NewRef(), request: request, host: r.Host, proto: r.Proto}
 	p.uri = rec.redactor.uri(request.URL.RequestURI())
 	p.head = rec.redactor.head(request.Method, p.uri, r.Host, r.Header)
 	if server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
@@ -88,15 +91,26 @@ func RefOf(r *http.Request) string {
 	if again := ResendOf(r); again != nil {
 		return again.record.Ref
 	}
-	if p := pendingOf(r); p != nil {
+	if p := innermost(r); p != nil {
 		return p.ref
 	}
 	return ""
 }
 
-func pendingOf(r *http.Request) *pending {
+// innermost returns what a request is pending as at the endpoint that it has reached last.
+func innermost(r *http.Request) *pending {
 	p, _ := caddyhttp.GetVar(r.Context(), pendingVar).(*pending)
 	return p
+}
+
+// pending returns what a request is pending as at this endpoint; nil if it is not kept.
+func (rec *Recorder) pending(r *http.Request) *pending {
+	for p := innermost(r); p != nil; p = p.outer {
+		if p.recorder == rec {
+			return p
+		}
+	}
+	return nil
 }
 
 // accepted are the outcomes of requests that were verified. A copy is none of them: who
@@ -120,7 +134,7 @@ func (rec *Recorder) Quarantines(reason verify.Reason) bool {
 
 // Ended implements observe.Recorder: it hands a request over that has been dealt with.
 func (rec *Recorder) Ended(r *http.Request, end *observe.Ending) {
-	p := pendingOf(r)
+	p := rec.pending(r)
 	if p == nil {
 		return
 	}
