@@ -1,11 +1,12 @@
 package history
 
 import (
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/payload"
@@ -19,7 +20,13 @@ type redactor struct {
 	keptQuery map[string]bool // parameters that are signatures
 	fields    map[string]bool // of forms that are tokens
 	paths     []payload.Path  // of values in JSON
+
+	hidden  sync.Map     // by the names of headers, whether they are left out: most come again
+	decided atomic.Int64 // how many names are in it
 }
+
+// maxDecided bounds the names that are remembered: anybody can make up more.
+const maxDecided = 500
 
 func newRedactor(verifier *verify.Verifier, paths []payload.Path) *redactor {
 	described := verifier.Provider()
@@ -59,7 +66,14 @@ func tells(name string) bool {
 
 // hidesHeader reports whether a header is left out.
 func (r *redactor) hidesHeader(name string) bool {
-	return r.tokens.HoldHeader(name) || !r.kept[name] && tells(name)
+	if hides, ok := r.hidden.Load(name); ok {
+		return hides.(bool)
+	}
+	hides := r.tokens.HoldHeader(name) || !r.kept[name] && tells(name)
+	if r.decided.Add(1) <= maxDecided {
+		r.hidden.Store(strings.Clone(name), hides)
+	}
+	return hides
 }
 
 // hidesParameter reports whether a parameter of the query is left out.
@@ -80,7 +94,13 @@ func (r *redactor) head(method, uri, host string, header http.Header) []byte {
 	to = append(append(append(to, method...), ' '), uri...)
 	to = append(to, " HTTP/1.1\r\nHost: "...)
 	to = append(append(to, oneLine.Replace(host)...), "\r\n"...)
-	for _, name := range slices.Sorted(maps.Keys(header)) {
+	var room [32]string
+	names := room[:0]
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
 		switch name {
 		case "Content-Length", "Transfer-Encoding", "Trailer", "Expect", "Connection", "Host":
 			continue
