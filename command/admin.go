@@ -80,13 +80,13 @@ func adminRequest(address, method, path string, body io.Reader) (*http.Response,
 	return response, nil
 }
 
-// adminRefusal is an answer of the administration endpoint that is an error.
-type adminRefusal struct {
+// adminError is an answer of the administration endpoint that is an error.
+type adminError struct {
 	status int
 	text   string
 }
 
-func (r *adminRefusal) Error() string { return fmt.Sprintf("%s (HTTP %d)", r.text, r.status) }
+func (r *adminError) Error() string { return fmt.Sprintf("%s (HTTP %d)", r.text, r.status) }
 
 // inWords makes what Caddy's function says fit for people: it gives the text of
 // an HTTP client's error, or the status and body of an answer.
@@ -98,9 +98,9 @@ func inWords(err error, address string) error {
 			Error string `json:"error"`
 		}
 		if json.Unmarshal([]byte(body), &problem) == nil && problem.Error != "" {
-			return &adminRefusal{status, problem.Error}
+			return &adminError{status, problem.Error}
 		}
-		return &adminRefusal{status, "Caddy at " + address + " has nothing there; is it a build with this module?"}
+		return &adminError{status, "Caddy at " + address + " has nothing there; is it a build with this module?"}
 	}
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
 		if _, after, quoted := strings.Cut(cause, "\": "); quoted {

@@ -105,7 +105,7 @@ var relayed = []string{
 
 func (p *relay) handOn(w http.ResponseWriter, r *http.Request) {
 	answer, err := adminRequest(p.admin, r.Method, r.URL.RequestURI(), nil)
-	if refusal, ok := errors.AsType[*adminRefusal](err); ok {
+	if refusal, ok := errors.AsType[*adminError](err); ok {
 		http.Error(w, refusal.text, refusal.status)
 		return
 	}
