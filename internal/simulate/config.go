@@ -163,9 +163,11 @@ func eachObject(value any, f func(map[string]any)) {
 }
 
 // deliverOnce makes a webhook_deliver ask its first destination and store
-// nothing.
+// nothing. Order and delay need a store, and concern more than one webhook.
 func deliverOnce(handler map[string]any) {
 	handler["mode"], handler["wait"] = "spool", "1h"
+	delete(handler, "order")
+	delete(handler, "delay")
 	if to, ok := handler["to"].([]any); ok && len(to) > 1 {
 		handler["to"] = to[:1]
 	}
