@@ -37,7 +37,8 @@ const (
 	timeComponent
 	urlComponent
 	methodComponent
-	keyComponent // the secret itself; its value differs from key to key
+	hashComponent // of the body, as the verifier computes it
+	keyComponent  // the secret itself; its value differs from key to key
 	literalComponent
 )
 
@@ -99,8 +100,8 @@ const maxMembers = 6
 func (a *components) addWithin(body []byte) {
 	sum := sha256.Sum256(body)
 	a.within = []component{
-		{field: "{sha256.hex}", value: []byte(hex.EncodeToString(sum[:]))},
-		{field: "{sha256.base64}", value: []byte(base64.StdEncoding.EncodeToString(sum[:]))},
+		{field: "{sha256.hex}", value: []byte(hex.EncodeToString(sum[:])), kind: hashComponent},
+		{field: "{sha256.base64}", value: []byte(base64.StdEncoding.EncodeToString(sum[:])), kind: hashComponent},
 	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil {

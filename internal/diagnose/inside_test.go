@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,9 @@ func TestInsideOfBody(t *testing.T) {
 			d, err := diagnose.Find(first, &diagnose.Input{Secrets: []string{secret}})
 			if err != nil || d.Finding == nil {
 				t.Fatalf("not found: %v %q", err, d.Notes())
+			}
+			if strings.Contains(d.Caddyfile(), "body_hash") {
+				t.Errorf("no field of the request states a hash:\n%s", d.Caddyfile())
 			}
 			for _, r := range []*diagnose.Request{first, send(2)} {
 				if outcome := prove(t, d, secret, r, r.Received); outcome != "accepted" {
