@@ -71,3 +71,47 @@ func TestRenewedSecrets(t *testing.T) {
 		}
 	}
 }
+
+// The word for a secret that a handshake is to bring is no key, also when a file comes
+// to hold it while Caddy runs.
+func TestPendingIsNoSecretAfterAChange(t *testing.T) {
+	up := webhooktest.NewUpstream(t)
+	root := t.TempDir()
+	write := func(name, secret string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(root, name+".new"), []byte(secret), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(root, name+".new"), filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("asana", "first-secret-of-asana")
+	write("other", "pending")
+	srv := webhooktest.Start(t, site(`handle_webhook /hook asana {file.`+filepath.Join(root, "asana")+`} {file.`+filepath.Join(root, "other")+`} {
+		otherwise {
+			reverse_proxy `+up.Addr()+`
+		}
+	}`))
+	const body = `{"events":[]}`
+	status := func(secret string) int {
+		return srv.Post("/hook", body, "X-Hook-Signature: "+webhooktest.HMAC(secret, body)).Status
+	}
+	taken := webhooktest.Message("credentials have changed in their files, and the new ones are in use")
+	if status("first-secret-of-asana") != 200 || status("pending") != 401 {
+		t.Fatal("the first secret does not verify, or the word does")
+	}
+	write("other", "second-secret-of-asana")
+	srv.Log.WaitAll(t, taken, 1)
+	if status("second-secret-of-asana") != 200 || status("pending") != 401 {
+		t.Error("the second secret does not verify, or the word does")
+	}
+	write("asana", "pending\n")
+	srv.Log.WaitAll(t, taken, 2)
+	if got := status("pending"); got != 401 {
+		t.Errorf("the word is a key: %d", got)
+	}
+	if got := status("first-secret-of-asana"); got != 401 {
+		t.Errorf("the secret that was replaced: %d", got)
+	}
+}

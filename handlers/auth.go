@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -67,7 +68,8 @@ type Auth struct {
 	replay    *replayGate     // nil where deliveries are not remembered
 	near      *nearMiss       // nil unless refusals are diagnosed
 	secrets   []string        // see route.Event.Credentials
-	pending   bool            // the operator waits for the secret that a handshake brings
+	unknown   string          // a random text, which is no secret of anybody
+	pending   *atomic.Bool    // the operator waits for the secret that a handshake brings
 	shown     bool            // a log would show a token of a request
 	observer  *observe.Observer
 	history   *history.Recorder // nil where nothing is archived
@@ -123,7 +125,7 @@ func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
 	if err := a.Endpoint.Validate(spec); err != nil {
 		return err
 	}
-	a.renew(app, config)
+	a.renew(app, spec, config)
 	a.observer.ExpectKeys(&a.Config)
 	if err := a.provisionTenants(app, spec, config); err != nil {
 		return err
@@ -166,7 +168,8 @@ func (a *Auth) provisionVerifier(app *App, spec *verify.Spec) (*verify.Config, e
 			return nil, err
 		}
 	}
-	a.pending = awaitSecret(spec, &config)
+	a.unknown, a.pending = rand.Text(), new(atomic.Bool)
+	a.pending.Store(awaitSecret(spec, &config, a.unknown))
 	if a.receiver, err = app.issuers.receiving(a.observer.Endpoint, config.Issued); err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,16 +19,16 @@ const pendingSecret = "pending"
 const maxShown = 256
 
 // awaitSecret reports whether an operator waits for the secret that a handshake
-// brings. A word that everybody knows is no key, so it is replaced by one that
+// brings. A word that everybody knows is no key, so it is replaced by a text that
 // nobody knows.
-func awaitSecret(spec *verify.Spec, config *verify.Config) bool {
+func awaitSecret(spec *verify.Spec, config *verify.Config, unknown string) bool {
 	if !bringsSecret(spec) {
 		return false
 	}
 	awaited := false
 	for i, secret := range config.Secrets {
 		if strings.TrimSpace(secret) == pendingSecret {
-			config.Secrets[i], awaited = rand.Text(), true
+			config.Secrets[i], awaited = unknown, true
 		}
 	}
 	return awaited
@@ -47,7 +46,7 @@ func (a *Auth) handshake(r *http.Request, answer *verify.Answer) {
 	detail, shown := "", zap.Skip()
 	switch {
 	case answer.Show == "":
-	case !a.pending:
+	case !a.pending.Load():
 		detail = "the secret that it brings is not shown; while you set the webhook up, let " + pendingSecret + " be a secret"
 	case len(answer.Show) > maxShown:
 		detail = "what it brings is too long for a secret, and is not shown"

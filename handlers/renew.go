@@ -63,24 +63,20 @@ func (r *renewal[T]) look() {
 
 // renew takes up credentials that change in their files. The configuration is the one
 // that is in use.
-func (a *Auth) renew(app *App, current *verify.Config) {
+func (a *Auth) renew(app *App, spec *verify.Spec, current *verify.Config) {
+	awaited := a.pending.Load()
 	renew(&app.watch, a.Config, &renewal[verify.Config]{
 		handler: "webhook_auth", whose: a.observer.Endpoint.Field(), logger: a.logger, current: *current,
 		read: func() (verify.Config, error) {
 			fresh, err := expandCredentials(a.Config, nil)
+			awaited = awaitSecret(spec, &fresh, a.unknown)
 			if a.Tenant != nil {
 				fresh.Tenant, fresh.Secrets, fresh.Tokens, fresh.Basic = nil, current.Secrets, current.Tokens, current.Basic
 			}
 			return fresh, err
 		},
 		use: func(fresh verify.Config) error {
-			if a.gate != nil { // tenants have the other credentials
-				if a.receiver != nil && a.receiver.given != nil {
-					return a.receiver.given.parse(fresh.Issued.Keys, false)
-				}
-				return nil
-			}
-			verifier, err := a.verifier.With(&fresh)
+			use, err := a.renewed(&fresh)
 			if err != nil {
 				return err
 			}
@@ -89,12 +85,27 @@ func (a *Auth) renew(app *App, current *verify.Config) {
 					return err
 				}
 			}
-			a.current.Store(verifier)
-			a.observer.ObserveAgain()
-			if a.near != nil {
-				a.near.config.Store(&fresh)
-			}
+			a.pending.Store(awaited)
+			use()
 			return nil
 		},
 	})
+}
+
+// renewed makes what verifies with other credentials, which it does when use is called.
+func (a *Auth) renewed(fresh *verify.Config) (use func(), err error) {
+	if a.gate != nil { // tenants have the other ones
+		return a.gate.Renew(*fresh)
+	}
+	verifier, err := a.verifier.With(fresh)
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		a.current.Store(verifier)
+		a.observer.ObserveAgain()
+		if a.near != nil {
+			a.near.config.Store(fresh)
+		}
+	}, nil
 }

@@ -21,7 +21,7 @@ const (
 	Overloaded       Reason = "overloaded"          // there is no memory left for the body
 	Malformed        Reason = "malformed"           // the payload is not what the scheme needs
 	Unreadable       Reason = "unreadable"          // accepted, but its event's name or id could not be read
-	KeysUnavailable  Reason = "keys_unavailable"    // the keys of a token could not be fetched; the sender may come again
+	KeysUnavailable  Reason = "keys_unavailable"    // the keys of a token or a certificate could not be fetched; the sender may come again
 	Duplicate        Reason = "duplicate"           // the app has accepted this delivery already
 	Replayed         Reason = "replayed"            // a delivery that is known, with another payload
 	InFlight         Reason = "in_flight"           // a copy of it is still being handled

@@ -168,12 +168,18 @@ func (c *fetchCache) expired(target string) ([]byte, bool) {
 func (c *fetchCache) known(target string, now time.Time) (fetched, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, entries := range []map[string]fetched{c.good, c.failed} {
-		if entry, ok := entries[target]; ok && now.Before(entry.until) {
-			return entry, true
-		}
+	good, isGood := c.good[target]
+	if isGood && now.Before(good.until) {
+		return good, true
 	}
-	return fetched{}, false
+	failed, ok := c.failed[target]
+	if !ok || !now.Before(failed.until) {
+		return fetched{}, false
+	}
+	if isGood { // its day is over, but there is no other
+		return good, true
+	}
+	return failed, true
 }
 
 func (c *fetchCache) remember(target string, content []byte, err error, now time.Time) {

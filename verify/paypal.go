@@ -112,7 +112,7 @@ func (s *paypalScheme) signingKeys(certificateURL string, now time.Time) ([]*rsa
 	}
 	content, err := s.cache.get(certificateURL, now)
 	if err != nil {
-		return nil, refuse(BadSignature, "the certificate could not be fetched: %v", err)
+		return nil, refuse(KeysUnavailable, "the certificate could not be fetched: %v", err)
 	}
 	parsed, err := parsePublicKey(string(content))
 	key, ok := parsed.key.(*rsa.PublicKey)

@@ -196,7 +196,7 @@ func TestPayPalFlood(t *testing.T) {
 	paypalHook(t).expect(t, v, "")
 	const forged = 300
 	for i := range forged {
-		paypalHook(t, "Cert-Url", "https://api.paypal.com/v1/notifications/certs/CERT-"+strconv.Itoa(i)).expect(t, v, verify.BadSignature)
+		paypalHook(t, "Cert-Url", "https://api.paypal.com/v1/notifications/certs/CERT-"+strconv.Itoa(i)).expect(t, v, verify.KeysUnavailable)
 	}
 	if n := len(f.fetched()); n > forged/3 {
 		t.Errorf("%d forged webhooks made %d fetches", forged, n)

@@ -173,7 +173,7 @@ func (s *snsScheme) signingKeys(certificateURL, region string, m *message) ([]*r
 	}
 	content, err := s.cache.get(certificateURL, m.Received)
 	if err != nil {
-		return nil, refuse(BadSignature, "the certificate could not be fetched: %v", err)
+		return nil, refuse(KeysUnavailable, "the certificate could not be fetched: %v", err)
 	}
 	parsed, err := parsePublicKey(string(content))
 	if err != nil {

@@ -3,6 +3,7 @@ package tenants
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
@@ -16,16 +17,22 @@ type Gate struct {
 	Source             *Source
 	endpoint, provider string
 	spec               *verify.Spec
-	config             verify.Config    // of nobody
-	nobody             *verify.Verifier // the same
+	common             atomic.Pointer[common]
 	options            func(id string) []verify.Option
 	compiled           *lru.Cache[string, *compiled]
 }
 
-// compiled is what verifies the webhooks of a tenant, for as long as the tenant is the
-// same.
+// common is what all tenants have in common, with the credentials of nobody.
+type common struct {
+	config verify.Config
+	nobody *verify.Verifier
+}
+
+// compiled is what verifies the webhooks of a tenant, for as long as the tenant and
+// what all have in common are the same.
 type compiled struct {
 	tenant   *tenant.Tenant
+	common   *common
 	verifier *verify.Verifier
 	err      error
 }
@@ -37,12 +44,23 @@ func NewGate(
 	source *Source, spec *verify.Spec, endpoint string, config verify.Config, nobody *verify.Verifier, options func(id string) []verify.Option,
 ) *Gate {
 	g := &Gate{
-		Source: source, spec: spec, config: config, nobody: nobody, options: options,
+		Source: source, spec: spec, options: options,
 		endpoint: endpoint, provider: config.Provider,
 	}
+	g.common.Store(&common{config, nobody})
 	g.compiled, _ = lru.New[string, *compiled](tenant.DefaultKnown) // fails for sizes below 1 only
 	source.gates = append(source.gates, g)
 	return g
+}
+
+// Renew makes what all tenants have in common of another configuration. It counts, for
+// requests that come from then on, when use is called.
+func (g *Gate) Renew(config verify.Config) (use func(), err error) {
+	nobody, err := g.common.Load().nobody.With(&config)
+	if err != nil {
+		return nil, err
+	}
+	return func() { g.common.Store(&common{config, nobody}) }, nil
 }
 
 // Visitor is who a request says it comes from, and what it is held against. Refusal is
@@ -77,7 +95,7 @@ func (g *Gate) Find(ctx context.Context, id string) (Visitor, error) {
 }
 
 func (g *Gate) stranger(why string) Visitor {
-	return Visitor{Verifier: g.nobody, Refusal: &verify.Error{Reason: verify.UnknownTenant, Detail: why}}
+	return Visitor{Verifier: g.common.Load().nobody, Refusal: &verify.Error{Reason: verify.UnknownTenant, Detail: why}}
 }
 
 func unavailable(err error) error {
@@ -87,11 +105,12 @@ func unavailable(err error) error {
 // of returns what verifies the webhooks of a tenant. It is made once for each version
 // of the tenant; two requests may make it at a time, and either is good.
 func (g *Gate) of(t *tenant.Tenant) *compiled {
-	if known, ok := g.compiled.Get(t.ID); ok && known.tenant == t {
+	current := g.common.Load()
+	if known, ok := g.compiled.Get(t.ID); ok && known.tenant == t && known.common == current {
 		return known
 	}
-	made := &compiled{tenant: t}
-	if made.verifier, made.err = g.Compile(t); made.err != nil {
+	made := &compiled{tenant: t, common: current}
+	if made.verifier, made.err = g.compile(current, t); made.err != nil {
 		g.Source.logger.Warn("the credentials of a tenant cannot be used at an endpoint, so its webhooks are refused",
 			zap.String("endpoint", g.endpoint), zap.String("tenant", t.ID), zap.Error(made.err))
 	}
@@ -102,7 +121,11 @@ func (g *Gate) of(t *tenant.Tenant) *compiled {
 // Compile makes what verifies the webhooks of a tenant; nil if it has no credentials for
 // this endpoint.
 func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
-	config, ok, err := g.configOf(t)
+	return g.compile(g.common.Load(), t)
+}
+
+func (g *Gate) compile(current *common, t *tenant.Tenant) (*verify.Verifier, error) {
+	config, ok, err := g.configOf(current, t)
 	if !ok || err != nil {
 		return nil, err
 	}
@@ -110,37 +133,38 @@ func (g *Gate) Compile(t *tenant.Tenant) (*verify.Verifier, error) {
 	if g.options != nil {
 		options = g.options(t.ID)
 	}
-	return g.nobody.With(&config, options...)
+	return current.nobody.With(&config, options...)
 }
 
 // configOf returns the configuration of the endpoint with the credentials of a tenant;
 // false if it has none for this endpoint.
-func (g *Gate) configOf(t *tenant.Tenant) (config verify.Config, ok bool, err error) {
+func (g *Gate) configOf(current *common, t *tenant.Tenant) (config verify.Config, ok bool, err error) {
 	credentials, ok := t.For(g.endpoint, g.provider)
 	switch {
 	case ok:
-	case g.config.Issued != nil: // a token has the tenant's id in it
+	case current.config.Issued != nil: // a token has the tenant's id in it
 		credentials = new(tenant.Credentials)
 	default:
 		return config, false, nil
 	}
-	config = g.config
+	config = current.config
 	return config, true, credentials.Apply(g.spec, &config)
 }
 
 // Config returns the configuration of the endpoint with the credentials of a tenant, for
 // those who sign test webhooks; with those of nobody if no tenant has the id.
 func (g *Gate) Config(ctx context.Context, id string) (verify.Config, error) {
+	current := g.common.Load()
 	found, err := g.Source.Tenant(ctx, id)
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, tenant.ErrID):
-		return g.config, nil
+		return current.config, nil
 	case err != nil:
-		return g.config, err
+		return current.config, err
 	}
-	config, ok, err := g.configOf(found)
+	config, ok, err := g.configOf(current, found)
 	if !ok {
-		return g.config, err
+		return current.config, err
 	}
 	return config, err
 }

@@ -49,7 +49,7 @@ func TestGate(t *testing.T) {
 	write(t, root, "broken", `{`)
 	write(t, root, "public", `{"credentials": {"shopify": {"public_keys": ["AAAA"]}}}`)
 	acme, err := gate.Find(t.Context(), "acme")
-	if err != nil || acme.Refusal != nil || acme.Tenant.ID != "acme" || acme.Verifier == gate.nobody {
+	if err != nil || acme.Refusal != nil || acme.Tenant.ID != "acme" || acme.Verifier == gate.common.Load().nobody {
 		t.Fatalf("acme: %+v, %v", acme, err)
 	}
 	if again, err := gate.Find(t.Context(), "acme"); err != nil || again.Verifier != acme.Verifier {
@@ -57,7 +57,7 @@ func TestGate(t *testing.T) {
 	}
 	for id, detail := range map[string]string{"closed": "disabled", "other": "no credentials", "nobody": "no tenant", "../acme": "1 to 128"} {
 		visitor, err := gate.Find(t.Context(), id)
-		if err != nil || visitor.Tenant != nil || visitor.Verifier != gate.nobody || visitor.Refusal == nil ||
+		if err != nil || visitor.Tenant != nil || visitor.Verifier != gate.common.Load().nobody || visitor.Refusal == nil ||
 			visitor.Refusal.Reason != verify.UnknownTenant || !strings.Contains(visitor.Refusal.Detail, detail) {
 			t.Errorf("%s: %+v, %v", id, visitor, err)
 		}
@@ -155,5 +155,25 @@ func TestAdmin(t *testing.T) {
 		if strings.Contains(answer, tenanttest.Secret) {
 			t.Errorf("%s %s: the answer shows a secret", test.method, test.path)
 		}
+	}
+}
+
+// What tenants have in common may change: then each is verified by what is new, and so
+// is nobody.
+func TestGateRenew(t *testing.T) {
+	gate, root := newGate(t)
+	write(t, root, "acme", string(tenanttest.Document("acme", "x")))
+	before, err := gate.Find(t.Context(), "acme")
+	must(t, err)
+	nobody := gate.common.Load().nobody
+	use, err := gate.Renew(gate.common.Load().config)
+	must(t, err)
+	if same, err := gate.Find(t.Context(), "acme"); err != nil || same.Verifier != before.Verifier {
+		t.Errorf("it counts before it is used: %v", err)
+	}
+	use()
+	after, err := gate.Find(t.Context(), "acme")
+	if err != nil || after.Verifier == before.Verifier || gate.common.Load().nobody == nobody {
+		t.Errorf("what was in use before is in use: %v", err)
 	}
 }
