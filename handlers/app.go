@@ -165,11 +165,18 @@ func (a *App) provisionStore(ctx caddy.Context) error {
 func (a *App) Delivery() *delivery.Manager { return &a.delivery }
 
 // Start opens the stores, begins to look after the endpoints and to deliver what
-// is stored, and warns of tokens that nobody seems to issue.
-func (a *App) Start() error {
+// is stored, and warns of tokens that nobody seems to issue. Caddy does not stop an app
+// that has not started, so what has begun ends with an error.
+func (a *App) Start() (err error) {
 	if err := a.issuers.checkFor(a); err != nil {
 		return err
 	}
+	defer func() {
+		if err != nil {
+			a.tenants.Stop()
+			a.history.Stop()
+		}
+	}()
 	if err := a.history.Start(); err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 	if auth.Replay <= 0 {
 		return nil, nil
 	}
-	name := auth.Provider + " " + auth.Endpoint.Name
-	config, err := json.Marshal(auth.Config)
+	name := auth.Provider + " " + auth.Name
+	config, err := json.Marshal(auth.Endpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -109,7 +109,10 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	if data == nil {
 		data = e.Body.Document()
 	}
-	if _, err := payload.Decode(data); err == nil {
+	asJSON := e.Body.ReplacedBy(data, "application/json") // what it takes to read it counts
+	_, err = asJSON.Value()
+	asJSON.Drop()
+	if err == nil {
 		made.Data, made.DataContentType = data, "application/json"
 	} else {
 		made.DataBase64 = base64.StdEncoding.EncodeToString(e.Body.Bytes())

@@ -174,11 +174,11 @@ func TestPayPalFetches(t *testing.T) {
 	document := f.documents[paypalCertURL]
 	delete(f.documents, paypalCertURL)
 	h := paypalHook(t)
-	h.expect(t, v, verify.BadSignature)
-	h.expect(t, v, verify.BadSignature)
+	h.expect(t, v, verify.KeysUnavailable)
+	h.expect(t, v, verify.KeysUnavailable)
 	f.documents[paypalCertURL] = document
 	h.received = now.Add(time.Minute - 1)
-	h.expect(t, v, verify.BadSignature)
+	h.expect(t, v, verify.KeysUnavailable)
 	f.expect(t, paypalCertURL)
 	h.received = now.Add(time.Minute)
 	h.expect(t, v, "")

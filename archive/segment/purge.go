@@ -61,6 +61,9 @@ func (s *series) remake(g *segment, gone map[string]bool) error {
 	}
 	kept, err := copyRest(rest, file, size, gone)
 	err = errors.Join(err, rest.Sync(), rest.Close())
+	if err == nil && kept > 0 { // its age is that of its last record
+		err = os.Chtimes(unfinishedPath, g.written(), g.written())
+	}
 	if err == nil && kept > 0 {
 		err = os.Rename(unfinishedPath, g.path)
 	}

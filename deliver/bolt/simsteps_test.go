@@ -77,11 +77,12 @@ func (s *simulation) first(destination string) {
 			defer leave()
 		}
 		target.Attempts = 1
-		put := func() {
+		put := func() (stored bool) {
 			target.Due = store.Now().Add(time.Second)
-			if store.Append(context.Background(), record, []deliver.Target{target}) == nil {
+			if stored = store.Append(context.Background(), record, []deliver.Target{target}) == nil; stored {
 				s.world.acknowledge(record.ID, lane, destination)
 			}
+			return stored
 		}
 		var outcome deliver.Outcome
 		select {
@@ -93,7 +94,10 @@ func (s *simulation) first(destination string) {
 		case <-time.After(time.Second): // it is late
 			var going *deliver.Delivery
 			target.Lease = func(d *deliver.Delivery) { going = d }
-			put()
+			if !put() {
+				<-decided // the lane is left when nothing of it is under way
+				return
+			}
 			runner.Finish(destination, going, func(ctx context.Context) deliver.Outcome {
 				select {
 				case outcome := <-decided:

@@ -73,9 +73,10 @@ type attempt struct {
 
 	mu     sync.Mutex
 	course course
-	over   bool  // the handlers have returned
-	left   bool  // the sender's goroutine has left it behind
-	keeps  int64 // bytes of the body that are kept since
+	over   bool   // the handlers have returned
+	leave  func() // to be called then, if it is set
+	left   bool   // the sender's goroutine has left it behind
+	keeps  int64  // bytes of the body that are kept since
 
 	known  bool            // the outcome is; only used by the handlers
 	passes bool            // the answer goes to the sender; likewise
@@ -220,7 +221,11 @@ func (a *attempt) end() {
 		a.to.left.Add(-1)
 		outliving.Add(-a.keeps)
 	}
+	leave := a.leave
 	a.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
 	if a.others != nil {
 		close(a.others.over)
 	}
@@ -249,6 +254,18 @@ func (a *attempt) detach(r *http.Request) {
 	if left > maxLeft || kept > a.to.of.delivery.outlivingBudget() {
 		a.cut()
 	}
+}
+
+// leaveAtEnd calls leave when the handlers have returned.
+func (a *attempt) leaveAtEnd(leave func()) {
+	a.mu.Lock()
+	if !a.over {
+		a.leave = leave
+		a.mu.Unlock()
+		return
+	}
+	a.mu.Unlock()
+	leave()
 }
 
 // giveUp makes an attempt late, unless it is decided at the same time.

@@ -29,8 +29,9 @@ func (d *Deliver) laneOf(event *route.Event) (string, error) {
 }
 
 // entered is the leave to make first attempts at all destinations of a
-// webhook_deliver. Each attempt ends its own pass; the lanes are left when what has
-// become of the webhook is stored, or need not be.
+// webhook_deliver. Each attempt ends its own pass. The lanes, of all destinations or none,
+// are left when what has become of the webhook is stored, or need not be; if it cannot
+// be, when the attempts have ended.
 type entered struct {
 	passes []*deliver.Pass
 	leave  []func()
@@ -88,6 +89,15 @@ func (e *entered) left() {
 	for _, leave := range e.leave {
 		leave()
 	}
+}
+
+// leaveWith leaves each lane when the attempt in it has ended: what could not be stored
+// comes again, and must not be under way twice.
+func (e *entered) leaveWith(attempts []attempt) {
+	for i, leave := range e.leave {
+		attempts[i].leaveAtEnd(leave)
+	}
+	e.leave = nil
 }
 
 // pass is that of a destination; nil if nobody was asked.

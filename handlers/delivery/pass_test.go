@@ -70,3 +70,23 @@ func TestLeftBehindIsCountedOnce(t *testing.T) {
 		t.Errorf("%d bytes are counted, and %d attempts", outliving.Load(), to.left.Load())
 	}
 }
+
+// A lane whose webhook could not be stored is left when the attempt in it has ended.
+func TestLaneIsLeftAtTheEnd(t *testing.T) {
+	release, left := make(chan struct{}), make(chan struct{})
+	to := destinationOf(func(http.ResponseWriter, *http.Request) error { <-release; return nil })
+	attempts := make([]attempt, 1)
+	_, saved := sent(t, 10)
+	to.begin(&attempts[0], saved)
+	attempts[0].giveUp()
+	e := entered{leave: []func(){func() { close(left) }}}
+	e.leaveWith(attempts)
+	e.left()
+	select {
+	case <-left:
+		t.Error("the lane is left while the attempt is under way")
+	default:
+	}
+	close(release)
+	<-left
+}

@@ -99,6 +99,7 @@ func (d *Deliver) spool(w http.ResponseWriter, r *http.Request, saved *savedRequ
 	if leftovers := d.undelivered(attempts, began, way.lane); len(leftovers) > 0 {
 		if err := d.store(w, saved, leftovers); err != nil {
 			first.settle(false)
+			entered.leaveWith(attempts)
 			return err
 		}
 	}

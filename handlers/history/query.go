@@ -54,6 +54,9 @@ func selectorsOf(r *http.Request) (url.Values, error) {
 		if !ok {
 			list = []any{value}
 		}
+		if len(list) == 0 { // it would choose everything
+			return nil, fmt.Errorf("%w: %s in the body is an empty list", errQuery, name)
+		}
 		for _, one := range list {
 			text, ok := one.(string)
 			if !ok {

@@ -141,9 +141,13 @@ func redactForm(text, by string, hides func(name string) bool) string {
 // What is said of a body that is not kept, because values in it are to be left out and
 // cannot be found.
 const (
-	notStrict = "values in it are to be left out, and it is not strict JSON"
+	notStrict = "values in it are to be left out, and it is not strict JSON, or takes too much memory to be read"
 	inForm    = "values in it are to be left out, and it is a form of another kind"
 )
+
+// maxDecoded is how much memory the values of a body may take that is read to leave some
+// of them out, in bytes.
+const maxDecoded = 32 << 20
 
 // body returns a body as it is kept, or why it is not. It is the same one if nothing is
 // left out.
@@ -160,7 +164,7 @@ func (r *redactor) body(body *payload.Body) (kept []byte, omitted string) {
 		return whole, ""
 	}
 	document := body.Document()
-	if _, err := payload.Decode(document); err != nil {
+	if _, _, err := payload.DecodeWithin(document, maxDecoded); err != nil {
 		return nil, notStrict
 	}
 	kept = document
