@@ -18,6 +18,7 @@ type diagnosis struct {
 	in        io.Reader
 	out       io.Writer
 	secrets   []string
+	tenant    string
 	publicURL string
 	json      bool
 	file      string
@@ -26,7 +27,7 @@ type diagnosis struct {
 func diagnoseCommand() *cobra.Command {
 	d := new(diagnosis)
 	cmd := &cobra.Command{
-		Use:   "diagnose --secret S [--secret S]... [--public-url URL] [--json] FILE|-",
+		Use:   "diagnose --secret S [--secret S]...|--tenant @FILE [--public-url URL] [--json] FILE|-",
 		Short: "Finds out how a captured webhook was signed",
 		Long: `Reads a raw HTTP request out of a file or the standard input, and searches for
 how it was signed with one of the secrets: by a built-in provider, or else by any
@@ -42,6 +43,7 @@ Exit codes: 0 found, 1 not found, 2 the command could not be carried out.`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().StringArrayVar(&d.secrets, "secret", nil, "Key, or public key, with which it may be signed (@FILE reads it from a file)")
+	cmd.Flags().StringVar(&d.tenant, "tenant", "", "A tenant's JSON, as @FILE, whose secrets and public keys are tried, too")
 	cmd.Flags().StringVar(&d.publicURL, "public-url", "", "URL under which the provider knows the endpoint")
 	cmd.Flags().BoolVar(&d.json, "json", false, "Print the outcome as JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -62,6 +64,13 @@ func (d *diagnosis) run() (int, error) {
 			return exitUsage, errors.New("--secret is empty")
 		}
 		input.Secrets = append(input.Secrets, secret)
+	}
+	if d.tenant != "" {
+		keys, err := keysOfTenant(d.tenant)
+		if err != nil {
+			return exitUsage, err
+		}
+		input.Secrets = append(input.Secrets, keys...)
 	}
 	if u, err := url.Parse(d.publicURL); d.publicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
 		return exitUsage, fmt.Errorf("--public-url is no URL such as https://hooks.example.com/path: %q", d.publicURL)

@@ -75,3 +75,27 @@ func TestDiagnoseMistakes(t *testing.T) {
 		}
 	}
 }
+
+// The keys of a tenant are tried as those of the flag --secret are, and never printed.
+func TestDiagnoseKnowsTenants(t *testing.T) {
+	const request = "../testdata/github/requests/signed.http"
+	tenant := func(secret string) string {
+		return "@" + file(t, "acme.json", `{"credentials": {"a": {"secrets": ["another-secret-1"]}, "b": {"secrets": ["`+secret+`"]}}}`)
+	}
+	output, code, err := run("diagnose", "--tenant", tenant("test-secret-github"), request)
+	if err != nil || code != 0 || !strings.Contains(output, "github") || strings.Contains(output, "test-secret-github") {
+		t.Errorf("exit code %d, %v:\n%s", code, err, output)
+	}
+	if output, code, _ = run("diagnose", "--tenant", tenant("some-other-secret"), request); code != 1 {
+		t.Errorf("another secret: exit code %d:\n%s", code, output)
+	}
+	for from, want := range map[string]string{
+		"acme.json":    "as @FILE",
+		"@absent.json": "no such file",
+		"@" + file(t, "empty.json", `{"credentials": {"a": {"tokens": ["a-token-of-acme-1"]}}}`): "neither secrets nor public keys",
+	} {
+		if _, code, err := run("diagnose", "--tenant", from, request); code != 2 || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: exit code %d, %v; want %q", from, code, err, want)
+		}
+	}
+}

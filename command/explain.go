@@ -2,6 +2,7 @@ package command
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/inspect"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/simulate"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/suggest"
@@ -140,6 +142,15 @@ func (e *explainer) run() (int, error) {
 	return 0, nil
 }
 
+// steps are those of the verification of a request.
+func steps(auth *handlers.Auth, request *verify.Request) []verify.Step {
+	verifier, err := auth.VerifierFor(request)
+	if refusal, ok := errors.AsType[*verify.Error](err); ok {
+		return []verify.Step{{Check: "the tenant is known and welcome", Reason: refusal.Reason, Detail: refusal.Detail}}
+	}
+	return verifier.Explain(request)
+}
+
 // explain collects what there is to say.
 func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Time) *explanation {
 	found := &explanation{
@@ -156,7 +167,7 @@ func (e *explainer) explain(trace *simulate.Trace, captured *capture, at time.Ti
 	found.Provider, found.EventBy = spec.Name, spec.Event
 	request := captured.request("https", at, spec)
 	request.ClientIP, _ = netip.ParseAddr(e.from)
-	found.Steps = trace.Auth.Verifier().Explain(request)
+	found.Steps = steps(trace.Auth, request)
 	if trace.Event == nil {
 		return found
 	}

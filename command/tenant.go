@@ -105,18 +105,39 @@ func documentOf(cmd *cobra.Command, from string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// useTenant puts the credentials of a tenant, whose JSON is in a file, into the
-// configuration of a sender.
-func useTenant(from string, spec *verify.Spec, config *verify.Config) error {
+// tenantIn reads a tenant out of the file that the flag --tenant names.
+func tenantIn(from string) (*tenant.Tenant, error) {
 	name, ok := strings.CutPrefix(from, "@")
 	if !ok {
-		return errors.New("--tenant needs the file of a tenant's JSON, as @FILE")
+		return nil, errors.New("--tenant needs the file of a tenant's JSON, as @FILE")
 	}
 	document, err := os.ReadFile(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found, err := tenant.Parse(strings.TrimSuffix(filepath.Base(name), ".json"), document)
+	return tenant.Parse(strings.TrimSuffix(filepath.Base(name), ".json"), document)
+}
+
+// keysOfTenant returns the secrets and public keys of a tenant, for all endpoints.
+func keysOfTenant(from string) (keys []string, err error) {
+	found, err := tenantIn(from)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(found.Credentials)) {
+		keys = append(keys, found.Credentials[name].Secrets...)
+		keys = append(keys, found.Credentials[name].PublicKeys...)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("the tenant has neither secrets nor public keys")
+	}
+	return keys, nil
+}
+
+// useTenant puts the credentials of a tenant, whose JSON is in a file, into the
+// configuration of a sender.
+func useTenant(from string, spec *verify.Spec, config *verify.Config) error {
+	found, err := tenantIn(from)
 	if err != nil {
 		return err
 	}

@@ -293,7 +293,7 @@ func TestInspectorEndpoint(t *testing.T) {
 	for path, contentType := range map[string]string{
 		"/webhooks/": "text/html; charset=utf-8", "/webhooks/inspector.js": "text/javascript; charset=utf-8",
 		"/webhooks/detail.js": "text/javascript; charset=utf-8", "/webhooks/actions.js": "text/javascript; charset=utf-8",
-		"/webhooks/dom.js": "text/javascript; charset=utf-8", "/webhooks/inspector.css": "text/css; charset=utf-8", "/webhooks/deliveries": "application/json",
+		"/webhooks/dom.js": "text/javascript; charset=utf-8", "/webhooks/tenants.js": "text/javascript; charset=utf-8", "/webhooks/inspector.css": "text/css; charset=utf-8", "/webhooks/deliveries": "application/json",
 		"/webhooks/providers": "application/json",
 	} {
 		header := ask(t, admin, path, nil).Header

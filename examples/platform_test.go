@@ -1,6 +1,9 @@
 package examples_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,5 +69,30 @@ func TestPlatformHooks(t *testing.T) {
 	output := runCommand(t, "caddy webhooks test --config examples/platform/Caddyfile")
 	if strings.Contains(output, "fail") || !strings.Contains(output, "accepted") || !strings.Contains(output, "unknown_tenant") {
 		t.Error(output)
+	}
+}
+
+// TestPlatformExplain has a captured webhook explained by the tenant that its path names.
+func TestPlatformExplain(t *testing.T) {
+	t.Chdir("..")
+	const body = `{"id":1}`
+	mac := hmac.New(sha256.New, []byte("test-secret-shopify-acme"))
+	mac.Write([]byte(body))
+	capture := filepath.Join(t.TempDir(), "captured.http")
+	explain := func(id string) string {
+		request := "POST /t/" + id + "/shopify HTTP/1.1\r\nHost: localhost\r\nX-Shopify-Topic: orders/create\r\nX-Shopify-Webhook-Id: 1\r\n" +
+			"X-Shopify-Hmac-Sha256: " + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\r\nContent-Type: application/json\r\n\r\n" + body
+		if err := os.WriteFile(capture, []byte(request), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return runCommand(t, "caddy webhooks explain --config examples/platform/Caddyfile "+capture)
+	}
+	if output := explain("acme"); !strings.Contains(output, "localhost:8081") || !strings.Contains(output, "[yes] hmac in") {
+		t.Error(output)
+	}
+	for id, want := range map[string]string{"globex": "bad_signature", "nobody": "unknown_tenant"} {
+		if output := explain(id); !strings.Contains(output, want) || strings.Contains(output, "localhost:808") {
+			t.Errorf("%s, want %s:\n%s", id, want, output)
+		}
 	}
 }

@@ -59,10 +59,28 @@ func (a *Auth) visitor(r *http.Request, repl *caddy.Replacer) (tenants.Visitor, 
 // ofTenant returns whose webhook a request would be, and the configuration with that
 // tenant's credentials; those of nobody if there is no such tenant.
 func (a *Auth) ofTenant(r *verify.Request) (id string, config verify.Config, err error) {
-	request := (&http.Request{Method: r.Method, URL: r.URL, Host: r.URL.Host, Header: r.Header}).WithContext(context.Background())
-	id = caddyhttp.NewTestReplacer(request).ReplaceAll(a.Tenant.ID, "")
+	id = a.tenantOf(r)
 	config, err = a.gate.Config(context.Background(), id)
 	return id, config, err
+}
+
+// tenantOf returns the id of the tenant whose a request says it is.
+func (a *Auth) tenantOf(r *verify.Request) string {
+	request := (&http.Request{Method: r.Method, URL: r.URL, Host: r.URL.Host, Header: r.Header}).WithContext(context.Background())
+	return caddyhttp.NewTestReplacer(request).ReplaceAll(a.Tenant.ID, "")
+}
+
+// VerifierFor returns what decides about a request: where there are tenants, that of the
+// one whose it says it is. The error is not nil if it is refused whatever it proves.
+func (a *Auth) VerifierFor(r *verify.Request) (*verify.Verifier, error) {
+	if a.gate == nil {
+		return a.Verifier(), nil
+	}
+	from, err := a.gate.Find(context.Background(), a.tenantOf(r))
+	if err == nil && from.Refusal != nil {
+		err = from.Refusal
+	}
+	return from.Verifier, err
 }
 
 // blame says why a request is refused; nil if it is not. Whoever is not welcome has

@@ -62,6 +62,7 @@ var pageFiles = map[string]string{
 	"detail.js":     "text/javascript; charset=utf-8",
 	"actions.js":    "text/javascript; charset=utf-8",
 	"dom.js":        "text/javascript; charset=utf-8",
+	"tenants.js":    "text/javascript; charset=utf-8",
 	"inspector.css": "text/css; charset=utf-8",
 }
 

@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { hostile, launch, open, shown, sizes, start } from './caddy.js';
+import { hostile, launch, open, patience, shown, sizes, start } from './caddy.js';
 import { tooFaint, tooSmall } from './looks.js';
 
 let caddy, browser;
@@ -198,6 +198,30 @@ test('what waits is shown, and tried again only where the page may write, and af
 	await picture(page, 'question');
 	await page.getByRole('button', { name: 'Try now', exact: true }).click();
 	await detail.getByText('It is due at once.').waitFor();
+	assert.deepEqual(errors, []);
+	await page.context().close();
+});
+
+test('tenants are shown by who is first, and a click shows the webhooks of one', async () => {
+	const { page, errors } = await open(browser, caddy.reading);
+	const asked = [];
+	await page.route('**/webhooks/tenants-top?*', (route) => {
+		asked.push(new URL(route.request().url()).searchParams.get('order'));
+		return route.fulfill({ json: [
+			{ source: 'shops', tenant: 'acme', verified: 3, refused: 2, reason: 'bad_signature', last: new Date().toISOString() },
+			{ source: 'shops', tenant: hostile, verified: 0, refused: 0, last: '0001-01-01T00:00:00Z' },
+		] });
+	});
+	await page.goto(`${caddy.reading}/webhooks/`);
+	await page.locator('#tenants summary').click();
+	await page.getByText('3 verified, 2 refused (bad_signature)').waitFor();
+	await looksRight(page, 'tenants');
+	await page.locator('#order').selectOption('silent');
+	for (const deadline = Date.now() + patience; !asked.includes('silent');) assert.ok(Date.now() < deadline && await page.waitForTimeout(20) === undefined);
+	await page.getByRole('button', { name: 'Show the webhooks of acme' }).click();
+	await page.getByText('Nothing that is kept fits.').waitFor();
+	assert.match(page.url(), /tenant=acme/);
+	assert.equal(await page.evaluate(() => window.pwned), undefined);
 	assert.deepEqual(errors, []);
 	await page.context().close();
 });

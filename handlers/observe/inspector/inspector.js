@@ -4,11 +4,12 @@
 import { session } from "./actions.js";
 import { showAbsent, showDelivery, showHint } from "./detail.js";
 import { badges, byID, button, element, load, moment, verdicts } from "./dom.js";
+import { showTenants } from "./tenants.js";
 
 const interval = 2000; // milliseconds between two looks at the server
 const pageSize = 200; // rows that are fetched at once
 const rowsAtMost = 5000; // for a page that stays open
-const filters = ["text", "endpoint", "outcome"];
+const filters = ["text", "endpoint", "tenant", "outcome"];
 
 // What is shown: rows by their names in the hash; the numbers of the newest and the oldest
 // in memory, and when that came; whether memory has older ones, and where the archive goes
@@ -25,7 +26,7 @@ function selection(limit, bounds = {}) {
 	const [provider, endpoint] = (byID("endpoint").value || "\n").split("\n");
 	if (provider) query.set("provider", provider);
 	if (endpoint) query.set("endpoint", endpoint);
-	for (const name of ["text", "outcome"]) {
+	for (const name of ["text", "tenant", "outcome"]) {
 		if (byID(name).value.trim()) query.set(name, byID(name).value.trim());
 	}
 	return query;
@@ -191,7 +192,7 @@ let lost = false; // Caddy does not answer
 /** Asks for what there is to show. One question at a time: a slow answer must not overtake. */
 async function refresh() {
 	try {
-		const [providers] = await Promise.all([load("/webhooks/providers"), newer()]);
+		const [providers] = await Promise.all([load("/webhooks/providers"), newer(), showTenants(chooseTenant)]);
 		showEndpoints(providers);
 		if (lost) showState();
 		lost = false;
@@ -199,6 +200,11 @@ async function refresh() {
 		lost = true;
 		byID("state").textContent = "Caddy does not answer";
 	}
+}
+
+function chooseTenant(id) {
+	byID("tenant").value = id;
+	begin();
 }
 
 /** Opens what the hash names. */
@@ -269,8 +275,9 @@ byID("filters").addEventListener("submit", (event) => event.preventDefault());
 byID("filters").addEventListener("input", (event) => {
 	if (event.target === byID("follow")) return;
 	clearTimeout(typed);
-	typed = setTimeout(begin, event.target === byID("text") ? 200 : 0);
+	typed = setTimeout(begin, event.target.matches("input[type=search]") ? 200 : 0);
 });
+for (const [name, event] of [["order", "change"], ["tenants", "toggle"]]) byID(name).addEventListener(event, () => showTenants(chooseTenant));
 byID("older").addEventListener("click", () => older().catch(() => { byID("state").textContent = "Caddy does not answer"; }));
 byID("deliveries").addEventListener("click", (event) => {
 	if (event.target.closest("a") && narrow.matches) byID("delivery").focus(); // the list is not shown any more
