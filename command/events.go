@@ -113,14 +113,8 @@ func (f *selectFlags) selectors(refs []string) (url.Values, error) {
 	if f.refused {
 		selectors.Set("refused", "true")
 	}
-	for name, value := range map[string]string{"since": f.since, "until": f.until} {
-		text, err := momentOf(value)
-		if err != nil {
-			return nil, fmt.Errorf("--%s: %w", name, err)
-		}
-		if text != "" {
-			selectors.Set(name, text)
-		}
+	if err := setMoments(selectors, f.since, f.until); err != nil {
+		return nil, err
 	}
 	if len(refs) > 0 {
 		selectors["ref"] = refs

@@ -120,14 +120,22 @@ func (f *filterFlags) query(state deliver.State) (url.Values, error) {
 	if f.all {
 		add("all", "true")
 	}
-	for _, moment := range [][2]string{{"since", f.since}, {"until", f.until}} {
+	return query, setMoments(query, f.since, f.until)
+}
+
+// setMoments puts the moments of the flags --since and --until, if they are given, into a
+// query.
+func setMoments(query url.Values, since, until string) error {
+	for _, moment := range [][2]string{{"since", since}, {"until", until}} {
 		text, err := momentOf(moment[1])
 		if err != nil {
-			return nil, fmt.Errorf("--%s: %w", moment[0], err)
+			return fmt.Errorf("--%s: %w", moment[0], err)
 		}
-		add(moment[0], text)
+		if text != "" {
+			query.Set(moment[0], text)
+		}
 	}
-	return query, nil
+	return nil
 }
 
 // momentOf reads a time, or how long ago it was.

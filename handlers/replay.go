@@ -28,7 +28,6 @@ const retryAfter = 5
 type replayGate struct {
 	replay.Gate
 
-	verifier *verify.Verifier
 	idSigned bool
 	endpoint string
 	window   time.Duration
@@ -61,8 +60,8 @@ func (a *App) replayGate(auth *Auth) (*replayGate, error) {
 			auth.observer.Endpoint.Field(), zap.Duration("replay", window), zap.Duration("tolerance", tolerance))
 	}
 	return &replayGate{
-		Gate:     replay.Gate{Store: a.replay.open},
-		verifier: auth.verifier,
+		Gate: replay.Gate{Store: a.replay.open},
+
 		idSigned: auth.identity.IDSigned(),
 		endpoint: name,
 		window:   window,

@@ -123,11 +123,14 @@ func (d *decoder) object(i, depth int) (any, int) {
 		return emptyObject, i + 1
 	}
 	text, end := smallObject(d.doc, i)
+	if end == failed {
+		return d.members(i, depth)
+	}
 	if object := d.small[text]; object != nil {
 		return object, end
 	}
 	object, next := d.members(i, depth)
-	if next == end && next != failed {
+	if next == end {
 		d.share(text, object)
 	}
 	return object, next

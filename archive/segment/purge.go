@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/caddy-webhooks/caddy-webhooks/archive"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/boltfile"
 )
 
 // maxPurged is how many records a purge removes at a time.
@@ -77,7 +78,7 @@ func (s *series) remake(g *segment, gone map[string]bool) error {
 		return err
 	}
 	g.shrink(kept)
-	return syncFolder(s.folder)
+	return boltfile.SyncDirectory(s.folder)
 }
 
 // holdsNone reports whether all of a segment stays.
@@ -143,14 +144,4 @@ func (g *segment) shrink(size int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.size, g.found = size, nil
-}
-
-// syncFolder makes sure that what was renamed and removed in a folder stays so.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer folder.Close() //nolint:errcheck // it is only read
-	return folder.Sync()
 }

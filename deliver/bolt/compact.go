@@ -74,7 +74,7 @@ func (s *Store) compact() error {
 	larger := s.db
 	s.db = smaller
 	s.swap.Unlock()
-	if err := syncDirectory(filepath.Dir(s.path)); err != nil {
+	if err := boltfile.SyncDirectory(filepath.Dir(s.path)); err != nil {
 		// After a loss of power the name may be the old file's, which is not
 		// written any more.
 		err = s.fail(err)
@@ -91,13 +91,4 @@ func (s *Store) copyTo(smaller *bolt.DB) (err error) {
 	}
 	smaller.NoSync = false
 	return smaller.Sync()
-}
-
-// syncDirectory forces a new name to disk.
-func syncDirectory(path string) error {
-	directory, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
 }

@@ -41,7 +41,7 @@ func (x *exchange) prepare(r *http.Request) {
 	}
 	removeNamed(header)
 	trailers := httpguts.HeaderValuesContainsToken(header["Te"], "trailers")
-	removeHopByHop(header)
+	removeListed(header)
 	if trailers { // an app may want to know whether its own would be passed on
 		header["Te"] = []string{"trailers"}
 	}
@@ -147,6 +147,10 @@ var hopByHop = [...]string{
 
 func removeHopByHop(header http.Header) {
 	removeNamed(header)
+	removeListed(header)
+}
+
+func removeListed(header http.Header) {
 	for _, name := range hopByHop {
 		delete(header, name)
 	}

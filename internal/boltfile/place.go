@@ -1,7 +1,9 @@
 package boltfile
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
@@ -42,4 +44,14 @@ func realPath(path string) string {
 		rest = filepath.Join(filepath.Base(directory), rest)
 		directory = parent
 	}
+}
+
+// SyncDirectory makes sure that what was made, renamed and removed in a directory stays
+// so.
+func SyncDirectory(path string) error {
+	directory, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(directory.Sync(), directory.Close())
 }

@@ -7,6 +7,7 @@ const shown = 20;
 
 /** Asks for the tenants, and shows those that are first. A click on one chooses it. */
 export async function showTenants(choose) {
+	if (!byID("tenants").hidden && !byID("tenants").open) return; // there are some, and nobody looks
 	const list = await load(`/webhooks/tenants-top?${new URLSearchParams({ order: byID("order").value, limit: shown })}`).catch(() => []);
 	byID("whose").hidden = byID("tenants").hidden = !list.length && !byID("tenant").value;
 	if (!byID("tenants").open) return;
