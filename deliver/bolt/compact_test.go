@@ -78,6 +78,10 @@ func TestCompact(t *testing.T) {
 	if err := s.Append(t.Context(), &deliver.Record{ID: "new"}, []deliver.Target{{Destination: "app"}}); err != nil {
 		t.Fatal(err)
 	}
+	// Callers have their answers before the file is compacted; the next one waits for it.
+	if err := s.SetPaused(t.Context(), "app", false); err != nil {
+		t.Fatal(err)
+	}
 	if size := fileSize(t, path); size >= compacted {
 		t.Errorf("the file has %d bytes, of which few are used", size)
 	}
