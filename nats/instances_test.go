@@ -1,9 +1,10 @@
 package nats_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -66,26 +67,29 @@ http://` + i.address + ` {
 	return i
 }
 
-// start starts the Caddy and waits until it listens.
+// start starts the Caddy and waits until it serves. It listens before that: its app
+// for HTTP may start before the one that opens the stores.
 func (i *instance) start(t *testing.T) {
 	t.Helper()
-	log, err := os.OpenFile(filepath.Join(i.folder, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	path := filepath.Join(i.folder, "log")
+	log, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
+	before, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		t.Fatal(err)
+	}
 	i.process = exec.Command(os.Args[0], "run", "--config", filepath.Join(i.folder, "Caddyfile"))
 	i.process.Env = append(os.Environ(), caddyVariable+"=yes", "XDG_DATA_HOME="+i.folder, "XDG_CONFIG_HOME="+i.folder)
 	i.process.Stdout, i.process.Stderr = log, log
 	if err := i.process.Start(); err != nil {
 		t.Fatal(err)
 	}
-	reached(t, "Caddy listens", func() bool {
-		conn, err := net.Dial("tcp", i.address)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
+	reached(t, "Caddy serves", func() bool {
+		said, err := os.ReadFile(path)
+		return err == nil && bytes.Contains(said[before:], []byte("serving initial configuration"))
 	})
 }
 

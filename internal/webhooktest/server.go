@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -26,6 +27,7 @@ type Server struct {
 	t       testing.TB
 	storage string // the folder of Caddy's storage; it stays when a configuration is reloaded
 	mu      sync.Mutex
+	servers map[string]*caddyhttp.Server
 	addrs   map[string]string // listener addresses by the names of Caddy's servers
 }
 
@@ -129,6 +131,7 @@ func (s *Server) load(config []byte, edits []Edit) {
 		s.t.Fatal(err)
 	}
 	s.Log.knowSecrets(edited)
+	before := s.servers
 	if err := caddy.Load(edited, true); err != nil {
 		s.t.Fatalf("loading the configuration: %v", err)
 	}
@@ -136,8 +139,10 @@ func (s *Server) load(config []byte, edits []Edit) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.servers = app.(*caddyhttp.App).Servers
+	s.awaitClosed(before)
 	addrs = make(map[string]string)
-	for name, server := range app.(*caddyhttp.App).Servers {
+	for name, server := range s.servers {
 		for _, listener := range server.Listeners() {
 			addrs[name] = listener.Addr().String()
 		}
@@ -145,6 +150,43 @@ func (s *Server) load(config []byte, edits []Edit) {
 	s.mu.Lock()
 	s.addrs = addrs
 	s.mu.Unlock()
+}
+
+// awaitClosed waits until servers of the configuration before accept nothing any more.
+// Caddy's load returns when their shutdown has been asked for, on a goroutine of
+// its own; until that runs, both configurations accept on one port.
+func (s *Server) awaitClosed(before map[string]*caddyhttp.Server) {
+	s.t.Helper()
+	open := make(map[string]int)
+	for _, server := range s.servers {
+		for _, address := range s.addresses(server) {
+			open[address.String()]++
+		}
+	}
+	for _, server := range before {
+		for _, address := range s.addresses(server) {
+			deadline := time.Now().Add(patience)
+			for caddy.ListenerUsage(address.Network, address.JoinHostPort(0)) > open[address.String()] {
+				if time.Now().After(deadline) {
+					s.t.Fatalf("the configuration before still listens on %s", address)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+}
+
+// addresses returns what a server listens on.
+func (s *Server) addresses(server *caddyhttp.Server) []caddy.NetworkAddress {
+	s.t.Helper()
+	addresses := make([]caddy.NetworkAddress, len(server.Listen))
+	for i, listen := range server.Listen {
+		var err error
+		if addresses[i], err = caddy.ParseNetworkAddress(listen); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	return addresses
 }
 
 // Adapt turns a Caddyfile into indented JSON. Names in errors are those that
