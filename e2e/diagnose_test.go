@@ -92,3 +92,38 @@ func TestDiagnoseOffOrTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// A tenant's webhook is diagnosed with its own secrets: those of another tenant are
+// not tried, and nothing is said of a tenant that is not known.
+func TestDiagnoseTenants(t *testing.T) {
+	at := time.Now()
+	webhook.SetClock(func() time.Time { return at })
+	t.Cleanup(func() { webhook.SetClock(time.Now) })
+	root := t.TempDir()
+	tenantFile(t, root, "acme", shop("secret-of-acme", "127.0.0.1:1"))
+	tenantFile(t, root, "globex", shop("secret-of-globex", "127.0.0.1:1"))
+	tenantFile(t, root, "closed", `{"disabled":true,"credentials":{"shopify":{"secrets":["secret-of-closed"]}}}`)
+	srv := webhooktest.Start(t, shops("file "+root, "diagnose"))
+
+	for i, test := range []struct{ id, secret, body, reason, near string }{
+		{"acme", "secret-of-acme", `{"id":1}` + "\n", "bad_signature", "the body with a line break at its end"},
+		{"acme", "secret-of-globex", `{"id":1}`, "bad_signature", "the secret is another one"},
+		{"closed", "secret-of-closed", `{"id":1}` + "\n", "unknown_tenant", ""},
+		{"nobody", "secret-of-globex", `{"id":1}`, "unknown_tenant", ""},
+	} {
+		at = at.Add(time.Minute)
+		before := len(srv.Log.Find(diagnosed))
+		checkReason(t, srv.Post("/t/"+test.id+"/shopify", `{"id":1}`, shopify(test.secret, test.body), "X-Shopify-Topic: orders/create", "X-Tell: 1"), 401, test.reason)
+		srv.Log.WaitAll(t, webhooktest.Message("webhook refused"), i+1) // after the diagnosis
+		entries := srv.Log.Find(diagnosed)[before:]
+		if test.near == "" {
+			if len(entries) > 0 {
+				t.Errorf("%s: logged %v", test.id, entries)
+			}
+			continue
+		}
+		if len(entries) != 1 || entries[0].Text("tenant") != test.id || !strings.Contains(entries[0].Text("near"), test.near) {
+			t.Errorf("%s: logged %v, want %s", test.id, entries, test.near)
+		}
+	}
+}

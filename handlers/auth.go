@@ -135,8 +135,8 @@ func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
 	a.challenge = challenges(spec, config)
 	if a.gate == nil {
 		a.warn(ctx, app, spec, config)
-		a.near = newNearMiss(app, spec, &a.Endpoint, config)
 	}
+	a.near = a.newNearMiss(app, spec, config)
 	if a.observer.Inspector, err = observe.NewInspector(a.EndpointName(), app.inspection(a.Inspect), a.verifier); err != nil {
 		return err
 	}
@@ -289,9 +289,10 @@ func (a *Auth) authenticate(
 	err = from.Verifier.Admit(request)
 	verifying.Stop()
 	if err != nil {
-		err = a.blame(&from, err)
-		a.readRefused(w, r, request, body, err)
-		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
+		blamed := a.blame(&from, err)
+		a.readRefused(w, r, request, body, blamed)
+		a.diagnose(w, r, request, body, &from, err)
+		return nil, nil, nil, blamed
 	}
 	var arrived func([]byte)
 	if hash := hashLarge(from.Verifier, r, request); hash != nil {
@@ -315,8 +316,9 @@ func (a *Auth) authenticate(
 	if refusal := body.Refusal(); refusal != nil {
 		return nil, nil, nil, refusal
 	}
-	if err = a.blame(&from, err); err != nil {
-		return nil, nil, nil, a.diagnosed(w, r, request, body, err)
+	if blamed := a.blame(&from, err); blamed != nil {
+		a.diagnose(w, r, request, body, &from, err)
+		return nil, nil, nil, blamed
 	}
 	if result.Handshake != nil {
 		return nil, nil, result.Handshake, nil

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-webhooks/caddy-webhooks/handlers/tenants"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/webhook"
 	"github.com/caddy-webhooks/caddy-webhooks/internal/diagnose"
 	"github.com/caddy-webhooks/caddy-webhooks/verify"
@@ -21,20 +22,25 @@ const nearEvery = 10 * time.Second
 // verify.
 type nearMiss struct {
 	app    *App
-	own    int // the index of the endpoint's own secrets in those of the app
+	own    int // the index of the endpoint's own secrets in those of the app; -1 if tenants have them
 	spec   *verify.Spec
-	config atomic.Pointer[verify.Config] // with its credentials
+	config atomic.Pointer[verify.Config] // with its credentials; those of nobody if tenants have them
 	next   atomic.Int64                  // when the next one may be, in nanoseconds since 1970
 }
 
-// newNearMiss remembers the secrets of an endpoint for the others, and returns
-// what diagnoses its refusals; it is nil if that is switched off.
-func newNearMiss(app *App, spec *verify.Spec, endpoint *verify.Endpoint, config *verify.Config) *nearMiss {
-	app.secrets = append(app.secrets, diagnose.Secrets{Provider: spec.Name, Values: config.Secrets})
-	if !endpoint.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
+// newNearMiss returns what diagnoses the refusals of the endpoint; it is nil if that
+// is switched off. The endpoint's own secrets are remembered for the others, those of
+// tenants are not: one tenant's is never tried for another.
+func (a *Auth) newNearMiss(app *App, spec *verify.Spec, config *verify.Config) *nearMiss {
+	own := -1
+	if a.gate == nil {
+		own = len(app.secrets)
+		app.secrets = append(app.secrets, diagnose.Secrets{Provider: spec.Name, Values: config.Secrets})
+	}
+	if !a.Diagnose && !app.Diagnose || len(config.Secrets) == 0 {
 		return nil
 	}
-	n := &nearMiss{app: app, own: len(app.secrets) - 1, spec: spec}
+	n := &nearMiss{app: app, own: own, spec: spec}
 	n.config.Store(config)
 	return n
 }
@@ -76,33 +82,49 @@ var diagnosing sync.Mutex
 // maxOthers bounds how many endpoints' secrets are tried.
 const maxOthers = 50
 
-// diagnosed logs what would have made a refused request verify, where the
-// operator wants to know, and returns the refusal unchanged. A body that has not
-// been read is read into the buffer.
-func (a *Auth) diagnosed(w http.ResponseWriter, r *http.Request, request *verify.Request, body *webhook.Buffer, err error) error {
+// diagnose logs what would have made a refused request verify, where the operator
+// wants to know. A body that has not been read is read into the buffer. A request of a
+// tenant that is not known is looked at as any other, and nothing is said of it: the
+// time that its answer takes does not tell who is known.
+func (a *Auth) diagnose(w http.ResponseWriter, r *http.Request, request *verify.Request, body *webhook.Buffer, from *tenants.Visitor, err error) {
 	refused, ok := errors.AsType[*verify.Error](err)
 	if !ok || !a.near.due(refused) {
-		return err
+		return
 	}
 	if request.Body == nil && webhook.ReadBody(w, r, body, diagnose.MaxNear, time.Duration(a.ReadBody), nil) != nil || len(body.Data) > diagnose.MaxNear {
-		return err
+		return
+	}
+	config := a.near.config.Load()
+	if from.Tenant != nil {
+		own, err := a.gate.Config(r.Context(), from.Tenant.ID)
+		if err != nil {
+			return
+		}
+		config = &own
 	}
 	if !diagnosing.TryLock() {
-		return err
+		return
 	}
 	defer diagnosing.Unlock()
 	captured := &diagnose.Request{Method: request.Method, URL: request.URL, Header: request.Header, Body: body.Data, Received: request.Received}
-	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: a.near.config.Load(), Others: a.near.others()}, refused)
+	near := diagnose.Near(captured, &diagnose.Endpoint{Spec: a.near.spec, Config: config, Others: a.near.others()}, refused)
+	if from.Refusal != nil {
+		return
+	}
 	if s := a.observer.ArrivalOf(r); s != nil {
 		s.Near = near
 	}
-	if len(near) > 0 {
-		a.logger.Warn("webhook diagnosed",
-			a.observer.Endpoint.Field(),
-			zap.String("reason", string(refused.Reason)),
-			zap.Strings("near", near),
-			zap.String("path", r.URL.Path),
-		)
+	if len(near) == 0 {
+		return
 	}
-	return err
+	fields := []zap.Field{
+		a.observer.Endpoint.Field(),
+		zap.String("reason", string(refused.Reason)),
+		zap.Strings("near", near),
+		zap.String("path", r.URL.Path),
+	}
+	if from.Tenant != nil {
+		fields = append(fields, zap.String("tenant", from.Tenant.ID))
+	}
+	a.logger.Warn("webhook diagnosed", fields...)
 }
