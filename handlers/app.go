@@ -79,6 +79,7 @@ type App struct {
 	delivery       delivery.Manager
 	replay         replayStore
 	surveyed       map[*caddyhttp.Server]bool
+	unseen         map[*caddyhttp.Server]func() bool
 	endpoints      map[string]string // configurations by the names that deliveries are remembered under
 	credentialLogs credentialLogs
 	names          map[string][]namedEndpoint

@@ -76,6 +76,8 @@ type Auth struct {
 	receiver  *receiver         // of tokens that webhook_token issues; nil if none are taken
 	gate      *tenants.Gate     // nil where all webhooks are verified alike
 	logger    *zap.Logger
+
+	errorUnseen func() bool // see App.errorUnseen
 }
 
 // defaultReadBody is how long reading a body may take where nothing is said.
@@ -116,7 +118,7 @@ func (a *Auth) provision(ctx caddy.Context, app *App, spec *verify.Spec) error {
 	if err := app.claimName(a); err != nil {
 		return err
 	}
-	a.budget = app.budget()
+	a.budget, a.errorUnseen = app.budget(), app.errorUnseen(ctx)
 	a.provisionLimits()
 	config, err := a.provisionVerifier(app, spec)
 	if err != nil {

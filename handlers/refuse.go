@@ -55,6 +55,11 @@ func (a *Auth) refuse(w http.ResponseWriter, r *http.Request, repl *caddy.Replac
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
 	}
+	// A webhook_auth before this one tells an error from an answer of the app.
+	if _, verified := webhook.VerifiedOf(r); !verified && status < http.StatusInternalServerError && a.errorUnseen() {
+		w.WriteHeader(status)
+		return nil
+	}
 	// What was wrong goes to the log only: an error route may show the
 	// message to the sender.
 	return caddyhttp.Error(status, errors.New(string(refusal.Reason)))
