@@ -1,6 +1,7 @@
 package route
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -109,10 +110,7 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	if data == nil {
 		data = e.Body.Document()
 	}
-	asJSON := e.Body.ReplacedBy(data, "application/json") // what it takes to read it counts
-	_, err = asJSON.Value()
-	asJSON.Drop()
-	if err == nil {
+	if readsAsJSON(e.Body, data) {
 		made.Data, made.DataContentType = data, "application/json"
 	} else {
 		made.DataBase64 = base64.StdEncoding.EncodeToString(e.Body.Bytes())
@@ -127,6 +125,18 @@ func (c *cloudEventer) apply(out *Outcome, e *Event) error {
 	out.Body, err = encodeCloudEvent(made)
 	out.ContentType = "application/cloudevents+json"
 	return err
+}
+
+// readsAsJSON reports whether data, which a body becomes, is JSON. Nothing and blanks
+// are not, nor are the fields of a form. What it takes to read it counts.
+func readsAsJSON(body *payload.Body, data []byte) bool {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return false
+	}
+	read := body.ReplacedBy(data, "application/json")
+	defer read.Drop()
+	_, err := read.Value()
+	return err == nil
 }
 
 // encodeCloudEvent keeps the bytes of data: encoding/json would compact them.

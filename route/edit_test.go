@@ -155,6 +155,22 @@ func TestCloudEvents(t *testing.T) {
 	if data, _ := base64.StdEncoding.DecodeString(event["data_base64"].(string)); string(data) != "Hello, \xff!" || event["data"] != nil {
 		t.Errorf("the event is %v", event)
 	}
+	for _, body := range []string{" \n", ""} {
+		event := cloudEvent(t, body, route.CloudEvents{Type: `"blank"`})
+		if carried, _ := event["data_base64"].(string); carried != base64.StdEncoding.EncodeToString([]byte(body)) || event["data"] != nil {
+			t.Errorf("%q became %v", body, event)
+		}
+	}
+	form, err := (arrival{body: "a=1&b=2", contentType: "application/x-www-form-urlencoded"}).event()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = apply(t, form, route.Rewrite{CloudEvents: &route.CloudEvents{Type: `"form"`}})
+	if err != nil || !strings.Contains(string(out.Body), `"datacontenttype":"application/x-www-form-urlencoded"`) ||
+		!strings.Contains(string(out.Body), base64.StdEncoding.EncodeToString([]byte("a=1&b=2"))) {
+		t.Errorf("the form became %s, %v", out.Body, err)
+	}
+
 	// Without an id it is the same for the same payload, and another for another.
 	first, again := cloudEvent(t, `{"type":"a"}`, route.CloudEvents{}), cloudEvent(t, `{"type":"a"}`, route.CloudEvents{})
 	other := cloudEvent(t, `{"type":"a","x":1}`, route.CloudEvents{})
