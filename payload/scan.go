@@ -251,8 +251,13 @@ func (s *scan) name(i int) int {
 	if i = s.text(i); i == failed {
 		return failed
 	}
-	if i+2 < len(doc) && doc[i] == ':' && doc[i+1] == ' ' && doc[i+2] > ' ' {
-		return i + 2 // as most write it
+	if i+2 < len(doc) && doc[i] == ':' { // as most write it, with a space or without
+		if doc[i+1] > ' ' {
+			return i + 1
+		}
+		if doc[i+1] == ' ' && doc[i+2] > ' ' {
+			return i + 2
+		}
 	}
 	return s.colon(i)
 }
