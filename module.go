@@ -31,6 +31,7 @@ import (
 )
 
 //go:generate sh -c "go run ./cmd/caddy webhooks providers --markdown > docs/providers.md"
+//go:generate sh -c "go run ./internal/schema > docs/editors/caddy-webhooks.schema.json"
 
 // stored are the samples of providers: what the command caddy webhooks send can
 // send, and what the paths in rules are held against.
