@@ -65,6 +65,10 @@ func BenchmarkRequest(b *testing.B) {
 		delivered := strings.Replace(routed, "respond 204", "webhook_deliver {\n respond 204\n }", 1)
 		serve(b, strings.Replace(webhook, "provider", store, 1)+"http://:0 {\n\t"+delivered+"\n}\n", body, webhooktest.HMAC(secret, body), 204)
 	})
+	b.Run("archived/6KB", func(b *testing.B) {
+		archive := "archive " + filepath.Join(b.TempDir(), "archive") + "\n\t\tprovider"
+		serve(b, strings.Replace(webhook, "provider", archive, 1)+"http://:0 {\n\t"+routed+"\n}\n", body, webhooktest.HMAC(secret, body), 204)
+	})
 	b.Run("remembered/6KB", func(b *testing.B) { // nearly all are copies
 		remembered := strings.Replace(routed, "max_size", "replay 1h\n\t\tmax_size", 1)
 		serve(b, webhook+"http://:0 {\n\t"+remembered+"\n}\n", body, webhooktest.HMAC(secret, body), 204)

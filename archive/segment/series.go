@@ -53,8 +53,7 @@ type series struct {
 
 	// Of the writer alone.
 	active *os.File // the last of the segments; nil while that is complete
-	spare  []byte
-	dirty  bool // something was written that is not forced to disk
+	dirty  bool     // something was written that is not forced to disk
 }
 
 // segment is a file. One that is complete does not change, save that a purge replaces it.
@@ -152,18 +151,15 @@ func (s *series) do(ctx context.Context, command func()) error {
 
 // write writes what waits to the active segment.
 func (s *series) write() {
-	frames, count, lost := s.queue.take(s.spare)
-	if s.spare = frames; cap(frames) > maxQueue/4 {
-		s.spare = nil // what a stalled disk has made it grow to
-	}
+	batches, lost := s.queue.take()
 	if lost > 0 {
 		s.lost(lost, nil)
 	}
-	if count == 0 {
-		return
-	}
-	if err := s.append(frames); err != nil {
-		s.lost(count, err)
+	for _, one := range batches {
+		if err := s.append(one.frames); err != nil {
+			s.lost(one.count, err)
+		}
+		s.queue.done(one)
 	}
 }
 

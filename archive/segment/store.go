@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/caddy-webhooks/caddy-webhooks/archive"
@@ -66,13 +67,24 @@ func (s *Store) Append(record *archive.Record) {
 	if record.Refused {
 		to = s.refused
 	}
-	head, err := json.Marshal(&record.Summary)
+	room := heads.Get().(*[]byte)
+	defer heads.Put(room)
+	head, err := record.AppendJSON((*room)[:0])
 	if err != nil || len(head) > maxHead {
 		to.lost(1, err)
 		return
 	}
 	to.queue.add(recordKind, head, record.Head, record.Body)
+	if cap(head) <= maxRoom {
+		*room = head
+	}
 }
+
+// heads are what the heads of frames are written in.
+var heads = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxRoom is the largest room that is used again, in bytes.
+const maxRoom = 16 << 10
 
 // Note implements archive.Archive. It goes to both series, as nobody knows which one has
 // the record; the one that has not ignores it.
