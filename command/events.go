@@ -76,8 +76,8 @@ func (f *adminFlags) request(ref string) ([]byte, error) {
 
 // selectFlags choose events.
 type selectFlags struct {
-	id, provider, endpoint, tenant, event, outcome, since, until, where, text string
-	refused                                                                   bool
+	id, provider, endpoint, tenant, event, outcome, status, since, until, where, text string
+	refused                                                                           bool
 }
 
 func (f *selectFlags) add(cmd *cobra.Command, admin *adminFlags) {
@@ -87,6 +87,7 @@ func (f *selectFlags) add(cmd *cobra.Command, admin *adminFlags) {
 	cmd.Flags().StringVar(&f.tenant, "tenant", "", "Only those of the tenant with this id")
 	cmd.Flags().StringVar(&f.event, "event", "", "Only events of this name; * stands for any characters")
 	cmd.Flags().StringVar(&f.outcome, "outcome", "", "Only those that came to this, such as accepted, dead or bad_signature")
+	cmd.Flags().StringVar(&f.status, "status", "", "Only those that were answered with this status, or this class of them: 503, 5xx")
 	cmd.Flags().StringVar(&f.since, "since", "", "Only those that came at this time (RFC 3339, or how long ago: 24h, 7d) or later")
 	cmd.Flags().StringVar(&f.until, "until", "", "Only those that came before this time (likewise)")
 	cmd.Flags().StringVar(&f.where, "where", "", "Only those for which this expression holds, such as 'body.total > 100'")
@@ -104,7 +105,7 @@ func (f *selectFlags) selectors(refs []string) (url.Values, error) {
 	selectors := make(url.Values)
 	for name, value := range map[string]string{
 		"id": f.id, "provider": f.provider, "endpoint": f.endpoint, "tenant": f.tenant, "event": f.event, "outcome": f.outcome,
-		"where": f.where, "text": f.text,
+		"status": f.status, "where": f.where, "text": f.text,
 	} {
 		if value != "" {
 			selectors.Set(name, value)

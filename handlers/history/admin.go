@@ -31,9 +31,9 @@ import (
 // `POST /webhooks/events/purge` | Erases the events that are selected, from the disk as well
 //
 // Events are selected by `ref`, `id`, `provider`, `endpoint`, `tenant`, `event` (`*` for any
-// characters), `outcome`, `refused` (true or false), `since` and `until` (RFC 3339), `where`
-// (an expression as in `on … when`) and `text` (in the id or the payload). To erase all
-// there are, `all=true` must be said. A list has at most `limit` events (default 100, at
+// characters), `outcome`, `status` (such as 503 or 5xx), `refused` (true or false), `since`
+// and `until` (RFC 3339), `where` (an expression as in `on … when`) and `text` (in the id or
+// the payload). To erase all there are, `all=true` must be said. A list has at most `limit` events (default 100, at
 // most 1000).
 type AdminAPI struct{}
 

@@ -93,6 +93,12 @@ func filterOf(values url.Values) (*archive.Filter, error) {
 			filter.Tenant = value
 		case "outcome":
 			filter.Outcome, err = value, checkOutcome(value)
+		case "status":
+			var answered func(int) bool
+			answered, err = statuses(value)
+			match = append(match, func(s *archive.Summary) bool {
+				return answered(s.Status) || slices.ContainsFunc(s.Later, func(n archive.Note) bool { return answered(n.Status) })
+			})
 		case "event":
 			match = append(match, func(s *archive.Summary) bool { return route.Patterns{value}.Match(s.Event) })
 		case "refused":
@@ -142,6 +148,19 @@ func every[T any](conditions []func(T) bool) func(T) bool {
 }
 
 // checkOutcome refuses what nothing ever comes to.
+// statuses selects answers by their status, such as 503, or by its class, such as 5xx.
+func statuses(text string) (func(status int) bool, error) {
+	if class, ok := strings.CutSuffix(text, "xx"); ok && len(class) == 1 && class[0] >= '1' && class[0] <= '5' {
+		first := int(class[0]-'0') * 100
+		return func(status int) bool { return status >= first && status < first+100 }, nil
+	}
+	wanted, err := strconv.Atoi(text)
+	if err != nil || wanted < 100 || wanted > 599 {
+		return nil, fmt.Errorf("%.40q is neither a status such as 503 nor a class of them such as 5xx", text)
+	}
+	return func(status int) bool { return status == wanted }, nil
+}
+
 func checkOutcome(outcome string) error {
 	known := append([]string{archive.Delivered, archive.Dead, archive.Resent}, observe.Outcomes...)
 	if slices.Contains(known, outcome) {
