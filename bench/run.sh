@@ -31,6 +31,6 @@ if [ $# -gt 0 ]; then
 	run "$@"
 	exit
 fi
-go test -C "$root" ./route -run '^$' -bench Request/signed -benchmem -count 9 >"$temp/bench.txt"
+go test -C "$root" ./route -run '^$' -bench 'Request/signed|HMAC' -benchmem -count 9 >"$temp/bench.txt"
 run --json "$temp/run.json"
 "$here/report.py" "$temp/run.json" "$temp/bench.txt" "$here"
