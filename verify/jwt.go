@@ -5,12 +5,9 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/sha512"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -364,39 +361,4 @@ func numericDate(value any) (time.Time, error) {
 		return time.Time{}, errors.New("out of range")
 	}
 	return time.UnixMilli(int64(seconds * 1000)), nil
-}
-
-// requestHash is the hash of a request line that Atlassian Connect puts into
-// the claim qsh: method, path and sorted query, without the token itself.
-func requestHash(method string, u *url.URL) string {
-	query := u.Query()
-	query.Del("jwt")
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var pairs []string
-	for _, name := range names {
-		values := make([]string, len(query[name]))
-		for i, value := range query[name] {
-			values[i] = percentEncode(value)
-		}
-		slices.Sort(values)
-		pairs = append(pairs, percentEncode(name)+"="+strings.Join(values, ","))
-	}
-	path := u.EscapedPath()
-	if path != "/" {
-		path = strings.TrimSuffix(path, "/")
-	}
-	if path == "" {
-		path = "/"
-	}
-	sum := sha256.Sum256([]byte(strings.ToUpper(method) + "&" + path + "&" + strings.Join(pairs, "&")))
-	return hex.EncodeToString(sum[:])
-}
-
-// percentEncode encodes as RFC 3986 demands, a space as %20.
-func percentEncode(text string) string {
-	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }

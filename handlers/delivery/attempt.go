@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"net/http"
-	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -288,95 +285,6 @@ func (a *attempt) late() bool {
 	return a.course == tooLate
 }
 
-// temporary are those of 4xx that do not mean that a request will never be
-// taken: it came too late or too early, is in conflict with another, or there
-// are too many.
-var temporary = []int{
-	http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests,
-}
-
-// verdict is what an app's status means. 0 is no answer.
-func (d *Deliver) verdict(status int) deliver.Verdict {
-	switch {
-	case slices.Contains(d.Success, status) || slices.Contains(d.Success, status/100):
-		return deliver.Delivered
-	case slices.Contains(d.RetryOn, status) || slices.Contains(d.RetryOn, status/100):
-		return deliver.Failed
-	case status/100 == 4 && !slices.Contains(temporary, status):
-		return deliver.Refused
-	default:
-		return deliver.Failed
-	}
-}
-
-// retryAfterOf reads what an app asks for: seconds or a date.
-func retryAfterOf(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
-}
-
-// Header implements http.ResponseWriter.
-func (a *attempt) Header() http.Header {
-	switch {
-	case a.passes:
-		return a.sender.Header()
-	case a.header == nil:
-		a.header = make(http.Header)
-	}
-	return a.header
-}
-
-// WriteHeader implements http.ResponseWriter. It waits until the answer may go
-// to the sender, if it does.
-func (a *attempt) WriteHeader(status int) {
-	if status < 200 || a.status != 0 { // in this order: interim ones are written by another goroutine
-		return // there are no interim answers, and no upgrades
-	}
-	a.status = status
-	a.decide(status, a.header, nil)
-	if a.passes && a.others != nil {
-		<-a.others.settled
-		a.passes = !a.others.failed
-	}
-	if !a.passes {
-		return
-	}
-	a.passStatus(status)
-	maps.Copy(a.sender.Header(), a.header)
-	a.sender.WriteHeader(status)
-}
-
-// passStatus tells map_status at the sender's request that a status is an app's.
-func (a *attempt) passStatus(status int) {
-	if proxied, ok := a.repl.Get(webhook.ProxiedStatus); ok && proxied == status {
-		a.senderRepl.Set(webhook.ProxiedStatus, status)
-	}
-}
-
-// Write implements http.ResponseWriter.
-func (a *attempt) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-	if !a.passes {
-		return len(p), nil
-	}
-	return a.sender.Write(p)
-}
-
-// FlushError implements http.Flusher as http.ResponseController knows it.
-func (a *attempt) FlushError() error {
-	a.WriteHeader(http.StatusOK)
-	if !a.passes {
-		return nil
-	}
-	return http.NewResponseController(a.sender).Flush()
-}
-
 // settle lets the answer go to the sender, unless what other destinations have not
 // taken could not be stored.
 func (a *attempt) settle(stored bool) {
@@ -414,6 +322,3 @@ func (a *attempt) awaitLate(ctx context.Context) deliver.Outcome {
 	}
 	return a.outcome
 }
-
-// Interface guard
-var _ http.ResponseWriter = (*attempt)(nil)
