@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -124,12 +125,26 @@ func isName(name string) bool {
 // explainDecoding leaves out the values that the decoder's errors may repeat.
 func explainDecoding(err error) error {
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return broken("%s is not of the type %s", mismatch.Field, mismatch.Type)
+		return broken("%s is not %s", mismatch.Field, typeName(mismatch.Type))
 	}
 	if _, name, unknown := strings.Cut(err.Error(), "unknown field "); unknown {
 		return broken("the name %.40s is unknown", name)
 	}
 	return broken("it is not as documented")
+}
+
+// typeName is what JSON calls the values that a type of a tenant's document is made of.
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Slice:
+		return "a list"
+	default:
+		return "an object"
+	}
 }
 
 // check refuses a tenant by whose credentials anybody could pass, and vars that no

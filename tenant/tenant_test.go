@@ -1,6 +1,7 @@
 package tenant_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/caddy-webhooks/caddy-webhooks/tenant"
@@ -38,6 +39,28 @@ func TestApply(t *testing.T) {
 			t.Errorf("%s: %v", provider, err)
 		} else if good && (len(config.Secrets) != 1 || config.Secrets[0] != credentials.PublicKeys[0]) {
 			t.Errorf("%s: %q", provider, config.Secrets)
+		}
+	}
+}
+
+// A value of the wrong type is told of in the words of JSON, without the value.
+func TestParseWrongType(t *testing.T) {
+	for document, want := range map[string]string{
+		`{"credentials": ["s3cret"]}`:                           "credentials is not an object",
+		`{"credentials": {"shopify": "s3cret"}}`:                "is not an object",
+		`{"credentials": {"shopify": {"secrets": "s3cret"}}}`:   "is not a list",
+		`{"credentials": {"shopify": {"secrets": [31337]}}}`:    "is not a string",
+		`{"credentials": {"shopify": {"basic": [["s3cret"]]}}}`: "is not an object",
+		`{"vars": {"upstream": 31337}}`:                         "is not a string",
+		`{"disabled": "s3cret"}`:                                "disabled is not true or false",
+		`{"id": 31337}`:                                         "id is not a string",
+	} {
+		_, err := tenant.Parse("acme", []byte(document))
+		switch {
+		case err == nil || !strings.HasSuffix(err.Error(), want):
+			t.Errorf("%s: %v", document, err)
+		case strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "31337"):
+			t.Errorf("%s: the value is in the error: %v", document, err)
 		}
 	}
 }
