@@ -39,6 +39,7 @@ type Options struct {
 //	        redact <path...>
 //	    }
 //	    diagnose
+//	    test_on_load [<config>]
 //	    log_accepted
 //	    archive      [<path>] {
 //	        max_age  <duration>

@@ -46,48 +46,11 @@ type Branch struct {
 // and the matcher. Operators' own providers are given by name. Syntax:
 //
 //	webhook_auth [<matcher>] <provider> [<secret...>] {
-//	    secret       <value...>
-//	    token        <value...>
-//	    token_header <name> <value...>
-//	    basic        <user> <password>
-//	    issued       [<issuer>] {
-//	        header <name> [<prefix>]
-//	        key    <value...>
-//	    }
-//	    jwt {
-//	        key        <secret|PEM|JWK...>
-//	        jwks_url   <url>
-//	        algorithms <name...>
-//	        issuer     <issuer>
-//	        audience   <audience>
-//	        header     <name> [<prefix>]
-//	        require    <expr>
-//	    }
-//	    tenant       <placeholder> [from <source>]
-//	    unverified
-//	    sources      [<cidr...>]
-//	    methods      <method...>
-//	    content      <template>
-//	    event        <name|source...>
-//	    id           <source...>
-//	    payload      json|any
-//	    tolerance    <duration>|off
-//	    name         <endpoint>
-//	    replay       <duration>|off
-//	    map_status   <status...>|off
-//	    synchronous
-//	    public_url   <url>
-//	    confirm_subscription
-//	    diagnose
-//	    max_size     <size>
-//	    require_signed
-//	    observe
-//	    expect_every <duration>
-//	    inspect      [<keep>|off] {
-//	        bodies
-//	        redact <path...>
-//	    }
+//	    <subdirectives>
 //	}
+//
+// The subdirectives are those of credentials and options; the folder docs/directives
+// documents them.
 func ParseAuth(d *caddyfile.Dispenser, own map[string]*verify.Spec) (*verify.Endpoint, error) {
 	p := parser{own: own}
 	if err := p.parse(d); err != nil {
