@@ -25,7 +25,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if content(t, file) != string(want) {
-		t.Error("run: go run ./internal/schema > docs/editors/caddy-webhooks.schema.json")
+		t.Errorf("%s is not that of the source: run go generate .", file)
 	}
 }
 
