@@ -155,6 +155,8 @@ func equalHash(encoding, text string, content []byte) bool {
 	return err == nil && hmac.Equal(stated, sum[:])
 }
 
+// compileBodyHash finds the field in which a request states the hash of its
+// body.
 func compileBodyHash(spec *Spec) (*field, error) {
 	if spec.BodyHash == nil {
 		return nil, nil
@@ -169,6 +171,7 @@ func compileBodyHash(spec *Spec) (*field, error) {
 	return &f, nil
 }
 
+// compileForEach finds the array whose elements are verified one by one.
 func compileForEach(spec *Spec) (*field, error) {
 	if spec.ForEach == "" {
 		return nil, nil
