@@ -58,6 +58,10 @@ func table(t *testing.T) []example {
 			{"signed", stored(t, "github/requests/signed.http"), 202, ""},
 			{"tampered", stored(t, "github/requests/tampered-body.http"), 401, ""},
 		}},
+		{"archive", map[string]string{"GITHUB_SECRET": "test-secret-github"}, []step{
+			{"signed", stored(t, "github/requests/signed.http"), 202, ""},
+			{"tampered, which goes to quarantine", stored(t, "github/requests/tampered-body.http"), 401, ""},
+		}},
 		{"instaleap", map[string]string{"INSTALEAP_SECRET": "test-secret-instaleap"}, []step{
 			{"cancelled", instaleap(t, "test-secret-instaleap", "CANCELLED"), 200, "POST /cancellations CANCELLED\n"},
 			{"step", instaleap(t, "test-secret-instaleap", "PICKING_FINISHED"), 200, "POST /picking PICKING_FINISHED\n"},
