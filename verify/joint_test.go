@@ -90,6 +90,39 @@ func TestBodyHashIsSigned(t *testing.T) {
 	}
 }
 
+// What is computed out of the body, or is no statement of the request, proves
+// nothing about the body. The error says where a computed hash belongs.
+func TestBodyHashIsStated(t *testing.T) {
+	for _, from := range []string{
+		"sha256.hex", "sha256.base64", "crc32", "body", "headers", "headers.names", "form.sorted", "form.php", "method",
+		"path", "uri", "url", "url.base", "timestamp", "id", "key", "hmac", "item.hash",
+	} {
+		spec, err := verify.ParseSpec([]byte(`{"name":"x","scheme":"hmac","signature":{"from":["header.X-S"]},
+			"timestamp":{"from":["header.X-T"]},"id":["header.X-ID"],"headers":{"from":"header.X-Signed","join":"\\n"},"for_each":"body.items",
+			"body_hash":{"from":"` + from + `"},"content":"{body}{` + from + `}"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = verify.Compile(spec)
+		if err == nil || !strings.Contains(err.Error(), "body_hash: a request cannot state the hash in "+from) {
+			t.Errorf("%s: %v", from, err)
+		}
+		if computed := strings.HasPrefix(from, "sha256."); err != nil && strings.Contains(err.Error(), "{"+from+"}") != computed {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+	for _, from := range []string{"header.X-Hash", "query.hash", "form.hash", "body.hash"} {
+		spec, err := verify.ParseSpec([]byte(`{"name":"x","scheme":"hmac","signature":{"from":["header.X-S"]},
+			"body_hash":{"from":"` + from + `"},"content":"{` + from + `}|{path}"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = verify.Compile(spec); err != nil {
+			t.Errorf("%s: %v", from, err)
+		}
+	}
+}
+
 // segmentParts are the texts and fields of content, in their order.
 var segmentParts = regexp.MustCompile(`\{([^{}]+)\}|[^{}]+`)
 

@@ -148,8 +148,6 @@ func (p *Provider) checkContent() error {
 		return errors.New("content names the headers, but headers does not say which a request signs")
 	case p.forEach == nil && p.namesItem():
 		return errors.New("item.PATH is named, but for_each does not say of what array")
-	case p.bodyHash != nil && p.bodyHash.kind == itemPath:
-		return errors.New("body_hash cannot be a field of an item")
 	case p.bodyHash != nil && p.signature != nil && !p.namesBodyHash():
 		return fmt.Errorf("body_hash: content does not name %s, so anybody could state the hash of another body; "+
 			"write it into content", p.bodyHash)

@@ -168,7 +168,16 @@ func compileBodyHash(spec *Spec) (*field, error) {
 	if err != nil {
 		return nil, fmt.Errorf("body_hash: %w", err)
 	}
-	return &f, nil
+	switch f.kind {
+	case headerField, queryField, formField, bodyPath:
+		return &f, nil
+	case bodySHA256Hex, bodySHA256Base64:
+		return nil, fmt.Errorf("body_hash: a request cannot state the hash in %s, which is computed from the body; "+
+			"leave body_hash out and write {%[1]s} into content", &f)
+	default:
+		return nil, fmt.Errorf("body_hash: a request cannot state the hash in %s; "+
+			"it can in header.NAME, query.NAME, form.NAME or body.PATH", &f)
+	}
 }
 
 // compileForEach finds the array whose elements are verified one by one.
