@@ -117,8 +117,7 @@ func (g *generator) structure(t reflect.Type) object {
 // its own come last: they count.
 func (g *generator) fields(t reflect.Type, properties object) {
 	var own []reflect.StructField
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		tag := field.Tag.Get("json")
 		switch {
 		case tag == "-":
@@ -148,7 +147,7 @@ func (g *generator) fields(t reflect.Type, properties object) {
 // field describes the value of a field, which may be for modules of a namespace.
 func (g *generator) field(field reflect.StructField) object {
 	namespace, key := "", ""
-	for _, word := range strings.Fields(field.Tag.Get("caddy")) {
+	for word := range strings.FieldsSeq(field.Tag.Get("caddy")) {
 		switch name, value, _ := strings.Cut(word, "="); name {
 		case "namespace":
 			namespace = value
