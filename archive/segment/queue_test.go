@@ -2,7 +2,10 @@ package segment
 
 import (
 	"bytes"
+	"path/filepath"
 	"testing"
+
+	"github.com/caddy-webhooks/caddy-webhooks/archive"
 )
 
 // What is handed over comes out as it went in, in its order, in batches that are used
@@ -61,5 +64,23 @@ func TestQueueIsBounded(t *testing.T) {
 	q.add(recordKind, nil, frame, nil)
 	if _, lost := q.take(); lost != 0 || len(q.unused) != 0 {
 		t.Errorf("%d frames were lost, and %d large batches are kept", lost, len(q.unused))
+	}
+}
+
+// A disk that takes nothing is asked once for all that waits, and what is lost is told of once.
+func TestUnwrittenBatches(t *testing.T) {
+	var told []int
+	s := &series{
+		folder:   filepath.Join(t.TempDir(), "absent"),
+		observer: archive.Observer{Lost: func(count int, _ error) { told = append(told, count) }},
+		queue:    queue{full: make(chan struct{}, 1)},
+		limits:   limits{age: 1 << 40, size: 1 << 40},
+	}
+	for range 3 {
+		s.queue.add(recordKind, nil, make([]byte, batchSize), nil)
+	}
+	s.write()
+	if len(told) != 1 || told[0] != 3 || s.queue.size != 0 {
+		t.Errorf("told %v, and %d bytes are counted", told, s.queue.size)
 	}
 }

@@ -149,17 +149,26 @@ func (s *series) do(ctx context.Context, command func()) error {
 	}
 }
 
-// write writes what waits to the active segment.
+// write writes what waits to the active segment. Where that fails, the rest is lost as
+// well: a disk that is full is not asked once for each batch.
 func (s *series) write() {
 	batches, lost := s.queue.take()
 	if lost > 0 {
 		s.lost(lost, nil)
 	}
+	var err error
+	unwritten := 0
 	for _, one := range batches {
-		if err := s.append(one.frames); err != nil {
-			s.lost(one.count, err)
+		if err == nil {
+			err = s.append(one.frames)
+		}
+		if err != nil {
+			unwritten += one.count
 		}
 		s.queue.done(one)
+	}
+	if err != nil {
+		s.lost(unwritten, err)
 	}
 }
 
