@@ -96,7 +96,7 @@ func (a *Auth) diagnose(w http.ResponseWriter, r *http.Request, request *verify.
 	}
 	config := a.near.config.Load()
 	if from.Tenant != nil {
-		own, err := a.gate.Config(r.Context(), from.Tenant.ID)
+		own, err := a.gate.ConfigFor(from.Tenant)
 		if err != nil {
 			return
 		}

@@ -154,15 +154,21 @@ func (g *Gate) configOf(current *common, t *tenant.Tenant) (config verify.Config
 // Config returns the configuration of the endpoint with the credentials of a tenant, for
 // those who sign test webhooks; with those of nobody if no tenant has the id.
 func (g *Gate) Config(ctx context.Context, id string) (verify.Config, error) {
-	current := g.common.Load()
 	found, err := g.Source.Tenant(ctx, id)
 	switch {
 	case errors.Is(err, tenant.ErrUnknown), errors.Is(err, tenant.ErrID):
-		return current.config, nil
+		return g.common.Load().config, nil
 	case err != nil:
-		return current.config, err
+		return g.common.Load().config, err
 	}
-	config, ok, err := g.configOf(current, found)
+	return g.ConfigFor(found)
+}
+
+// ConfigFor returns the configuration of the endpoint with the credentials of a tenant;
+// with those of nobody if it has none for this endpoint.
+func (g *Gate) ConfigFor(t *tenant.Tenant) (verify.Config, error) {
+	current := g.common.Load()
+	config, ok, err := g.configOf(current, t)
 	if !ok {
 		return current.config, err
 	}
