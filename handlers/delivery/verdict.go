@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
 )
 
@@ -19,15 +21,20 @@ var temporary = []int{
 // verdict is what an app's status means. 0 is no answer.
 func (d *Deliver) verdict(status int) deliver.Verdict {
 	switch {
-	case slices.Contains(d.Success, status) || slices.Contains(d.Success, status/100):
+	case among(d.Success, status):
 		return deliver.Delivered
-	case slices.Contains(d.RetryOn, status) || slices.Contains(d.RetryOn, status/100):
+	case among(d.RetryOn, status):
 		return deliver.Failed
 	case status/100 == 4 && !slices.Contains(temporary, status):
 		return deliver.Refused
 	default:
 		return deliver.Failed
 	}
+}
+
+// among reports whether a status is one of codes, of which 2 to 5 are classes.
+func among(codes []int, status int) bool {
+	return slices.ContainsFunc(codes, func(code int) bool { return caddyhttp.StatusCodeMatches(status, code) })
 }
 
 // retryAfterOf reads what an app asks for: seconds or a date.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddy-webhooks/caddy-webhooks/archive"
 	"github.com/caddy-webhooks/caddy-webhooks/handlers/observe"
 	"github.com/caddy-webhooks/caddy-webhooks/route"
@@ -150,15 +152,16 @@ func every[T any](conditions []func(T) bool) func(T) bool {
 // checkOutcome refuses what nothing ever comes to.
 // statuses selects answers by their status, such as 503, or by its class, such as 5xx.
 func statuses(text string) (func(status int) bool, error) {
-	if class, ok := strings.CutSuffix(text, "xx"); ok && len(class) == 1 && class[0] >= '1' && class[0] <= '5' {
-		first := int(class[0]-'0') * 100
-		return func(status int) bool { return status >= first && status < first+100 }, nil
+	digits, isClass := strings.CutSuffix(text, "xx")
+	first, last := 100, 599
+	if isClass {
+		first, last = 1, 5
 	}
-	wanted, err := strconv.Atoi(text)
-	if err != nil || wanted < 100 || wanted > 599 {
+	wanted, err := strconv.Atoi(digits)
+	if err != nil || len(text) != 3 || wanted < first || wanted > last {
 		return nil, fmt.Errorf("%.40q is neither a status such as 503 nor a class of them such as 5xx", text)
 	}
-	return func(status int) bool { return status == wanted }, nil
+	return func(status int) bool { return caddyhttp.StatusCodeMatches(status, wanted) }, nil
 }
 
 func checkOutcome(outcome string) error {
