@@ -33,8 +33,8 @@ import (
 // Events are selected by `ref`, `id`, `provider`, `endpoint`, `tenant`, `event` (`*` for any
 // characters), `outcome`, `status` (such as 503 or 5xx), `refused` (true or false), `since`
 // and `until` (RFC 3339), `where` (an expression as in `on … when`) and `text` (in the id or
-// the payload). To erase all there are, `all=true` must be said. A list has at most `limit` events (default 100, at
-// most 1000).
+// the payload). To erase all there are, `all=true` must be said. A list has at most `limit`
+// events (default 100, at most 1000).
 type AdminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
