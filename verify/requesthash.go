@@ -3,6 +3,7 @@ package verify
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,13 +14,8 @@ import (
 func requestHash(method string, u *url.URL) string {
 	query := u.Query()
 	query.Del("jwt")
-	names := make([]string, 0, len(query))
-	for name := range query {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var pairs []string
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		values := make([]string, len(query[name]))
 		for i, value := range query[name] {
 			values[i] = percentEncode(value)
