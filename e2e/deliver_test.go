@@ -32,13 +32,7 @@ func storing(store, options string) string {
 // eventually waits until something is true.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: that did not happen", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	webhooktest.Within(t, 20*time.Second, what, is)
 }
 
 // reaches waits until a number of requests have reached an upstream, and

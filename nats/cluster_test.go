@@ -24,6 +24,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-webhooks/caddy-webhooks/deliver"
+	"github.com/caddy-webhooks/caddy-webhooks/internal/webhooktest"
 	"github.com/caddy-webhooks/caddy-webhooks/nats"
 )
 
@@ -271,13 +272,7 @@ func (l *ledger) count() int {
 
 func reached(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: that did not happen", what)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	webhooktest.Within(t, 2*time.Minute, what, is)
 }
 
 // What an instance has that was killed is another one's, or its own after a

@@ -3,12 +3,12 @@ package webhooktest
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -165,13 +165,9 @@ func (s *Server) awaitClosed(before map[string]*caddyhttp.Server) {
 	}
 	for _, server := range before {
 		for _, address := range s.addresses(server) {
-			deadline := time.Now().Add(patience)
-			for caddy.ListenerUsage(address.Network, address.JoinHostPort(0)) > open[address.String()] {
-				if time.Now().After(deadline) {
-					s.t.Fatalf("the configuration before still listens on %s", address)
-				}
-				time.Sleep(time.Millisecond)
-			}
+			Within(s.t, patience, fmt.Sprintf("the configuration before listens on %s no more", address), func() bool {
+				return caddy.ListenerUsage(address.Network, address.JoinHostPort(0)) <= open[address.String()]
+			})
 		}
 	}
 }
